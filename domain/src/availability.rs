@@ -1,0 +1,173 @@
+//! Which bikes are at which dock at a given clock.
+//!
+//! A bike is at a dock if its latest event at or before the clock is an arrival there: a bike in
+//! transit is nowhere, an arrival ahead of the clock does not count yet. Trips without a bike id
+//! give each station a net flow, counted up from the least baseline that never goes below zero;
+//! such a station is *estimated*.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, BinaryHeap, HashMap};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::RecordId;
+
+/// A row of `records`, as availability reads it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct BikeEvent {
+    /// When, in UTC.
+    pub at: DateTime<Utc>,
+    /// The row's key: decides between events of one instant, the greater one is the later.
+    pub id: i64,
+    /// The bike, where it is known.
+    pub bike_id: Option<Box<str>>,
+    /// Where.
+    pub location_id: i32,
+    /// Whether the bike is in the dock after the event.
+    pub docked: bool,
+}
+
+/// What a dock shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DockCount {
+    /// Bikes there at the clock.
+    pub bikes: i32,
+    /// Whether trips without a bike id are part of the count.
+    pub estimated: bool,
+}
+
+/// All docks at one clock.
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
+pub struct Availability {
+    clock: Option<DateTime<Utc>>,
+    /// Latest settled event of each bike.
+    bikes: HashMap<Box<str>, Latest>,
+    docks: HashMap<i32, Dock>,
+    /// Events ahead of the clock, the soonest first.
+    ahead: BinaryHeap<Reverse<BikeEvent>>,
+    /// Docks whose count may have changed since [`Availability::take_changed`].
+    changed: BTreeSet<i32>,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Latest {
+    at: DateTime<Utc>,
+    id: i64,
+    location_id: i32,
+    docked: bool,
+}
+
+/// `flow - flow_min` is the estimate: the least baseline that never was negative, plus the flow.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+struct Dock {
+    parked: i32,
+    flow: i32,
+    flow_min: i32,
+    estimated: bool,
+}
+
+impl Availability {
+    /// The instant that the counts hold for; none before the first [`Availability::advance`].
+    #[must_use]
+    pub fn clock(&self) -> Option<DateTime<Utc>> {
+        self.clock
+    }
+
+    /// Takes in one event, at any time before or after the clock, in any order.
+    ///
+    /// Events of known bikes commute: the counts depend on the set alone. Estimates are exact when
+    /// events come no later than the clock passes them.
+    pub fn apply(&mut self, event: BikeEvent) {
+        if self.clock.is_some_and(|clock| event.at <= clock) {
+            self.settle(event);
+        } else {
+            self.ahead.push(Reverse(event));
+        }
+    }
+
+    /// Moves the clock to `clock`, never back, and settles what has become due.
+    pub fn advance(&mut self, clock: DateTime<Utc>) {
+        self.clock = self.clock.max(Some(clock));
+        while self
+            .ahead
+            .peek()
+            .is_some_and(|Reverse(event)| Some(event.at) <= self.clock)
+        {
+            if let Some(Reverse(event)) = self.ahead.pop() {
+                self.settle(event);
+            }
+        }
+    }
+
+    /// The docks whose count changed since the last call, by location.
+    pub fn take_changed(&mut self) -> Vec<(i32, DockCount)> {
+        let changed = std::mem::take(&mut self.changed);
+        changed
+            .into_iter()
+            .map(|location_id| (location_id, self.count(location_id)))
+            .collect()
+    }
+
+    /// What the dock shows at the clock; a dock never seen shows zero.
+    #[must_use]
+    pub fn count(&self, location_id: i32) -> DockCount {
+        self.docks
+            .get(&location_id)
+            .map_or_else(DockCount::default, |dock| DockCount {
+                bikes: dock.parked + dock.flow - dock.flow_min,
+                estimated: dock.estimated,
+            })
+    }
+
+    fn settle(&mut self, event: BikeEvent) {
+        let BikeEvent {
+            at,
+            id,
+            bike_id,
+            location_id,
+            docked,
+        } = event;
+        let Some(bike_id) = bike_id else {
+            return self.flow(location_id, docked);
+        };
+        let now = Latest {
+            at,
+            id,
+            location_id,
+            docked,
+        };
+        let before = self.bikes.get(&bike_id).copied();
+        if before.is_some_and(|before| (before.at, before.id) >= (at, id)) {
+            return;
+        }
+        self.bikes.insert(bike_id, now);
+        if let Some(before) = before.filter(|before| before.docked) {
+            self.dock(before.location_id).parked -= 1;
+        }
+        if docked {
+            self.dock(location_id).parked += 1;
+        }
+        self.dock(location_id); // A dock is known from its first event, also if it is empty.
+    }
+
+    fn flow(&mut self, location_id: i32, docked: bool) {
+        let dock = self.dock(location_id);
+        dock.estimated = true;
+        dock.flow += if docked { 1 } else { -1 };
+        dock.flow_min = dock.flow_min.min(dock.flow);
+    }
+
+    fn dock(&mut self, location_id: i32) -> &mut Dock {
+        self.changed.insert(location_id);
+        self.docks.entry(location_id).or_default()
+    }
+}
+
+impl BikeEvent {
+    /// The partition and offset the event came from.
+    #[must_use]
+    pub fn record_id(&self) -> RecordId {
+        RecordId(self.id)
+    }
+}

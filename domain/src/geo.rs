@@ -1,0 +1,32 @@
+//! Distances on the ground, and the block.
+
+/// One block along an avenue, in metres (1/20 mile; measured along Park Avenue: 80.7 m).
+pub const BLOCK_M: f64 = 80.5;
+
+/// "Within three blocks", in metres.
+pub const THREE_BLOCKS_M: f64 = 3.0 * BLOCK_M;
+
+/// Mean radius of the earth in metres (IUGG).
+const EARTH_RADIUS_M: f64 = 6_371_008.8;
+
+/// Great-circle distance in metres between two points given in degrees (haversine).
+#[must_use]
+pub fn distance_m(lat_a: f64, lon_a: f64, lat_b: f64, lon_b: f64) -> f64 {
+    let half_lat = (lat_b - lat_a).to_radians() / 2.0;
+    let half_lon = (lon_b - lon_a).to_radians() / 2.0;
+    let h = half_lat.sin().powi(2)
+        + lat_a.to_radians().cos() * lat_b.to_radians().cos() * half_lon.sin().powi(2);
+    2.0 * EARTH_RADIUS_M * h.sqrt().asin()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_along_park_avenue_is_about_eighty_metres() {
+        // E 32 St & Park Ave to E 33 St & Park Ave.
+        let metres = distance_m(40.745_712, -73.981_948, 40.746_342, -73.981_489);
+        assert!((75.0..85.0).contains(&metres), "{metres}");
+    }
+}

@@ -1,0 +1,42 @@
+//! Stage ⓪ of ④. The vocabulary and rules of bikeshare availability.
+//!
+//! Everything here is pure: no I/O, no clock, no randomness; it builds for wasm32 and runs in the
+//! broker, in the sink and in the browser alike. Not here: reading files (`producer`), SQL (`sink`).
+//!
+//! | module | what it fixes |
+//! |---|---|
+//! | [`trip`] | a trip and its two stations |
+//! | [`record`] | what one record on the topic `trips` says |
+//! | [`split`] | trip → departure + arrival |
+//! | [`window`] | departures per window of event time |
+//! | [`availability`] | which bikes are at which dock at a given clock |
+//! | [`reject`] | what could not be used, and why |
+//! | [`position`], [`record_id`] | where a record stands |
+//! | [`geo`] | distances and blocks |
+//! | `csv`, `time` | Citi Bike's files (feature `csv`) |
+//! | `stations` | names and places of real stations (feature `stations`) |
+
+pub mod availability;
+#[cfg(feature = "csv")]
+pub mod csv;
+pub mod geo;
+pub mod position;
+pub mod record;
+pub mod record_id;
+pub mod reject;
+pub mod split;
+#[cfg(feature = "stations")]
+pub mod stations;
+#[cfg(feature = "csv")]
+pub mod time;
+pub mod trip;
+pub mod window;
+
+pub use availability::Availability;
+pub use position::Position;
+pub use record::{Body, Record};
+pub use record_id::{Ordinal, RecordId};
+pub use reject::Reject;
+pub use split::{SplitEvent, SplitOutput, split};
+pub use trip::{Rider, Station, Trip};
+pub use window::{WindowOutput, Windows};

@@ -1,0 +1,33 @@
+//! What could not be used, with its reason and place: rejected, counted and kept.
+
+use serde::{Deserialize, Serialize};
+
+/// A row that could not become a trip.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reject {
+    /// Name of the file the row came from, or the topic position of an unreadable record.
+    pub file: String,
+    /// Line in the file where the row starts, counted from 1, the header included.
+    pub line: u64,
+    /// Why it was rejected: lower case, one sentence, names the column and quotes the value.
+    pub reason: String,
+    /// The row as it stood in the file, cut at [`ROW_CHARS_MAX`] characters.
+    pub row: String,
+}
+
+/// A reject keeps this many characters of its row (chosen: five times a usual row).
+pub const ROW_CHARS_MAX: usize = 1_000;
+
+impl Reject {
+    /// Makes a reject, cutting an overlong row.
+    #[must_use]
+    pub fn new(file: impl Into<String>, line: u64, reason: impl Into<String>, row: &str) -> Self {
+        let row = row.chars().take(ROW_CHARS_MAX).collect();
+        Self {
+            file: file.into(),
+            line,
+            reason: reason.into(),
+            row,
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! The split: a trip becomes its departure and its arrival.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::{Body, Record, Reject, Station};
+
+/// One output of the SmartModule `trip-split`.
+///
+/// Shape: a trip gives two (departure, then arrival), any other record one, so the offsets of the
+/// outputs have no gap: a reader that sees one knows that the broker skipped something.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SplitOutput {
+    /// Offset of the record on the topic; Fluvio's own offset after a module is made up.
+    pub offset: i64,
+    /// Source of the record; empty for a record that could not be read.
+    pub source: String,
+    /// Rank of the record in its source; 0 for a record that could not be read.
+    pub seq: u64,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: SplitEvent,
+}
+
+/// What a record means to those who keep the docks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SplitEvent {
+    /// A bike left a station.
+    Departure(DockEvent),
+    /// A bike was docked at a station; its time may lie ahead of the replay clock.
+    Arrival(DockEvent),
+    /// The replay clock has reached this instant.
+    Tick(DateTime<Utc>),
+    /// A row or a record could not be used.
+    Reject(Reject),
+}
+
+/// A bike at a station at an instant.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DockEvent {
+    /// The bike, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bike_id: Option<String>,
+    /// When, in UTC.
+    pub at: DateTime<Utc>,
+    /// Where.
+    pub station: Station,
+}
+
+/// Splits the record at `offset`; bytes that are no record become one reject.
+///
+/// Never fails: an error would stop the batch inside the broker.
+#[must_use]
+pub fn split(offset: i64, bytes: &[u8]) -> Vec<SplitOutput> {
+    let record = match Record::from_json(bytes) {
+        Ok(record) => record,
+        Err(error) => return vec![unreadable(offset, bytes, &error)],
+    };
+    let Record { source, seq, body } = record;
+    let output = |event| SplitOutput {
+        offset,
+        source: source.clone(),
+        seq,
+        event,
+    };
+    match body {
+        Body::Tick(at) => vec![output(SplitEvent::Tick(at))],
+        Body::Reject(reject) => vec![output(SplitEvent::Reject(reject))],
+        Body::Trip(trip) => {
+            let bike_id = trip.bike_id;
+            let departure = DockEvent {
+                bike_id: bike_id.clone(),
+                at: trip.departed_at,
+                station: trip.from,
+            };
+            let arrival = DockEvent {
+                bike_id,
+                at: trip.arrived_at,
+                station: trip.to,
+            };
+            vec![
+                output(SplitEvent::Departure(departure)),
+                output(SplitEvent::Arrival(arrival)),
+            ]
+        }
+    }
+}
+
+fn unreadable(offset: i64, bytes: &[u8], error: &crate::record::RecordError) -> SplitOutput {
+    let cause = std::error::Error::source(error)
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    let reject = Reject::new(
+        format!("offset {offset}"),
+        1,
+        format!("{error}: {cause}"),
+        &String::from_utf8_lossy(bytes),
+    );
+    SplitOutput {
+        offset,
+        source: String::new(),
+        seq: 0,
+        event: SplitEvent::Reject(reject),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    fn check(record: &str, expected: Expect) {
+        let lines: Vec<_> = split(12, record.as_bytes())
+            .iter()
+            .map(|output| serde_json::to_string(output).unwrap())
+            .collect();
+        expected.assert_eq(&lines.join("\n"));
+    }
+
+    const TRIP: &str = r#"{"source":"a.csv#1","seq":7,"trip":{"bike_id":"42381",
+        "departed_at":"2020-03-01T05:14:07Z","from":{"station_id":"3202","street":"Newport PATH","lat":40.7,"lon":-74.0},
+        "arrived_at":"2020-03-01T05:20:36.088Z","to":{"station_id":"3203","street":"Hamilton Park","lat":40.8,"lon":-74.1}}}"#;
+
+    #[test]
+    fn a_trip_becomes_its_departure_and_its_arrival() {
+        check(
+            TRIP,
+            expect![[r#"
+            {"offset":12,"source":"a.csv#1","seq":7,"departure":{"bike_id":"42381","at":"2020-03-01T05:14:07Z","station":{"station_id":"3202","street":"Newport PATH","lat":40.7,"lon":-74.0}}}
+            {"offset":12,"source":"a.csv#1","seq":7,"arrival":{"bike_id":"42381","at":"2020-03-01T05:20:36.088Z","station":{"station_id":"3203","street":"Hamilton Park","lat":40.8,"lon":-74.1}}}"#]],
+        );
+    }
+
+    #[test]
+    fn a_tick_passes_through() {
+        check(
+            r#"{"source":"a.csv#1","seq":7,"tick":"2020-03-01T05:14:10Z"}"#,
+            expect![[r#"{"offset":12,"source":"a.csv#1","seq":7,"tick":"2020-03-01T05:14:10Z"}"#]],
+        );
+    }
+
+    #[test]
+    fn a_reject_passes_through() {
+        check(
+            r#"{"source":"a.csv#1","seq":7,"reject":{"file":"a.csv","line":9,"reason":"no arrival","row":"x"}}"#,
+            expect![[
+                r#"{"offset":12,"source":"a.csv#1","seq":7,"reject":{"file":"a.csv","line":9,"reason":"no arrival","row":"x"}}"#
+            ]],
+        );
+    }
+
+    #[test]
+    fn bytes_that_are_no_record_become_one_reject_and_never_an_error() {
+        check(
+            "hello",
+            expect![[
+                r#"{"offset":12,"source":"","seq":0,"reject":{"file":"offset 12","line":1,"reason":"not a record of topic trips: expected value at line 1 column 1","row":"hello"}}"#
+            ]],
+        );
+        check(
+            r#"{"source":"a","seq":1}"#,
+            expect![[
+                r#"{"offset":12,"source":"","seq":0,"reject":{"file":"offset 12","line":1,"reason":"not a record of topic trips: expected exactly one of `trip`, `tick` and `reject`","row":"{\"source\":\"a\",\"seq\":1}"}}"#
+            ]],
+        );
+    }
+}

@@ -1,0 +1,232 @@
+//! Departures per tumbling window of event time.
+//!
+//! A window is half-open, `[start, start + width)`, aligned to the epoch, and closes when the
+//! watermark reaches its end. The state lives only as long as one stream of one partition lives,
+//! so each output carries the state after its record: whoever commits the output commits the state
+//! with it and hands both back when the stream is opened again.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::{Body, Record};
+
+/// Width of a window unless configured otherwise, in milliseconds.
+pub const WIDTH_MS: i64 = 5_000;
+
+/// At least one output every this many records, so that a reopened stream repeats little work.
+pub const RECORDS_BETWEEN_OUTPUTS_MAX: u64 = 1_024;
+
+/// A departure count of one window: its start and how many.
+pub type WindowCount = (DateTime<Utc>, u64);
+
+/// What a counter has to know to go on after a record.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WindowState {
+    /// Newest departure or tick seen; nothing before the first one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watermark: Option<DateTime<Utc>>,
+    /// Windows that start before this instant are closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed_until: Option<DateTime<Utc>>,
+    /// Windows still open, by start.
+    #[serde(default)]
+    pub open: Vec<WindowCount>,
+}
+
+/// One output of the SmartModule `dock-window`.
+///
+/// Shape: one where a window closed, a late departure or a tick came, and at least one every
+/// [`RECORDS_BETWEEN_OUTPUTS_MAX`] records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum WindowOutput {
+    /// All records up to `offset` are counted.
+    Counted(Counted),
+    /// The broker skipped records: counting cannot go on.
+    Gap {
+        /// Offset of the record that came.
+        offset: i64,
+        /// What should have come.
+        gap: Gap,
+    },
+}
+
+/// What changed since the output before, and the state after it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    /// Offset of the last record counted.
+    pub offset: i64,
+    /// Windows that closed: absolute counts of this partition, by start.
+    pub closed: Vec<WindowCount>,
+    /// Departures that came for windows already closed: increments, by start.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub late: Vec<WindowCount>,
+    /// Sources that advanced: the last `seq` counted of each.
+    pub seen: Vec<(String, u64)>,
+    /// The state after `offset`.
+    pub state: WindowState,
+}
+
+/// Where the broker skipped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gap {
+    /// Offset of the first record that is missing.
+    pub expected: i64,
+}
+
+/// How to count; the SmartModule's parameters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WindowConfig {
+    /// Width of a window.
+    pub width: TimeDelta,
+    /// How far a departure may lie behind the newest one and still count as in time.
+    pub lateness: TimeDelta,
+}
+
+impl Default for WindowConfig {
+    fn default() -> Self {
+        Self {
+            width: TimeDelta::milliseconds(WIDTH_MS),
+            lateness: TimeDelta::zero(),
+        }
+    }
+}
+
+/// Counts the departures of one partition.
+#[derive(Debug)]
+pub struct Windows {
+    config: WindowConfig,
+    next_offset: i64,
+    watermark: Option<DateTime<Utc>>,
+    closed_until: Option<DateTime<Utc>>,
+    open: BTreeMap<DateTime<Utc>, u64>,
+    seen: BTreeMap<String, u64>,
+    // Since the last output:
+    late: BTreeMap<DateTime<Utc>, u64>,
+    advanced: BTreeMap<String, u64>,
+    records: u64,
+}
+
+impl Windows {
+    /// Goes on at `next_offset` from a committed state and the `seq`s already counted.
+    #[must_use]
+    pub fn resume(
+        config: WindowConfig,
+        next_offset: i64,
+        state: WindowState,
+        seen: impl IntoIterator<Item = (String, u64)>,
+    ) -> Self {
+        Self {
+            config,
+            next_offset,
+            watermark: state.watermark,
+            closed_until: state.closed_until,
+            open: state.open.into_iter().collect(),
+            seen: seen.into_iter().collect(),
+            late: BTreeMap::new(),
+            advanced: BTreeMap::new(),
+            records: 0,
+        }
+    }
+
+    /// Counts the record at `offset`.
+    ///
+    /// Offsets already counted give nothing, because the broker replays a stored batch from its
+    /// start; a record repeated by a resend counts once; unreadable bytes count as no departure.
+    pub fn push(&mut self, offset: i64, bytes: &[u8]) -> Option<WindowOutput> {
+        if offset < self.next_offset {
+            return None;
+        }
+        if offset > self.next_offset {
+            return Some(WindowOutput::Gap {
+                offset,
+                gap: Gap {
+                    expected: self.next_offset,
+                },
+            });
+        }
+        self.next_offset = offset + 1;
+        self.records += 1;
+        let due = match Record::from_json(bytes) {
+            Ok(record) => self.count(record),
+            Err(_) => false, // `trip-split` makes it a reject.
+        };
+        let closed = self.close();
+        let output = due
+            || !closed.is_empty()
+            || !self.late.is_empty()
+            || self.records >= RECORDS_BETWEEN_OUTPUTS_MAX;
+        output.then(|| WindowOutput::Counted(self.take_output(offset, closed)))
+    }
+
+    /// Takes the record in; true if it asks for an output.
+    fn count(&mut self, record: Record) -> bool {
+        let Record { source, seq, body } = record;
+        if let Body::Tick(at) = body {
+            self.raise_watermark(at);
+            return true;
+        }
+        if self.seen.get(&source).is_some_and(|last| seq <= *last) {
+            return false;
+        }
+        self.advanced.insert(source.clone(), seq);
+        self.seen.insert(source, seq);
+        if let Body::Trip(trip) = body {
+            let start = window_start(trip.departed_at, self.config.width);
+            let late = self.closed_until.is_some_and(|until| start < until);
+            let windows = if late { &mut self.late } else { &mut self.open };
+            *windows.entry(start).or_default() += 1;
+            self.raise_watermark(trip.departed_at);
+        }
+        false
+    }
+
+    fn raise_watermark(&mut self, at: DateTime<Utc>) {
+        self.watermark = self.watermark.max(Some(at));
+    }
+
+    /// Closes the windows whose end the watermark has reached.
+    fn close(&mut self) -> Vec<WindowCount> {
+        let Some(watermark) = self.watermark else {
+            return Vec::new();
+        };
+        let until = window_start(watermark - self.config.lateness, self.config.width);
+        if self.closed_until.is_some_and(|closed| until <= closed) {
+            return Vec::new();
+        }
+        self.closed_until = Some(until);
+        let open = self.open.split_off(&until);
+        std::mem::replace(&mut self.open, open)
+            .into_iter()
+            .collect()
+    }
+
+    fn take_output(&mut self, offset: i64, closed: Vec<WindowCount>) -> Counted {
+        self.records = 0;
+        Counted {
+            offset,
+            closed,
+            late: std::mem::take(&mut self.late).into_iter().collect(),
+            seen: std::mem::take(&mut self.advanced).into_iter().collect(),
+            state: WindowState {
+                watermark: self.watermark,
+                closed_until: self.closed_until,
+                open: self
+                    .open
+                    .iter()
+                    .map(|(start, count)| (*start, *count))
+                    .collect(),
+            },
+        }
+    }
+}
+
+/// Start of the window that holds `at`.
+#[must_use]
+pub fn window_start(at: DateTime<Utc>, width: TimeDelta) -> DateTime<Utc> {
+    let width_us = width.num_microseconds().unwrap_or(i64::MAX).max(1);
+    let start_us = at.timestamp_micros().div_euclid(width_us) * width_us;
+    DateTime::from_timestamp_micros(start_us).unwrap_or(at)
+}
