@@ -1,0 +1,169 @@
+//! Availability against a brute-force oracle, over random cities.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use domain::Availability;
+use domain::availability::BikeEvent;
+use proptest::prelude::*;
+
+const LOCATIONS: i32 = 4;
+
+fn at(seconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_583_020_800 + seconds, 0).unwrap()
+}
+
+fn event(id: i64, seconds: i64, bike: u8, location_id: i32, docked: bool) -> BikeEvent {
+    BikeEvent {
+        at: at(seconds),
+        id,
+        bike_id: Some(bike.to_string().into()),
+        location_id,
+        docked,
+    }
+}
+
+/// The definition, word for word: a bike is at a dock if its latest event at or before the clock
+/// is an arrival there.
+fn oracle(events: &[BikeEvent], clock: DateTime<Utc>) -> Vec<i32> {
+    let mut latest: BTreeMap<&str, &BikeEvent> = BTreeMap::new();
+    for event in events.iter().filter(|event| event.at <= clock) {
+        let bike = event.bike_id.as_deref().unwrap();
+        let newer = latest
+            .get(bike)
+            .is_none_or(|other| (other.at, other.id) < (event.at, event.id));
+        if newer {
+            latest.insert(bike, event);
+        }
+    }
+    (0..LOCATIONS)
+        .map(|location| {
+            latest
+                .values()
+                .filter(|event| event.docked && event.location_id == location)
+                .count() as i32
+        })
+        .collect()
+}
+
+fn counts(availability: &Availability) -> Vec<i32> {
+    (0..LOCATIONS)
+        .map(|location| availability.count(location).bikes)
+        .collect()
+}
+
+/// Trips of few bikes between few docks: in transit, overlapping, moved by van, all of it.
+fn trips() -> impl Strategy<Value = Vec<BikeEvent>> {
+    let trip = (0_i64..100, 0_i64..60, 0_u8..5, 0..LOCATIONS, 0..LOCATIONS);
+    prop::collection::vec(trip, 0..60).prop_map(|trips| {
+        (0..)
+            .zip(trips)
+            .flat_map(|(rank, (departed, lasted, bike, from, to))| {
+                [
+                    event(2 * rank, departed, bike, from, false),
+                    event(2 * rank + 1, departed + lasted, bike, to, true),
+                ]
+            })
+            .collect()
+    })
+}
+
+proptest! {
+    #[test]
+    fn availability_equals_the_oracle_at_every_instant(events in trips()) {
+        let mut availability = Availability::default();
+        for event in events.iter().cloned() {
+            availability.apply(event);
+        }
+        for seconds in (0..170).step_by(7) {
+            availability.advance(at(seconds));
+            prop_assert_eq!(counts(&availability), oracle(&events, at(seconds)));
+        }
+    }
+
+    /// The order in which events arrive does not matter, also when they come after their time.
+    #[test]
+    fn order_of_arrival_does_not_matter(
+        (events, shuffled) in trips()
+            .prop_flat_map(|events| (Just(events.clone()), Just(events).prop_shuffle())),
+        clocks in prop::collection::vec(0_i64..170, 1..6),
+    ) {
+        let mut availability = Availability::default();
+        let mut pending = shuffled.into_iter();
+        for clock in &clocks {
+            for event in pending.by_ref().take(events.len() / clocks.len()) {
+                availability.apply(event);
+            }
+            availability.advance(at(*clock));
+        }
+        pending.for_each(|event| availability.apply(event));
+        let clock = at(*clocks.iter().max().unwrap());
+        prop_assert_eq!(counts(&availability), oracle(&events, clock));
+    }
+
+    /// The docks reported as changed are all the docks that changed.
+    #[test]
+    fn what_is_reported_as_changed_adds_up_to_the_counts(events in trips()) {
+        let mut availability = Availability::default();
+        let mut shown = vec![0; LOCATIONS as usize];
+        for (seconds, event) in (0..).zip(events) {
+            availability.apply(event);
+            availability.advance(at(seconds * 3));
+            for (location, count) in availability.take_changed() {
+                shown[location as usize] = count.bikes;
+            }
+            prop_assert_eq!(&shown, &counts(&availability));
+        }
+    }
+
+    /// A checkpoint written and read back goes on as if nothing had happened.
+    #[test]
+    fn a_checkpoint_goes_on_where_it_was(events in trips(), cut in 0_usize..120, clock in 0_i64..170) {
+        let mut availability = Availability::default();
+        let cut = cut.min(events.len());
+        events[..cut].iter().cloned().for_each(|event| availability.apply(event));
+        availability.advance(at(clock));
+        let bytes = serde_json::to_vec(&availability).unwrap();
+        let mut again: Availability = serde_json::from_slice(&bytes).unwrap();
+        events[cut..].iter().cloned().for_each(|event| again.apply(event));
+        again.advance(at(170));
+        prop_assert_eq!(counts(&again), oracle(&events, at(170)));
+    }
+}
+
+#[test]
+fn a_bike_in_transit_is_nowhere_and_counts_when_the_clock_reaches_its_arrival() {
+    let mut availability = Availability::default();
+    availability.apply(event(0, 10, 1, 0, false));
+    availability.apply(event(1, 20, 1, 1, true));
+    availability.advance(at(19));
+    assert_eq!(counts(&availability), [0, 0, 0, 0]);
+    availability.advance(at(20));
+    assert_eq!(counts(&availability), [0, 1, 0, 0]);
+}
+
+#[test]
+fn a_bike_moved_by_van_is_counted_where_it_stood_until_it_departs_elsewhere() {
+    let mut availability = Availability::default();
+    availability.apply(event(1, 10, 1, 1, true));
+    availability.apply(event(2, 50, 1, 2, false));
+    availability.advance(at(49));
+    assert_eq!(counts(&availability), [0, 1, 0, 0]);
+    availability.advance(at(50));
+    assert_eq!(counts(&availability), [0, 0, 0, 0]);
+}
+
+#[test]
+fn trips_without_bike_ids_count_up_from_the_least_baseline_and_are_estimated() {
+    let mut availability = Availability::default();
+    let unknown = |id, seconds, docked| BikeEvent {
+        bike_id: None,
+        ..event(id, seconds, 0, 0, docked)
+    };
+    availability.apply(unknown(0, 10, false));
+    availability.apply(unknown(2, 20, false));
+    availability.apply(unknown(5, 30, true));
+    availability.advance(at(30));
+    let count = availability.count(0);
+    assert_eq!((count.bikes, count.estimated), (1, true));
+}

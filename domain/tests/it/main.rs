@@ -1,0 +1,4 @@
+//! The rules of the domain as laws and as golden scenarios.
+
+mod availability;
+mod windows;

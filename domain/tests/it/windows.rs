@@ -1,0 +1,259 @@
+//! Departures per window: golden scenarios and laws.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::window::{Counted, WindowConfig, WindowState, window_start};
+use domain::{Body, Record, Station, Trip, WindowOutput, Windows};
+use expect_test::{Expect, expect};
+use proptest::prelude::*;
+
+fn at(seconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_583_020_800 + seconds, 0).unwrap()
+}
+
+fn trip(seq: u64, seconds: i64) -> Record {
+    let station = |id: &str| Station {
+        station_id: id.into(),
+        street: "1 Ave & E 1 St".into(),
+        lat: 40.7,
+        lon: -74.0,
+    };
+    let trip = Trip {
+        bike_id: None,
+        departed_at: at(seconds),
+        from: station("1"),
+        arrived_at: at(seconds + 600),
+        to: station("2"),
+        rider: None,
+    };
+    Record {
+        source: "s".into(),
+        seq,
+        body: Body::Trip(trip),
+    }
+}
+
+fn tick(seconds: i64) -> Record {
+    Record {
+        source: "s".into(),
+        seq: 0,
+        body: Body::Tick(at(seconds)),
+    }
+}
+
+fn fresh(lateness_s: i64) -> Windows {
+    let config = WindowConfig {
+        lateness: TimeDelta::seconds(lateness_s),
+        ..Default::default()
+    };
+    Windows::resume(config, 0, WindowState::default(), [])
+}
+
+fn push_all(windows: &mut Windows, first_offset: i64, records: &[Record]) -> Vec<WindowOutput> {
+    (first_offset..)
+        .zip(records)
+        .filter_map(|(offset, record)| windows.push(offset, &record.to_json()))
+        .collect()
+}
+
+fn check(lateness_s: i64, records: &[Record], expected: Expect) {
+    let outputs = push_all(&mut fresh(lateness_s), 0, records);
+    let lines: Vec<_> = outputs
+        .iter()
+        .map(|output| serde_json::to_string(output).unwrap())
+        .collect();
+    expected.assert_eq(&lines.join("\n"));
+}
+
+#[test]
+fn a_window_closes_when_a_departure_reaches_its_end() {
+    check(
+        0,
+        &[trip(0, 1), trip(1, 4), trip(2, 5)],
+        expect![[
+            r#"{"offset":2,"closed":[["2020-03-01T00:00:00Z",2]],"seen":[["s",2]],"state":{"watermark":"2020-03-01T00:00:05Z","closed_until":"2020-03-01T00:00:05Z","open":[["2020-03-01T00:00:05Z",1]]}}"#
+        ]],
+    );
+}
+
+#[test]
+fn a_tick_closes_the_last_window_and_always_gives_an_output() {
+    check(
+        0,
+        &[trip(0, 1), tick(5), tick(6)],
+        expect![[r#"
+            {"offset":1,"closed":[["2020-03-01T00:00:00Z",1]],"seen":[["s",0]],"state":{"watermark":"2020-03-01T00:00:05Z","closed_until":"2020-03-01T00:00:05Z","open":[]}}
+            {"offset":2,"closed":[],"seen":[],"state":{"watermark":"2020-03-01T00:00:06Z","closed_until":"2020-03-01T00:00:05Z","open":[]}}"#]],
+    );
+}
+
+#[test]
+fn a_late_departure_is_an_increment_of_its_closed_window() {
+    check(
+        0,
+        &[trip(0, 1), trip(1, 12), trip(2, 3)],
+        expect![[r#"
+            {"offset":1,"closed":[["2020-03-01T00:00:00Z",1]],"seen":[["s",1]],"state":{"watermark":"2020-03-01T00:00:12Z","closed_until":"2020-03-01T00:00:10Z","open":[["2020-03-01T00:00:10Z",1]]}}
+            {"offset":2,"closed":[],"late":[["2020-03-01T00:00:00Z",1]],"seen":[["s",2]],"state":{"watermark":"2020-03-01T00:00:12Z","closed_until":"2020-03-01T00:00:10Z","open":[["2020-03-01T00:00:10Z",1]]}}"#]],
+    );
+}
+
+#[test]
+fn a_departure_within_the_allowed_lateness_is_in_time() {
+    check(
+        10,
+        &[trip(0, 1), trip(1, 12), trip(2, 3), tick(15)],
+        expect![[
+            r#"{"offset":3,"closed":[["2020-03-01T00:00:00Z",2]],"seen":[["s",2]],"state":{"watermark":"2020-03-01T00:00:15Z","closed_until":"2020-03-01T00:00:05Z","open":[["2020-03-01T00:00:10Z",1]]}}"#
+        ]],
+    );
+}
+
+#[test]
+fn a_resent_record_counts_once() {
+    check(
+        0,
+        &[trip(0, 1), trip(0, 1), trip(1, 2), trip(0, 1), tick(5)],
+        expect![[
+            r#"{"offset":4,"closed":[["2020-03-01T00:00:00Z",2]],"seen":[["s",1]],"state":{"watermark":"2020-03-01T00:00:05Z","closed_until":"2020-03-01T00:00:05Z","open":[]}}"#
+        ]],
+    );
+}
+
+#[test]
+fn a_gap_in_the_offsets_is_reported() {
+    let mut windows = fresh(0);
+    windows.push(0, &trip(0, 1).to_json());
+    let output = windows.push(7, &trip(1, 2).to_json()).unwrap();
+    expect![[r#"{"offset":7,"gap":{"expected":1}}"#]]
+        .assert_eq(&serde_json::to_string(&output).unwrap());
+}
+
+#[test]
+fn bytes_that_are_no_record_count_as_no_departure() {
+    let mut windows = fresh(0);
+    assert_eq!(windows.push(0, b"hello"), None);
+    assert!(windows.push(1, &tick(5).to_json()).is_some());
+}
+
+/// What a sink keeps of the outputs: counts by window, the state, the last `seq` of each source.
+#[derive(Default)]
+struct Stored {
+    frequency: BTreeMap<DateTime<Utc>, u64>,
+    next_offset: i64,
+    state: WindowState,
+    seen: BTreeMap<String, u64>,
+}
+
+impl Stored {
+    fn commit(&mut self, counted: Counted) {
+        for (start, count) in counted.closed {
+            let before = self.frequency.insert(start, count);
+            assert_eq!(before, None, "window {start} closed twice");
+        }
+        for (start, count) in counted.late {
+            *self.frequency.entry(start).or_default() += count;
+        }
+        self.seen.extend(counted.seen);
+        self.next_offset = counted.offset + 1;
+        self.state = counted.state;
+    }
+
+    fn reopen(&self, config: WindowConfig) -> Windows {
+        Windows::resume(
+            config,
+            self.next_offset,
+            self.state.clone(),
+            self.seen.clone(),
+        )
+    }
+}
+
+fn group_by(records: &[Record]) -> BTreeMap<DateTime<Utc>, u64> {
+    let mut counts = BTreeMap::new();
+    let mut last_seq = None;
+    for record in records {
+        let Body::Trip(trip) = &record.body else {
+            continue;
+        };
+        if Some(record.seq) <= last_seq {
+            continue;
+        }
+        last_seq = Some(record.seq);
+        let start = window_start(trip.departed_at, WindowConfig::default().width);
+        *counts.entry(start).or_default() += 1;
+    }
+    counts
+}
+
+/// Records as a partition may hold them: late ones, ticks and resent ones among them.
+fn records() -> impl Strategy<Value = Vec<Record>> {
+    prop::collection::vec((0_i64..120, 0_u8..10), 0..80).prop_map(|draws| {
+        let mut seq = 0;
+        let mut records: Vec<Record> = Vec::new();
+        for (seconds, kind) in draws {
+            match kind {
+                0 => records.push(tick(seconds)),
+                1 if !records.is_empty() => records.push(records[records.len() - 1].clone()),
+                _ => {
+                    records.push(trip(seq, seconds));
+                    seq += 1;
+                }
+            }
+        }
+        records.push(tick(1_000));
+        records
+    })
+}
+
+proptest! {
+    /// After all input, the windows equal GROUP BY over the departures, whatever the lateness and
+    /// wherever the stream was cut and opened again at a committed output.
+    #[test]
+    fn windows_equal_group_by_however_often_the_stream_is_reopened(
+        records in records(),
+        cuts in prop::collection::vec(1_usize..20, 1..8),
+        lateness_s in 0_i64..60,
+    ) {
+        let config =
+            WindowConfig { lateness: TimeDelta::seconds(lateness_s), ..Default::default() };
+        let mut stored = Stored::default();
+        for cut in cuts.iter().cycle() {
+            // The broker replays a stored batch from its start: up to three records too early.
+            let from = (stored.next_offset - 3).max(0);
+            let mut windows = stored.reopen(config);
+            let outputs = push_all(&mut windows, from, &records[from as usize..]);
+            for output in outputs.into_iter().take(*cut) {
+                match output {
+                    WindowOutput::Counted(counted) => stored.commit(counted),
+                    WindowOutput::Gap { .. } => prop_assert!(false, "no record was skipped"),
+                }
+            }
+            if stored.next_offset == records.len() as i64 { break }
+        }
+        prop_assert_eq!(stored.frequency, group_by(&records));
+    }
+
+    /// Order within the allowed lateness does not matter, and nothing is late then.
+    #[test]
+    fn order_within_the_lateness_does_not_matter(
+        mut seconds in prop::collection::vec(0_i64..30, 1..40),
+    ) {
+        let run = |seconds: &[i64]| {
+            let mut stored = Stored::default();
+            let mut trips: Vec<_> =
+                (0..).zip(seconds).map(|(seq, seconds)| trip(seq, *seconds)).collect();
+            trips.push(tick(1_000));
+            for output in push_all(&mut fresh(40), 0, &trips) {
+                let WindowOutput::Counted(counted) = output else { panic!("gap") };
+                assert_eq!(counted.late, []);
+                stored.commit(counted);
+            }
+            stored.frequency
+        };
+        let shuffled = run(&seconds);
+        seconds.sort_unstable();
+        prop_assert_eq!(shuffled, run(&seconds));
+    }
+}
