@@ -1,0 +1,70 @@
+//! `cargo xtask`: one command per intention, the same for a developer and for CI.
+//!
+//! Start at [`up`] (everything on this machine) or at [`test`] (what CI runs).
+#![expect(
+    clippy::print_stdout,
+    reason = "a developer's tool talks to its terminal"
+)]
+
+mod browser_client;
+mod report;
+mod setup;
+mod shell;
+mod test;
+mod tidy;
+mod up;
+mod wasm;
+mod wasm_toolchain;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo xtask",
+    about = "Sets up, builds, tests and checks this workspace"
+)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Install what is missing, build everything in release, start it and print the address.
+    ///
+    /// What follows is passed on to `bikeshare up`, for example
+    /// `cargo xtask up --source trips.csv --speed max --once`.
+    #[command(disable_help_flag = true)]
+    Up {
+        /// Arguments of `bikeshare up`; see `cargo xtask up --help`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<std::ffi::OsString>,
+    },
+    /// Run exactly what CI runs; set up what the tests need first.
+    Test,
+    /// Build the SmartModules and the page's script to wasm32 and print their sizes.
+    Wasm,
+    /// Check the rules no compiler checks: layers, stage sentences, names, links.
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    let Err(error) = run() else {
+        return ExitCode::SUCCESS;
+    };
+    eprintln!("error: {error:#}");
+    ExitCode::FAILURE
+}
+
+fn run() -> Result<()> {
+    match Arguments::parse().task {
+        Task::Up { arguments } => up::run(arguments),
+        Task::Test => test::run(),
+        Task::Wasm => wasm::run(),
+        Task::Tidy => tidy::run(),
+    }
+}

@@ -1,0 +1,100 @@
+//! Installs what a machine lacks, or says exactly what to do.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::{shell, workspace};
+
+/// The Python client that the conformance tests hold the embedded broker to.
+const PYTHON_CLIENT: &str = "fluvio==0.21.*";
+
+/// Makes sure that the server binaries of Postgres are on this machine.
+///
+/// # Errors
+/// If they are missing and cannot be installed; the message names the package.
+pub(crate) fn postgres() -> Result<()> {
+    if std::env::var_os("DATABASE_URL").is_some() || has_postgres() {
+        return Ok(());
+    }
+    need(
+        &["postgresql"],
+        "Postgres' server programs (initdb, postgres), or a DATABASE_URL",
+    )
+}
+
+/// Makes sure that Chromium and its driver are there, for the tests of the page.
+///
+/// # Errors
+/// If they are missing and cannot be installed.
+pub(crate) fn browser() -> Result<()> {
+    if shell::is_installed("chromedriver")
+        && ["chromium", "google-chrome"]
+            .iter()
+            .any(|name| shell::is_installed(name))
+    {
+        return Ok(());
+    }
+    need(
+        &["chromium", "chromium-driver"],
+        "Chromium and chromedriver",
+    )
+}
+
+/// A Python with the official Fluvio client; gives the interpreter's path.
+///
+/// # Errors
+/// If Python is missing or the client cannot be downloaded.
+pub(crate) fn python() -> Result<PathBuf> {
+    let folder = workspace::target()?.join("python");
+    let python = folder.join("bin/python");
+    let has_client = || shell::read(Command::new(&python).args(["-c", "import fluvio"])).is_ok();
+    if python.exists() && has_client() {
+        return Ok(python);
+    }
+    // `ensurepip` is what Debian puts into a package of its own.
+    if shell::read(Command::new("python3").args(["-c", "import venv, ensurepip"])).is_err() {
+        need(&["python3", "python3-venv"], "Python 3 with venv")?;
+    }
+    shell::run(
+        Command::new("python3")
+            .args(["-m", "venv", "--clear"])
+            .arg(&folder),
+    )?;
+    let pip = [
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        PYTHON_CLIENT,
+    ];
+    shell::run(Command::new(&python).args(pip))?;
+    Ok(python)
+}
+
+fn has_postgres() -> bool {
+    if shell::is_installed("initdb") && shell::is_installed("postgres") {
+        return true;
+    }
+    // Debian keeps them out of PATH, in a folder per version.
+    let Ok(versions) = std::fs::read_dir("/usr/lib/postgresql") else {
+        return false;
+    };
+    versions
+        .flatten()
+        .any(|version| version.path().join("bin/initdb").exists())
+}
+
+fn need(packages: &[&str], what: &str) -> Result<()> {
+    if shell::may_install_packages() {
+        return shell::install_packages(packages);
+    }
+    let by_hand = if Path::new("/etc/debian_version").exists() {
+        format!("run `sudo apt-get install {}`", packages.join(" "))
+    } else {
+        "install it with this system's package manager".to_owned()
+    };
+    bail!("missing: {what}; {by_hand}, then start again")
+}

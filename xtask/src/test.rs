@@ -1,0 +1,144 @@
+//! `cargo xtask test`: exactly what CI runs.
+//!
+//! Two builds serve all steps: one in release for the tests and the program they start, one
+//! check for clippy and the documentation; the wasm32 crates come beside them.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+use crate::report::Report;
+use crate::wasm_toolchain::{TARGET, WasmToolchain};
+use crate::{setup, shell, tidy, wasm};
+
+/// Runs every step, also after one failed, and ends with the sum of all tests.
+///
+/// # Errors
+/// If any step failed; the last line names them.
+pub(crate) fn run() -> Result<()> {
+    let mut steps = Steps::default();
+    let mut report = Report::default();
+    steps.run("set up", set_up);
+    steps.run("format", || {
+        shell::run(&mut shell::cargo(&["fmt", "--all", "--check"]))
+    });
+    steps.run("tidy", tidy::run);
+    steps.run("wasm", wasm::run);
+    steps.run("clippy", clippy);
+    steps.run("clippy for the browser", clippy_browser);
+    steps.run("tests", || tests(&mut report));
+    steps.run("documentation", documentation);
+    steps.finish(&report)
+}
+
+/// The steps so far.
+#[derive(Debug, Default)]
+struct Steps {
+    failed: Vec<&'static str>,
+}
+
+impl Steps {
+    fn run(&mut self, name: &'static str, step: impl FnOnce() -> Result<()>) {
+        println!("\n=== {name}");
+        let started = Instant::now();
+        let outcome = step();
+        let seconds = started.elapsed().as_secs_f32();
+        match outcome {
+            Ok(()) => println!("=== {name}: ok in {seconds:.1} s"),
+            Err(error) => {
+                println!("=== {name}: FAILED in {seconds:.1} s: {error:#}");
+                self.failed.push(name);
+            }
+        }
+    }
+
+    fn finish(self, report: &Report) -> Result<()> {
+        println!();
+        if !self.failed.is_empty() {
+            println!("failed steps: {}", self.failed.join(", "));
+        }
+        println!("{report}");
+        if !self.failed.is_empty() {
+            std::process::exit(1);
+        }
+        Ok(())
+    }
+}
+
+/// Postgres is needed; without a browser or Python their tests are skipped, but not in CI.
+fn set_up() -> Result<()> {
+    setup::postgres()?;
+    let optional = [
+        ("browser", setup::browser()),
+        ("python", setup::python().map(drop)),
+    ];
+    for (name, outcome) in optional {
+        match outcome {
+            Err(error) if std::env::var_os("CI").is_some() => return Err(error),
+            Err(error) => println!("without {name} some tests will be skipped: {error:#}"),
+            Ok(()) => {}
+        }
+    }
+    Ok(())
+}
+
+fn clippy() -> Result<()> {
+    let deny = ["--", "-D", "warnings"];
+    shell::run(shell::cargo(&["clippy", "--workspace", "--all-targets"]).args(deny))
+}
+
+/// The client's half of `app` compiles for the browser only.
+fn clippy_browser() -> Result<()> {
+    if !matches!(WasmToolchain::find_or_install()?, WasmToolchain::Rustup) {
+        println!("left out: Debian's compiler for {TARGET} has no clippy");
+        return Ok(());
+    }
+    let what = [
+        "clippy",
+        "--lib",
+        "--package",
+        "app",
+        "--features",
+        "hydrate",
+        "--target",
+        TARGET,
+    ];
+    shell::run(shell::cargo(&what).args(["--", "-D", "warnings"]))
+}
+
+fn documentation() -> Result<()> {
+    let mut command = shell::cargo(&["doc", "--workspace", "--no-deps"]);
+    shell::run(command.env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+/// Unit, integration and documentation tests of the whole workspace.
+fn tests(report: &mut Report) -> Result<()> {
+    let mut command = shell::cargo(&["test", "--release", "--workspace", "--no-fail-fast"]);
+    command.args(["--", "--show-output"]);
+    if let Ok(python) = setup::python() {
+        command.env("BIKESHARE_PYTHON", python);
+    }
+    read_tests(&mut command, report)
+}
+
+fn read_tests(command: &mut Command, report: &mut Report) -> Result<()> {
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("could not run cargo test")?;
+    let output = child.stdout.take().context("stdout is piped")?;
+    for line in BufReader::new(output).split(b'\n') {
+        let line = line.context("could not read the tests' output")?;
+        let line = String::from_utf8_lossy(&line);
+        if report.read(&line) {
+            println!("{line}");
+        }
+    }
+    let status = child.wait().context("could not wait for cargo test")?;
+    if !status.success() {
+        bail!("cargo test ended with {status}");
+    }
+    Ok(())
+}

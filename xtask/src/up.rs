@@ -1,0 +1,28 @@
+//! `cargo xtask up`: from a clean clone to the map in a browser.
+
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::{setup, shell, wasm, workspace};
+
+/// Sets up, builds and becomes `bikeshare up`.
+///
+/// # Errors
+/// If something is missing that cannot be installed, or the build fails.
+pub(crate) fn run(arguments: Vec<OsString>) -> Result<()> {
+    setup::postgres()?;
+    wasm::run()?;
+    shell::run(&mut shell::cargo(&[
+        "build",
+        "--release",
+        "--package",
+        "cli",
+    ]))?;
+    let program = workspace::target()?.join("release/bikeshare");
+    // Replaces this process, so that Ctrl-C and the exit status are bikeshare's own.
+    let error = Command::new(&program).arg("up").args(arguments).exec();
+    Err(error).with_context(|| format!("could not start {program:?}"))
+}

@@ -1,0 +1,44 @@
+//! Where things are: the workspace, cargo's target folder, the built assets.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+/// Folder of the workspace's `Cargo.toml`.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("xtask lives in the workspace")
+}
+
+/// Cargo's target folder, wherever `CARGO_TARGET_DIR` or a config file put it.
+///
+/// This program runs from `<target>/release/xtask`, so its own path tells.
+///
+/// # Errors
+/// If the program was copied out of a target folder.
+pub(crate) fn target() -> Result<PathBuf> {
+    let program = std::env::current_exe().context("could not find this program's own path")?;
+    let target = program.parent().and_then(Path::parent);
+    target
+        .map(Path::to_owned)
+        .context("xtask does not run from a cargo target folder")
+}
+
+/// What `cli` and `app` embed: always inside the workspace, because they name it by path.
+pub(crate) fn assets() -> PathBuf {
+    root().join("target/assets")
+}
+
+/// Writes `content` unless the file holds it already, so that cargo sees no change.
+///
+/// # Errors
+/// If the folder or the file cannot be written.
+pub(crate) fn write_if_changed(path: &Path, content: &[u8]) -> Result<()> {
+    if std::fs::read(path).is_ok_and(|old| old == content) {
+        return Ok(());
+    }
+    let folder = path.parent().context("a file has a folder")?;
+    std::fs::create_dir_all(folder).with_context(|| format!("could not create {folder:?}"))?;
+    std::fs::write(path, content).with_context(|| format!("could not write {path:?}"))
+}
