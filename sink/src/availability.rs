@@ -1,0 +1,259 @@
+//! Publishes what the app reads: bikes at each dock at the replay clock.
+//!
+//! One task a database, elected by an advisory lock on the connection that also publishes: a task
+//! that loses its connection loses lock and voice at once. It keeps all docks in memory, reads what
+//! the stream tasks of any sink process have committed to `records`, and writes the docks that
+//! changed, the clock and a NOTIFY in one statement.
+//!
+//! ```text
+//! records ─▶ [`memory::Memory`] (domain::Availability) ─▶ [`publish`] ─▶ availability, replay_clock
+//!                    │ now and then                                        └▶ NOTIFY availability
+//!                    └▶ availability_checkpoint
+//! ```
+//!
+//! The clock is the least watermark of the partitions' `trip-split` cursors and never goes back.
+
+mod checkpoint;
+mod memory;
+mod progress;
+mod publish;
+
+use std::time::{Duration, Instant};
+
+use sqlx::postgres::PgConnection;
+
+use self::memory::Memory;
+use self::progress::Progress;
+use self::publish::Published;
+use crate::database;
+use crate::error::SinkError;
+use crate::retry::Backoff;
+use crate::state::AvailabilityState;
+use crate::task::Shared;
+
+/// Held by the one task that publishes.
+const PUBLISHER_LOCK: i64 = 0x6269_6b65_0002;
+/// A publish may take this share of the time: after one that took 5 ms the next waits 45 ms.
+const PUBLISH_SHARE: u32 = 10;
+
+/// Publishes, or waits to be the one who does, until told to stop.
+pub(crate) async fn run(shared: Shared) {
+    let mut backoff = Backoff::new(shared.config.retry);
+    while !shared.stop.is_cancelled() {
+        let Err(error) = session(&shared).await else {
+            continue;
+        };
+        let text = error.chain();
+        let pause = backoff.next_pause();
+        tracing::warn!(error = %text, pause_ms = pause.as_millis(), "availability tries again");
+        show(&shared, |state| {
+            state.publishes = false;
+            state.last_error = Some(text);
+        });
+        tokio::select! {
+            () = shared.stop.cancelled() => {}
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// Waits for the lock, then publishes until stopped; on an error the connection and the memory are
+/// thrown away, and the next session starts from what is stored.
+async fn session(shared: &Shared) -> Result<(), SinkError> {
+    let url = &shared.config.database_url;
+    let mut connection = database::connect(url, "sink availability").await?;
+    if wait_for_lock(shared, &mut connection).await? {
+        publish_until_stopped(shared, &mut connection).await?;
+    }
+    database::close(connection).await;
+    Ok(())
+}
+
+/// Takes the publisher's lock; false if told to stop before. Shows the other's clock meanwhile.
+async fn wait_for_lock(shared: &Shared, connection: &mut PgConnection) -> Result<bool, SinkError> {
+    let mut told = false;
+    loop {
+        let (locked,): (bool,) = sqlx::query_as("select pg_try_advisory_lock($1)")
+            .bind(PUBLISHER_LOCK)
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(SinkError::database("take the publisher's lock"))?;
+        if locked {
+            return Ok(true);
+        }
+        if !told {
+            tracing::info!("another sink publishes the availability; this one waits");
+            told = true;
+        }
+        let published = Published::load(connection).await?;
+        show(shared, |state| {
+            state.publishes = false;
+            state.clock = published.clock;
+            state.version = published.version;
+            state.docks = published.docks.len();
+        });
+        tokio::select! {
+            () = shared.stop.cancelled() => return Ok(false),
+            () = tokio::time::sleep(shared.config.poll_interval) => {}
+        }
+    }
+}
+
+async fn publish_until_stopped(
+    shared: &Shared,
+    connection: &mut PgConnection,
+) -> Result<(), SinkError> {
+    let config = &shared.config;
+    let mut published = Published::load(connection).await?;
+    let mut memory = Memory::load(connection, config.ahead_max).await?;
+    let mut saves = SaveSchedule::new(config.checkpoint, memory.events());
+    let mut pace = PublishPace::new(config.publish_interval);
+    memory.mark_all(published.docks.keys().copied());
+    show(shared, |state| {
+        state.publishes = true;
+        state.clock = published.clock;
+        state.version = published.version;
+    });
+    while !shared.stop.is_cancelled() {
+        let progress = Progress::load(connection, &config.topic).await?;
+        // Bounded steps, so that a long catching up is shown and saved on its way.
+        while memory.step(connection, &progress).await? && !shared.stop.is_cancelled() {
+            if pace.is_due() {
+                pace.start();
+                publish(shared, connection, &mut memory, &mut published).await?;
+                pace.end();
+            }
+            saves.save_if_due(connection, &memory).await?;
+        }
+        pace.wait().await;
+        pace.start();
+        publish(shared, connection, &mut memory, &mut published).await?;
+        pace.end();
+        saves.save_if_due(connection, &memory).await?;
+        tokio::select! {
+            () = shared.stop.cancelled() => {}
+            () = shared.written.notified() => {}
+            () = tokio::time::sleep(config.poll_interval) => {}
+        }
+    }
+    saves.save_if_changed(connection, &memory).await
+}
+
+/// Publishes the docks that changed, unless the clock is still behind what is published.
+async fn publish(
+    shared: &Shared,
+    connection: &mut PgConnection,
+    memory: &mut Memory,
+    published: &mut Published,
+) -> Result<(), SinkError> {
+    let Some(clock) = memory
+        .clock()
+        .filter(|clock| Some(*clock) >= published.clock)
+    else {
+        return Ok(());
+    };
+    let changed = memory.take_changed();
+    let version = published.version;
+    published.publish(connection, clock, changed).await?;
+    if published.version == version {
+        return Ok(());
+    }
+    show(shared, |state| {
+        state.clock = published.clock;
+        state.version = published.version;
+        state.docks = published.docks.len();
+        state.events = memory.events();
+        state.last_error = None;
+    });
+    Ok(())
+}
+
+fn show(shared: &Shared, change: impl FnOnce(&mut AvailabilityState)) {
+    shared.state.send_if_modified(|state| {
+        let before = state.availability.clone();
+        change(&mut state.availability);
+        state.availability != before
+    });
+}
+
+/// When to publish next.
+struct PublishPace {
+    interval: Duration,
+    started: Option<Instant>,
+    next: Instant,
+}
+
+impl PublishPace {
+    fn new(interval: Duration) -> Self {
+        Self {
+            interval,
+            started: None,
+            next: Instant::now(),
+        }
+    }
+
+    fn is_due(&self) -> bool {
+        Instant::now() >= self.next
+    }
+
+    async fn wait(&self) {
+        tokio::time::sleep_until(self.next.into()).await;
+    }
+
+    fn start(&mut self) {
+        self.started = Some(Instant::now());
+    }
+
+    fn end(&mut self) {
+        if let Some(started) = self.started.take() {
+            let pause = (started.elapsed() * PUBLISH_SHARE).max(self.interval);
+            self.next = started + pause;
+        }
+    }
+}
+
+/// When to save the memory next.
+struct SaveSchedule {
+    events_max: u64,
+    age_max: Duration,
+    saved_events: u64,
+    saved_at: Instant,
+}
+
+impl SaveSchedule {
+    fn new((events_max, age_max): (u64, Duration), events: u64) -> Self {
+        Self {
+            events_max,
+            age_max,
+            saved_events: events,
+            saved_at: Instant::now(),
+        }
+    }
+
+    async fn save_if_due(
+        &mut self,
+        connection: &mut PgConnection,
+        memory: &Memory,
+    ) -> Result<(), SinkError> {
+        let unsaved = memory.events() - self.saved_events;
+        let due = unsaved >= self.events_max || self.saved_at.elapsed() >= self.age_max;
+        if due {
+            self.save_if_changed(connection, memory).await
+        } else {
+            Ok(())
+        }
+    }
+
+    async fn save_if_changed(
+        &mut self,
+        connection: &mut PgConnection,
+        memory: &Memory,
+    ) -> Result<(), SinkError> {
+        if memory.events() > self.saved_events {
+            memory.save(connection).await?;
+            self.saved_events = memory.events();
+        }
+        self.saved_at = Instant::now();
+        Ok(())
+    }
+}

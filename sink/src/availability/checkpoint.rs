@@ -1,0 +1,81 @@
+//! The availability's memory in `availability_checkpoint`, so that a start need not read all
+//! records again.
+
+use std::collections::BTreeMap;
+
+use domain::Availability;
+use sqlx::postgres::PgConnection;
+
+use crate::error::SinkError;
+
+/// Raised whenever what is saved changes its form or meaning; another one is not read.
+const FORMAT: i32 = 1;
+
+/// The docks, and by partition the first offset that is not in them.
+#[derive(Debug, Default)]
+pub(crate) struct Checkpoint {
+    pub(crate) availability: Availability,
+    pub(crate) next_offsets: BTreeMap<u32, i64>,
+}
+
+impl Checkpoint {
+    /// Reads the checkpoint; none if there is none or it cannot be read, which is logged.
+    pub(crate) async fn load(connection: &mut PgConnection) -> Result<Option<Self>, SinkError> {
+        let row: Option<(i32, String, Vec<u8>)> =
+            sqlx::query_as("select format, next_offsets::text, state from availability_checkpoint")
+                .fetch_optional(connection)
+                .await
+                .map_err(SinkError::database("read the availability's checkpoint"))?;
+        let Some((format, next_offsets, state)) = row else {
+            return Ok(None);
+        };
+        if format != FORMAT {
+            tracing::warn!(
+                format,
+                "the availability's checkpoint has another format: reading all records anew"
+            );
+            return Ok(None);
+        }
+        match Self::decode(&next_offsets, &state) {
+            Ok(checkpoint) => Ok(Some(checkpoint)),
+            Err(error) => {
+                tracing::warn!(%error, "the availability's checkpoint is unreadable: reading all records anew");
+                Ok(None)
+            }
+        }
+    }
+
+    fn decode(next_offsets: &str, state: &[u8]) -> serde_json::Result<Self> {
+        let next_offsets = serde_json::from_str(next_offsets)?;
+        let availability = serde_json::from_slice(state)?;
+        Ok(Self {
+            availability,
+            next_offsets,
+        })
+    }
+
+    pub(crate) async fn save(
+        connection: &mut PgConnection,
+        availability: &Availability,
+        next_offsets: &BTreeMap<u32, i64>,
+    ) -> Result<(), SinkError> {
+        let failed = || SinkError::database("save the availability's checkpoint");
+        let encoded = |error: serde_json::Error| failed()(sqlx::Error::Encode(error.into()));
+        let state = serde_json::to_vec(availability).map_err(encoded)?;
+        let offsets = serde_json::to_string(next_offsets).map_err(encoded)?;
+        sqlx::query(
+            "insert into availability_checkpoint (format, clock, next_offsets, state)
+             values ($1, $2, $3::jsonb, $4)
+             on conflict (only_row) do update set format = excluded.format,
+                 clock = excluded.clock, next_offsets = excluded.next_offsets, state = excluded.state",
+        )
+        .bind(FORMAT)
+        .bind(availability.clock())
+        .bind(offsets)
+        .bind(state)
+        .execute(connection)
+        .await
+        .map_err(failed())?;
+        Ok(())
+    }
+}

@@ -1,0 +1,226 @@
+//! All docks in memory, kept up with `records`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::Availability;
+use domain::availability::{BikeEvent, DockCount};
+use domain::{Ordinal, RecordId};
+use futures_util::TryStreamExt;
+use sqlx::postgres::PgConnection;
+
+use super::checkpoint::Checkpoint;
+use super::progress::Progress;
+use crate::copy::RecordsDecoder;
+use crate::error::SinkError;
+
+/// Offsets read in one step: two events each, in every partition that takes part.
+const STEP_OFFSETS: i64 = 16_384;
+
+/// The docks, and which rows they are made of.
+pub(crate) struct Memory {
+    availability: Availability,
+    /// By partition: every row before `next_offset` is in.
+    partitions: BTreeMap<u32, Taken>,
+    /// Events ahead of the clock wait in memory: at most this much of event time.
+    ahead_max: TimeDelta,
+    events: u64,
+    /// Docks to look at although no event has touched them.
+    marked: Vec<i32>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Taken {
+    next_offset: i64,
+    /// Newest departure taken in.
+    watermark: Option<DateTime<Utc>>,
+}
+
+impl Memory {
+    /// Starts from the checkpoint, or from nothing if there is none that can be read.
+    pub(crate) async fn load(
+        connection: &mut PgConnection,
+        ahead_max: Duration,
+    ) -> Result<Self, SinkError> {
+        let Checkpoint {
+            availability,
+            next_offsets,
+        } = Checkpoint::load(connection).await?.unwrap_or_default();
+        let watermark = availability.clock();
+        let partitions = next_offsets.into_iter().map(|(partition, next_offset)| {
+            (
+                partition,
+                Taken {
+                    next_offset,
+                    watermark,
+                },
+            )
+        });
+        Ok(Self {
+            availability,
+            partitions: partitions.collect(),
+            ahead_max: TimeDelta::from_std(ahead_max).unwrap_or(TimeDelta::MAX),
+            events: 0,
+            marked: Vec::new(),
+        })
+    }
+
+    /// Keeps the state for the next start.
+    pub(crate) async fn save(&self, connection: &mut PgConnection) -> Result<(), SinkError> {
+        let next_offsets = self
+            .partitions
+            .iter()
+            .map(|(partition, taken)| (*partition, taken.next_offset));
+        Checkpoint::save(connection, &self.availability, &next_offsets.collect()).await
+    }
+
+    pub(crate) fn clock(&self) -> Option<DateTime<Utc>> {
+        self.availability.clock()
+    }
+
+    /// Rows taken in since the start.
+    pub(crate) fn events(&self) -> u64 {
+        self.events
+    }
+
+    /// Lets the next [`Self::take_changed`] give these docks too.
+    pub(crate) fn mark_all(&mut self, docks: impl IntoIterator<Item = i32>) {
+        self.marked.extend(docks);
+    }
+
+    /// Docks that may have changed since the last call, with their counts at the clock.
+    pub(crate) fn take_changed(&mut self) -> BTreeMap<i32, DockCount> {
+        let marked = std::mem::take(&mut self.marked);
+        let marked = marked
+            .into_iter()
+            .map(|dock| (dock, self.availability.count(dock)));
+        let mut changed: BTreeMap<_, _> = marked.collect();
+        changed.extend(self.availability.take_changed());
+        changed
+    }
+
+    /// Takes in the next rows and moves the clock; false if there was nothing to read.
+    ///
+    /// The partition with the least watermark is read first, and with it those that are little
+    /// ahead: like a merge by time, so that few events wait in memory for the clock.
+    pub(crate) async fn step(
+        &mut self,
+        connection: &mut PgConnection,
+        progress: &Progress,
+    ) -> Result<bool, SinkError> {
+        let active = self.active(progress);
+        let Some(start) = active.values().map(|range| range.0).min() else {
+            self.advance(progress);
+            return Ok(false);
+        };
+        let end = start + STEP_OFFSETS;
+        let active: BTreeMap<_, _> = active
+            .into_iter()
+            .filter(|(_, range)| range.0 < end)
+            .collect();
+        let mut events = read(connection, start, end, active.keys().copied()).await?;
+        events.retain(|event| is_in(&active, event));
+        // Nothing can fail from here on: a step is in memory with all its rows, or not at all.
+        for (partition, range) in &active {
+            self.partitions.entry(*partition).or_default().next_offset = range.1.min(end);
+        }
+        self.events += events.len() as u64;
+        for event in events {
+            self.apply(event);
+        }
+        self.advance(progress);
+        Ok(true)
+    }
+
+    /// The partitions to read now, with the offsets that are there to be read.
+    fn active(&self, progress: &Progress) -> BTreeMap<u32, (i64, i64)> {
+        let limit = self.least_watermark(progress).map(|least| {
+            least
+                .checked_add_signed(self.ahead_max)
+                .unwrap_or(DateTime::<Utc>::MAX_UTC)
+        });
+        let unread = progress.partitions.iter().filter_map(|(partition, there)| {
+            let taken = self.taken(*partition);
+            let unread = taken.next_offset < there.next_offset;
+            // A partition with no watermark yet is the least, so it has no limit.
+            let ahead = taken.watermark.is_some() && taken.watermark > limit;
+            (unread && !ahead).then_some((*partition, (taken.next_offset, there.next_offset)))
+        });
+        unread.collect()
+    }
+
+    fn taken(&self, partition: u32) -> Taken {
+        self.partitions.get(&partition).copied().unwrap_or_default()
+    }
+
+    /// The least of the partitions' watermarks, of what has been taken in; none if one has none.
+    fn least_watermark(&self, progress: &Progress) -> Option<DateTime<Utc>> {
+        let watermarks = progress.partitions.iter().map(|(partition, there)| {
+            let taken = self.taken(*partition);
+            let all = taken.next_offset >= there.next_offset;
+            if all {
+                there.watermark
+            } else {
+                taken.watermark
+            }
+        });
+        watermarks.min().flatten()
+    }
+
+    fn advance(&mut self, progress: &Progress) {
+        if let Some(clock) = self.least_watermark(progress) {
+            self.availability.advance(clock);
+        }
+    }
+
+    fn apply(&mut self, event: BikeEvent) {
+        let id = event.record_id();
+        if id.ordinal() == Ordinal::Departure {
+            let taken = self.partitions.entry(id.partition()).or_default();
+            taken.watermark = taken.watermark.max(Some(event.at));
+        }
+        self.availability.apply(event);
+    }
+}
+
+fn is_in(active: &BTreeMap<u32, (i64, i64)>, event: &BikeEvent) -> bool {
+    let id = event.record_id();
+    let range = active.get(&id.partition());
+    range.is_some_and(|(start, end)| (*start..*end).contains(&id.offset()))
+}
+
+/// Reads the rows of some partitions with offsets in `[start, end)`.
+///
+/// One range scan of the primary key; rows of other partitions are passed over.
+async fn read(
+    connection: &mut PgConnection,
+    start: i64,
+    end: i64,
+    partitions: impl Iterator<Item = u32>,
+) -> Result<Vec<BikeEvent>, SinkError> {
+    let failed = || SinkError::database(format!("read records from offset {start} on"));
+    let id = |offset| RecordId::pack(offset, 0, Ordinal::Departure).0;
+    let partitions: Vec<_> = partitions.map(|partition| partition.to_string()).collect();
+    let statement = format!(
+        "copy (select id, time, bike_id, location_id, docked from records
+               where id >= {} and id < {} and (id >> 1) & 1023 in ({}))
+         to stdout (format binary)",
+        id(start),
+        id(end),
+        partitions.join(", "),
+    );
+    let mut decoder = RecordsDecoder::default();
+    let mut events = Vec::new();
+    let mut pieces = connection
+        .copy_out_raw(&statement)
+        .await
+        .map_err(failed())?;
+    while let Some(piece) = pieces.try_next().await.map_err(failed())? {
+        decoder
+            .push(&piece, &mut events)
+            .ok_or_else(|| sqlx::Error::Protocol("malformed binary copy".to_owned()))
+            .map_err(failed())?;
+    }
+    Ok(events)
+}

@@ -1,0 +1,50 @@
+//! How far the stream tasks have come: what of `records` is there to be read.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use sqlx::postgres::PgConnection;
+
+use crate::error::SinkError;
+use crate::module::Module;
+
+/// The `trip-split` cursors of all partitions, of this sink and of others.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Progress {
+    pub(crate) partitions: BTreeMap<u32, PartitionProgress>,
+}
+
+/// Rows before `next_offset` are committed, and a committed row never changes, so they can be read
+/// later, in any transaction.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PartitionProgress {
+    pub(crate) next_offset: i64,
+    pub(crate) watermark: Option<DateTime<Utc>>,
+}
+
+impl Progress {
+    pub(crate) async fn load(
+        connection: &mut PgConnection,
+        topic: &str,
+    ) -> Result<Self, SinkError> {
+        let rows: Vec<(i16, i64, Option<DateTime<Utc>>)> = sqlx::query_as(
+            "select partition, next_offset, watermark
+             from stream_cursor where topic = $1 and module = $2",
+        )
+        .bind(topic)
+        .bind(Module::TripSplit.name())
+        .fetch_all(connection)
+        .await
+        .map_err(SinkError::database("read the cursors"))?;
+        let partitions = rows.into_iter().map(|(partition, next_offset, watermark)| {
+            let progress = PartitionProgress {
+                next_offset,
+                watermark,
+            };
+            (u32::from(partition.unsigned_abs()), progress)
+        });
+        Ok(Self {
+            partitions: partitions.collect(),
+        })
+    }
+}

@@ -1,0 +1,92 @@
+//! What is published: tables `availability` and `replay_clock`, and the NOTIFY.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use domain::availability::DockCount;
+use sqlx::postgres::PgConnection;
+
+use crate::error::SinkError;
+
+/// What the tables hold, so that only what differs is written.
+#[derive(Debug, Default)]
+pub(crate) struct Published {
+    pub(crate) clock: Option<DateTime<Utc>>,
+    pub(crate) version: i64,
+    pub(crate) docks: BTreeMap<i32, DockCount>,
+}
+
+impl Published {
+    pub(crate) async fn load(connection: &mut PgConnection) -> Result<Self, SinkError> {
+        let failed = || SinkError::database("read what is published");
+        let clock: Option<(DateTime<Utc>, i64)> =
+            sqlx::query_as("select at, version from replay_clock")
+                .fetch_optional(&mut *connection)
+                .await
+                .map_err(failed())?;
+        let docks: Vec<(i32, i32, bool)> =
+            sqlx::query_as("select location_id, bikes, estimated from availability")
+                .fetch_all(connection)
+                .await
+                .map_err(failed())?;
+        let docks = docks
+            .into_iter()
+            .map(|(location_id, bikes, estimated)| (location_id, DockCount { bikes, estimated }));
+        Ok(Self {
+            clock: clock.map(|(at, _)| at),
+            version: clock.map_or(0, |(_, version)| version),
+            docks: docks.collect(),
+        })
+    }
+
+    /// Writes the docks that differ, and the clock; nothing if neither does.
+    ///
+    /// One statement, so one transaction: whoever hears the NOTIFY finds the rows.
+    pub(crate) async fn publish(
+        &mut self,
+        connection: &mut PgConnection,
+        clock: DateTime<Utc>,
+        mut docks: BTreeMap<i32, DockCount>,
+    ) -> Result<(), SinkError> {
+        docks.retain(|dock, count| self.docks.get(dock) != Some(count));
+        if docks.is_empty() && Some(clock) <= self.clock {
+            return Ok(());
+        }
+        let (version,): (i64,) = sqlx::query_as(
+            "with clock as (
+                 insert into replay_clock as c (at, version, published_at)
+                 values ($1, 1, clock_timestamp())
+                 on conflict (only_row) do update set at = greatest(c.at, excluded.at),
+                     version = c.version + 1, published_at = excluded.published_at
+                 returning version
+             ), docks as (
+                 insert into availability (location_id, bikes, estimated, version)
+                 select d.location_id, d.bikes, d.estimated, clock.version
+                 from unnest($2::int[], $3::int[], $4::bool[]) as d (location_id, bikes, estimated),
+                     clock
+                 on conflict (location_id) do update set bikes = excluded.bikes,
+                     estimated = excluded.estimated, version = excluded.version
+             )
+             select version from clock, pg_notify('availability', version::text)",
+        )
+        .bind(clock)
+        .bind(docks.keys().copied().collect::<Vec<_>>())
+        .bind(docks.values().map(|count| count.bikes).collect::<Vec<_>>())
+        .bind(
+            docks
+                .values()
+                .map(|count| count.estimated)
+                .collect::<Vec<_>>(),
+        )
+        .fetch_one(connection)
+        .await
+        .map_err(SinkError::database(format!(
+            "publish {} docks at {clock}",
+            docks.len()
+        )))?;
+        self.version = version;
+        self.clock = self.clock.max(Some(clock));
+        self.docks.extend(docks);
+        Ok(())
+    }
+}

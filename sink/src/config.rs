@@ -1,0 +1,90 @@
+//! How the sink reads and writes; each default in its field's comment.
+
+use std::fmt;
+use std::time::Duration;
+
+use domain::window::WIDTH_MS;
+
+/// Everything the sink can be told.
+#[derive(Clone)]
+pub struct SinkConfig {
+    /// Topic to read. Default: `trips`.
+    pub topic: String,
+    /// Where the tables are, as a `postgres://` URL. May hold a password: never logged.
+    pub database_url: String,
+    /// Name of this process in `stream_cursor`, for people. Default: `sink-<process id>`.
+    pub owner: String,
+    /// Width of a window. Default: 5 s.
+    pub window: Duration,
+    /// How far a departure may lie behind the newest one and still count in time. Default: 0 s.
+    pub lateness: Duration,
+    /// Events that one transaction takes at most, give or take one answer of the broker.
+    /// Default: 20,000.
+    pub batch_rows_max: usize,
+    /// How long a small batch waits for more. Default: 4 ms, so that a commit serves several
+    /// answers of the broker and the page is still fresh.
+    pub linger: Duration,
+    /// Most output bytes in one answer of the broker. Default: 8 MiB; a stored batch whose output
+    /// is larger is skipped by the broker, which stops the partition with a gap.
+    pub fetch_bytes_max: i32,
+    /// Output bytes after which a stream is closed and opened again at a commit. Default: 128 MiB:
+    /// the broker frees what a module wrote only with its stream, and a stream of 690 MB was seen
+    /// to end in silence.
+    pub stream_bytes_max: u64,
+    /// How long a stream may be silent while the log goes on. Default: 5 s.
+    pub silence_max: Duration,
+    /// First and longest pause before trying again. Default: 50 ms to 5 s.
+    pub retry: (Duration, Duration),
+    /// How long a cursor beyond the end of the log is waited for. Default: 10 s.
+    pub beyond_end_max: Duration,
+    /// Least time between two publishes of the availability. Default: 30 ms.
+    pub publish_interval: Duration,
+    /// How often rows of other sink processes are looked for. Default: 1 s.
+    pub poll_interval: Duration,
+    /// Events read and time passed after which the availability is saved. Default: 500,000, 30 s.
+    pub checkpoint: (u64, Duration),
+    /// How far ahead of the slowest partition rows are read into memory. Default: 15 min of event
+    /// time.
+    pub ahead_max: Duration,
+    /// How often the cluster is asked for a changed SmartModule. Default: 1 s.
+    pub module_poll: Duration,
+}
+
+impl Default for SinkConfig {
+    fn default() -> Self {
+        Self {
+            topic: "trips".to_owned(),
+            database_url: "postgres://localhost/bikeshare".to_owned(),
+            owner: format!("sink-{}", std::process::id()),
+            window: Duration::from_millis(WIDTH_MS.unsigned_abs()),
+            lateness: Duration::ZERO,
+            batch_rows_max: 20_000,
+            linger: Duration::from_millis(4),
+            fetch_bytes_max: 8 << 20,
+            stream_bytes_max: 128 << 20,
+            silence_max: Duration::from_secs(5),
+            retry: (Duration::from_millis(50), Duration::from_secs(5)),
+            beyond_end_max: Duration::from_secs(10),
+            publish_interval: Duration::from_millis(30),
+            poll_interval: Duration::from_secs(1),
+            checkpoint: (500_000, Duration::from_secs(30)),
+            ahead_max: Duration::from_secs(15 * 60),
+            module_poll: Duration::from_secs(1),
+        }
+    }
+}
+
+impl fmt::Debug for SinkConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SinkConfig")
+            .field("topic", &self.topic)
+            .field("owner", &self.owner)
+            .field("window", &self.window)
+            .field("lateness", &self.lateness)
+            .field("batch_rows_max", &self.batch_rows_max)
+            .field("linger", &self.linger)
+            .field("fetch_bytes_max", &self.fetch_bytes_max)
+            .field("stream_bytes_max", &self.stream_bytes_max)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,202 @@
+//! Where a stream goes on, who owns it, and what has been taken: `stream_cursor`, `source_cursor`.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use domain::Position;
+use sqlx::Connection;
+use sqlx::postgres::PgConnection;
+
+use crate::error::SinkError;
+use crate::module::Module;
+
+/// Taken while cursors are created, so that two topics cannot both find the database empty.
+const TAKEOVER_LOCK: i64 = 0x6269_6b65_0001;
+
+/// One stream: a partition of a topic, read through a module.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StreamKey {
+    pub(crate) topic: String,
+    pub(crate) partition: u32,
+    pub(crate) module: Module,
+}
+
+impl StreamKey {
+    pub(crate) fn at(&self, offset: i64) -> Position {
+        Position {
+            topic: self.topic.clone(),
+            partition: self.partition,
+            offset,
+        }
+    }
+
+    /// The partition as the tables have it.
+    pub(crate) fn partition_sql(&self) -> i16 {
+        i16::try_from(self.partition).unwrap_or(i16::MAX)
+    }
+}
+
+impl fmt::Display for StreamKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{} {}", self.topic, self.partition, self.module)
+    }
+}
+
+/// A row of `stream_cursor` with its rows of `source_cursor`.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Cursor {
+    pub(crate) generation: i64,
+    /// Everything before it is in the tables.
+    pub(crate) next_offset: i64,
+    pub(crate) watermark: Option<DateTime<Utc>>,
+    /// The module's state, as JSON.
+    pub(crate) state: Option<String>,
+    pub(crate) late_events: i64,
+    pub(crate) duplicates: i64,
+    pub(crate) sources: Vec<(String, u64)>,
+}
+
+type CursorRow = (i64, i64, Option<DateTime<Utc>>, Option<String>, i64, i64);
+
+/// Makes this process the stream's owner; whoever owned it before can write no more.
+pub(crate) async fn take(
+    connection: &mut PgConnection,
+    key: &StreamKey,
+    owner: &str,
+) -> Result<Cursor, SinkError> {
+    let failed = || format!("take over {key}");
+    let mut transaction = connection
+        .begin()
+        .await
+        .map_err(SinkError::database(failed()))?;
+    refuse_other_topic(&mut transaction, &key.topic).await?;
+    let row: CursorRow = sqlx::query_as(
+        "insert into stream_cursor as c (topic, partition, module, next_offset, owner, generation)
+         values ($1, $2, $3, 0, $4, 1)
+         on conflict (topic, partition, module)
+         do update set owner = excluded.owner, generation = c.generation + 1, updated_at = now()
+         returning generation, next_offset, watermark, state::text, late_events, duplicates",
+    )
+    .bind(&key.topic)
+    .bind(key.partition_sql())
+    .bind(key.module.name())
+    .bind(owner)
+    .fetch_one(&mut *transaction)
+    .await
+    .map_err(SinkError::database(failed()))?;
+    let cursor = with_sources(&mut transaction, key, row).await?;
+    transaction
+        .commit()
+        .await
+        .map_err(SinkError::database(failed()))?;
+    Ok(cursor)
+}
+
+/// Reads the cursor again, which is how a transaction whose end is unknown is settled.
+///
+/// # Errors
+/// [`SinkError::Fenced`] if another process has taken the stream over.
+pub(crate) async fn load(
+    connection: &mut PgConnection,
+    key: &StreamKey,
+    generation: i64,
+) -> Result<Cursor, SinkError> {
+    let row: Option<CursorRow> = sqlx::query_as(
+        "select generation, next_offset, watermark, state::text, late_events, duplicates
+         from stream_cursor where topic = $1 and partition = $2 and module = $3",
+    )
+    .bind(&key.topic)
+    .bind(key.partition_sql())
+    .bind(key.module.name())
+    .fetch_optional(&mut *connection)
+    .await
+    .map_err(SinkError::database(format!("read the cursor of {key}")))?;
+    match row {
+        Some(row) if row.0 == generation => with_sources(connection, key, row).await,
+        _ => Err(fenced(connection, key, 0).await),
+    }
+}
+
+/// The error that says who owns the stream now.
+pub(crate) async fn fenced(
+    connection: &mut PgConnection,
+    key: &StreamKey,
+    offset: i64,
+) -> SinkError {
+    let owner: Result<Option<(String, i64)>, _> = sqlx::query_as(
+        "select owner, generation from stream_cursor
+         where topic = $1 and partition = $2 and module = $3",
+    )
+    .bind(&key.topic)
+    .bind(key.partition_sql())
+    .bind(key.module.name())
+    .fetch_optional(connection)
+    .await;
+    match owner {
+        Ok(owner) => SinkError::Fenced {
+            position: key.at(offset),
+            module: key.module.name(),
+            owner: owner.map_or_else(
+                || "somebody who removed its cursor".to_owned(),
+                |(owner, generation)| format!("{owner} (generation {generation})"),
+            ),
+        },
+        Err(source) => SinkError::Database {
+            doing: format!("read the owner of {key}"),
+            source,
+        },
+    }
+}
+
+async fn refuse_other_topic(connection: &mut PgConnection, topic: &str) -> Result<(), SinkError> {
+    let failed = || SinkError::database("look for another topic's cursor");
+    sqlx::query("select pg_advisory_xact_lock($1)")
+        .bind(TAKEOVER_LOCK)
+        .execute(&mut *connection)
+        .await
+        .map_err(failed())?;
+    let other: Option<(String,)> =
+        sqlx::query_as("select topic from stream_cursor where topic <> $1 limit 1")
+            .bind(topic)
+            .fetch_optional(connection)
+            .await
+            .map_err(failed())?;
+    match other {
+        Some((found,)) => Err(SinkError::OtherTopic {
+            topic: topic.to_owned(),
+            found,
+        }),
+        None => Ok(()),
+    }
+}
+
+async fn with_sources(
+    connection: &mut PgConnection,
+    key: &StreamKey,
+    row: CursorRow,
+) -> Result<Cursor, SinkError> {
+    let sources: Vec<(String, i64)> = sqlx::query_as(
+        "select source, seq from source_cursor
+         where topic = $1 and partition = $2 and module = $3",
+    )
+    .bind(&key.topic)
+    .bind(key.partition_sql())
+    .bind(key.module.name())
+    .fetch_all(connection)
+    .await
+    .map_err(SinkError::database(format!("read the sources of {key}")))?;
+    let (generation, next_offset, watermark, state, late_events, duplicates) = row;
+    let sources = sources
+        .into_iter()
+        .map(|(source, seq)| (source, seq.unsigned_abs()))
+        .collect();
+    Ok(Cursor {
+        generation,
+        next_offset,
+        watermark,
+        state,
+        late_events,
+        duplicates,
+        sources,
+    })
+}

@@ -1,0 +1,194 @@
+//! What can go wrong, and whether trying again can help.
+
+use std::borrow::Cow;
+
+use domain::Position;
+
+/// An error of the sink; each names where in the topic or the database it happened.
+#[derive(Debug, thiserror::Error)]
+pub enum SinkError {
+    /// The database address is not one.
+    #[error("the database address is not a postgres:// url")]
+    DatabaseUrl(#[source] sqlx::Error),
+    /// Postgres cannot be reached or refuses the login.
+    #[error("could not connect to postgres at {place}")]
+    Connect {
+        /// Host, port and database, never the password.
+        place: String,
+        /// The driver's word.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The tables are of a newer version of this program.
+    #[error(
+        "the database at {place} is of a newer bikeshare: it has migration {version}, this one \
+         knows none after {known}; use the newer program"
+    )]
+    NewerDatabase {
+        /// Host, port and database.
+        place: String,
+        /// The migration found.
+        version: i64,
+        /// The newest migration this program has.
+        known: i64,
+    },
+    /// A migration failed or was edited after it had run.
+    #[error("could not migrate the database at {place}")]
+    Migrate {
+        /// Host, port and database.
+        place: String,
+        /// The driver's word.
+        #[source]
+        source: sqlx::migrate::MigrateError,
+    },
+    /// A statement failed.
+    #[error("could not {doing}")]
+    Database {
+        /// What was being done, with its position.
+        doing: String,
+        /// The driver's word.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The database holds another topic.
+    #[error(
+        "the database belongs to topic \"{found}\", not \"{topic}\": give each topic its own \
+         database"
+    )]
+    OtherTopic {
+        /// The topic asked for.
+        topic: String,
+        /// The topic found.
+        found: String,
+    },
+    /// Another sink has taken the partition over.
+    #[error("{position}: {module} was taken over by {owner}: this sink stops writing it")]
+    Fenced {
+        /// Where this sink would have gone on.
+        position: Position,
+        /// The stream's module.
+        module: &'static str,
+        /// Who has it now.
+        owner: String,
+    },
+    /// The cluster cannot be reached or does not answer.
+    #[error("could not {doing}")]
+    Broker {
+        /// What was being done, with its position.
+        doing: String,
+        /// The client's word.
+        #[source]
+        source: anyhow::Error,
+    },
+    /// The broker skipped records.
+    #[error(
+        "{position}: records are missing, {expected} should have come: the broker skipped them"
+    )]
+    Gap {
+        /// The record that came.
+        position: Position,
+        /// The offset that should have come.
+        expected: i64,
+    },
+    /// The cursor is beyond the end of the log.
+    #[error(
+        "{position}: the log ends at {end}, before what is stored: if the topic was created anew, \
+         use a new database or empty this one"
+    )]
+    BeyondEnd {
+        /// Where the cursor stands.
+        position: Position,
+        /// The end of the log.
+        end: i64,
+    },
+    /// The log no longer has what comes next.
+    #[error("{position}: the log starts at {start}: records before it were deleted unread")]
+    Deleted {
+        /// Where the cursor stands.
+        position: Position,
+        /// The first offset there is.
+        start: i64,
+    },
+    /// The broker could not start the SmartModule, or the module stopped with an error.
+    #[error("{position}: module {module} does not run: {reason}")]
+    Module {
+        /// Where the stream stood.
+        position: Position,
+        /// Name and version.
+        module: String,
+        /// The broker's word.
+        reason: String,
+    },
+    /// An output of a module is not one.
+    #[error("{position}: module {module} gave no usable output: {reason}")]
+    Output {
+        /// The record that should have come.
+        position: Position,
+        /// The module.
+        module: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+impl SinkError {
+    /// Whether the same may succeed later without anybody's help.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Connect { source, .. } | Self::Database { source, .. } => database_away(source),
+            // A better module may be on its way; it is asked for again at each try.
+            Self::Broker { .. } | Self::Module { .. } => true,
+            _ => false,
+        }
+    }
+
+    pub(crate) fn database(doing: impl Into<String>) -> impl FnOnce(sqlx::Error) -> Self {
+        let doing = doing.into();
+        move |source| Self::Database { doing, source }
+    }
+
+    pub(crate) fn broker(doing: impl Into<String>, source: impl Into<anyhow::Error>) -> Self {
+        Self::Broker {
+            doing: doing.into(),
+            source: source.into(),
+        }
+    }
+
+    /// The error and its causes in one line.
+    #[must_use]
+    pub fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut source = std::error::Error::source(self);
+        while let Some(cause) = source {
+            let cause_text = cause.to_string();
+            if !text.ends_with(&cause_text) {
+                text.push_str(": ");
+                text.push_str(&cause_text);
+            }
+            source = cause.source();
+        }
+        text
+    }
+}
+
+/// Whether Postgres, rather than the statement, is at fault.
+fn database_away(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::WorkerCrashed
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::BeginFailed => true,
+        sqlx::Error::Database(error) => error.code().is_some_and(is_transient_code),
+        _ => false,
+    }
+}
+
+/// Connection exceptions, lack of resources, a server that stops or starts, deadlocks.
+fn is_transient_code(code: Cow<'_, str>) -> bool {
+    let class = code.get(..2).unwrap_or_default();
+    matches!(class, "08" | "53")
+        || matches!(&*code, "57P01" | "57P02" | "57P03" | "40001" | "40P01")
+}

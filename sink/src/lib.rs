@@ -1,0 +1,29 @@
+#![doc = include_str!("../README.md")]
+
+mod availability;
+mod batch;
+mod cluster;
+mod config;
+mod copy;
+mod cursor;
+mod database;
+mod error;
+mod module;
+mod pipeline;
+mod retry;
+mod source;
+mod split;
+mod state;
+mod stream;
+mod task;
+mod window;
+mod wire;
+mod write;
+
+pub use cluster::log_ends;
+pub use config::SinkConfig;
+pub use database::migrate;
+pub use error::SinkError;
+pub use module::{Module, ModuleSource, ModuleSources};
+pub use pipeline::run;
+pub use state::{AvailabilityState, SinkState, Status, StreamState};

@@ -1,0 +1,125 @@
+//! The whole sink, readable aloud: find the partitions, follow the modules, run a task for each
+//! stream, publish the availability.
+
+use std::sync::Arc;
+
+use fluvio::FluvioClusterConfig;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::availability;
+use crate::cluster::Cluster;
+use crate::config::SinkConfig;
+use crate::cursor::StreamKey;
+use crate::error::SinkError;
+use crate::module::{self, LoadedModules, Module, ModuleSources};
+use crate::retry::Backoff;
+use crate::state::SinkState;
+use crate::task::{Shared, StreamTask};
+
+/// Stores the modules' outputs until told to stop; the last state says what was done.
+///
+/// The database must have been migrated (see [`crate::migrate`]). `sources` may change while the
+/// sink runs; `state` is written at every step and read by whoever holds a receiver. A stream that
+/// fails for good stops alone, loudly and visibly in `state`; the others go on.
+///
+/// # Errors
+/// The first stream's error if all streams have failed for good.
+pub async fn run(
+    cluster: FluvioClusterConfig,
+    config: SinkConfig,
+    sources: watch::Receiver<ModuleSources>,
+    state: watch::Sender<SinkState>,
+    stop: CancellationToken,
+) -> Result<SinkState, SinkError> {
+    tracing::info!(?config, endpoint = cluster.endpoint, "sink starts");
+    let cluster = Arc::new(Cluster::new(cluster));
+    let (loaded, modules) = watch::channel(LoadedModules::new());
+    // Streams stop with the sink; followers stop with it or when no stream is left.
+    let followers = stop.child_token();
+    let shared = Shared {
+        config: Arc::new(config),
+        cluster: Arc::clone(&cluster),
+        modules,
+        state: state.clone(),
+        written: Arc::new(Notify::new()),
+        stop,
+    };
+    let Some(partitions) = find_topic(&shared).await else {
+        return Ok(state.borrow().clone());
+    };
+    let following = module::follow(
+        &cluster,
+        sources,
+        &loaded,
+        shared.config.module_poll,
+        &followers,
+    );
+    let publishing = availability::run(Shared {
+        stop: followers.clone(),
+        ..shared.clone()
+    });
+    let streaming = async {
+        let result = run_streams(&shared, partitions).await;
+        followers.cancel();
+        result
+    };
+    let (result, (), ()) = tokio::join!(streaming, publishing, following);
+    result?;
+    let last = state.borrow().clone();
+    tracing::info!(records = last.records(), "sink has stopped");
+    Ok(last)
+}
+
+/// Runs one task a partition and module until all have ended; the first error if all failed.
+async fn run_streams(shared: &Shared, partitions: u32) -> Result<(), SinkError> {
+    let mut tasks = JoinSet::new();
+    for partition in 0..partitions {
+        for module in Module::ALL {
+            let key = StreamKey {
+                topic: shared.config.topic.clone(),
+                partition,
+                module,
+            };
+            let task = StreamTask::new(key, shared.clone());
+            tasks.spawn(task.run());
+        }
+    }
+    let mut first_error = None;
+    let mut ended_well = false;
+    while let Some(task) = tasks.join_next().await {
+        match task {
+            Ok(Ok(())) => ended_well = true,
+            Ok(Err(error)) => first_error = first_error.or(Some(error)),
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        }
+    }
+    match first_error {
+        Some(error) if !ended_well => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Number of partitions; waits for cluster and topic. None if told to stop before.
+async fn find_topic(shared: &Shared) -> Option<u32> {
+    let topic = &shared.config.topic;
+    let mut backoff = Backoff::new(shared.config.retry);
+    let mut told = String::new();
+    while !shared.stop.is_cancelled() {
+        let problem = match shared.cluster.partition_count(topic).await {
+            Ok(Some(partitions)) if partitions > 0 => return Some(partitions),
+            Ok(_) => format!("the cluster has no topic {topic} (yet)"),
+            Err(error) => error.chain(),
+        };
+        if told != problem {
+            tracing::warn!(topic, "{problem}; waiting");
+            told = problem;
+        }
+        tokio::select! {
+            () = shared.stop.cancelled() => {}
+            () = tokio::time::sleep(backoff.next_pause()) => {}
+        }
+    }
+    None
+}

@@ -1,0 +1,243 @@
+//! Outputs of `trip-split` → rows of `records` and `rejected`.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use domain::{Ordinal, RecordId, Reject};
+
+use crate::cursor::{Cursor, StreamKey};
+use crate::error::SinkError;
+use crate::source::Sources;
+use crate::wire::{DockWire, SplitWire, StationWire};
+
+/// Rows of one answer of the broker, ready to be written.
+#[derive(Debug, Default)]
+pub(crate) struct SplitChunk {
+    pub(crate) events: Vec<EventRow>,
+    /// The bike ids of `events`, one after the other.
+    bike_ids: String,
+    pub(crate) rejects: Vec<RejectRow>,
+    /// Stations not met before in this stream; their numbers go on from those before.
+    pub(crate) stations: Vec<StationRow>,
+    pub(crate) sources: Vec<(String, u64)>,
+    pub(crate) duplicates: u64,
+    /// Newest departure or tick, none if there was none.
+    pub(crate) watermark: Option<DateTime<Utc>>,
+    /// Everything before it is in this chunk or in one before.
+    pub(crate) next_offset: i64,
+}
+
+/// A departure or an arrival.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct EventRow {
+    pub(crate) id: RecordId,
+    /// Microseconds since 1970.
+    pub(crate) at_us: i64,
+    bike_id: Option<(u32, u32)>,
+    /// Number of the station in this stream.
+    pub(crate) station: u32,
+    pub(crate) docked: bool,
+}
+
+/// A row of `rejected`.
+#[derive(Debug)]
+pub(crate) struct RejectRow {
+    pub(crate) id: RecordId,
+    pub(crate) source: String,
+    pub(crate) reject: Reject,
+}
+
+/// A row of `location`.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct StationRow {
+    pub(crate) station_id: String,
+    pub(crate) street: String,
+    pub(crate) latitude: f64,
+    pub(crate) longitude: f64,
+}
+
+impl SplitChunk {
+    pub(crate) fn bike_id(&self, event: &EventRow) -> Option<&str> {
+        let (start, end) = event.bike_id?;
+        self.bike_ids.get(start as usize..end as usize)
+    }
+
+    fn put_bike_id(&mut self, bike_id: &str) -> Option<(u32, u32)> {
+        let start = u32::try_from(self.bike_ids.len()).ok()?;
+        push_storable(&mut self.bike_ids, bike_id);
+        Some((start, u32::try_from(self.bike_ids.len()).ok()?))
+    }
+}
+
+/// Turns outputs into rows, and sees to it that no record is missing or taken twice.
+#[derive(Debug)]
+pub(crate) struct SplitDecoder {
+    key: StreamKey,
+    next_offset: i64,
+    sources: Sources,
+    stations: HashMap<Box<str>, u32>,
+    half: Option<Half>,
+}
+
+/// A trip whose departure has come and whose arrival comes next.
+#[derive(Debug, Clone, Copy)]
+struct Half {
+    offset: i64,
+    duplicate: bool,
+}
+
+impl SplitDecoder {
+    /// Goes on at the cursor; `stations` are those that have a row in `location`, by number.
+    pub(crate) fn resume(key: StreamKey, cursor: &Cursor, stations: Vec<String>) -> Self {
+        let stations = stations.into_iter().map(String::into_boxed_str).zip(0..);
+        Self {
+            key,
+            next_offset: cursor.next_offset,
+            sources: Sources::resume(cursor.sources.iter().cloned()),
+            stations: stations.collect(),
+            half: None,
+        }
+    }
+
+    /// The record that should come next.
+    pub(crate) fn next_offset(&self) -> i64 {
+        self.next_offset
+    }
+
+    /// Turns the outputs of one answer into rows.
+    ///
+    /// # Errors
+    /// [`SinkError::Gap`] if records are missing, [`SinkError::Output`] if an output is not one.
+    pub(crate) fn decode<'a>(
+        &mut self,
+        values: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Result<SplitChunk, SinkError> {
+        let mut chunk = SplitChunk::default();
+        for value in values {
+            let wire = serde_json::from_slice(value).map_err(|error| self.unusable(error))?;
+            self.push(wire, &mut chunk)?;
+        }
+        if self.half.is_some() {
+            return Err(self.unusable("a departure came without its arrival"));
+        }
+        chunk.sources = self.sources.take_changed();
+        chunk.next_offset = self.next_offset;
+        Ok(chunk)
+    }
+
+    fn push(&mut self, wire: SplitWire<'_>, chunk: &mut SplitChunk) -> Result<(), SinkError> {
+        let offset = wire.offset;
+        if let Some(half) = self.half.take() {
+            let arrival = wire.arrival.filter(|_| offset == half.offset);
+            let arrival = arrival.ok_or_else(|| self.unusable("expected an arrival"))?;
+            if !half.duplicate {
+                self.event(offset, Ordinal::Arrival, arrival, chunk);
+            }
+            return Ok(());
+        }
+        if offset < self.next_offset {
+            return Ok(()); // The broker runs the module over the whole stored batch.
+        }
+        if offset > self.next_offset {
+            let position = self.key.at(offset);
+            return Err(SinkError::Gap {
+                position,
+                expected: self.next_offset,
+            });
+        }
+        if let Some(departure) = wire.departure {
+            let duplicate = !self.sources.admit(&wire.source.0, wire.seq);
+            if duplicate {
+                chunk.duplicates += 1;
+            } else {
+                chunk.watermark = chunk.watermark.max(Some(departure.at));
+                self.event(offset, Ordinal::Departure, departure, chunk);
+            }
+            self.half = Some(Half { offset, duplicate });
+        } else if let Some(reject) = wire.reject {
+            self.reject(offset, &wire.source.0, wire.seq, reject, chunk);
+        } else if let Some(at) = wire.tick {
+            chunk.watermark = chunk.watermark.max(Some(at));
+        } else {
+            return Err(self.unusable("neither departure, tick nor reject"));
+        }
+        self.next_offset = offset + 1;
+        Ok(())
+    }
+
+    fn reject(
+        &mut self,
+        offset: i64,
+        source: &str,
+        seq: u64,
+        reject: Reject,
+        chunk: &mut SplitChunk,
+    ) {
+        // A record that could not be read has no source, so it cannot be a repeated one.
+        if !source.is_empty() && !self.sources.admit(source, seq) {
+            chunk.duplicates += 1;
+            return;
+        }
+        let id = RecordId::pack(offset, self.key.partition, Ordinal::Departure);
+        chunk.rejects.push(RejectRow {
+            id,
+            source: source.to_owned(),
+            reject,
+        });
+    }
+
+    fn event(&mut self, offset: i64, ordinal: Ordinal, dock: DockWire<'_>, chunk: &mut SplitChunk) {
+        let station = self.station(dock.station, chunk);
+        let bike_id = dock
+            .bike_id
+            .and_then(|bike_id| chunk.put_bike_id(&bike_id.0));
+        chunk.events.push(EventRow {
+            id: RecordId::pack(offset, self.key.partition, ordinal),
+            at_us: dock.at.timestamp_micros(),
+            bike_id,
+            station,
+            docked: ordinal == Ordinal::Arrival,
+        });
+    }
+
+    /// The station's number in this stream.
+    fn station(&mut self, station: StationWire<'_>, chunk: &mut SplitChunk) -> u32 {
+        if let Some(number) = self.stations.get(&*station.station_id.0) {
+            return *number;
+        }
+        let number = u32::try_from(self.stations.len()).unwrap_or(u32::MAX);
+        self.stations
+            .insert(station.station_id.0.as_ref().into(), number);
+        chunk.stations.push(StationRow {
+            station_id: storable(&station.station_id.0),
+            street: storable(&station.street.0),
+            latitude: station.lat,
+            longitude: station.lon,
+        });
+        number
+    }
+
+    fn unusable(&self, reason: impl ToString) -> SinkError {
+        SinkError::Output {
+            position: self.key.at(self.next_offset),
+            module: self.key.module.name(),
+            reason: reason.to_string(),
+        }
+    }
+}
+
+/// The text without what Postgres cannot store: a NUL becomes U+FFFD.
+pub(crate) fn storable(text: &str) -> String {
+    let mut stored = String::with_capacity(text.len());
+    push_storable(&mut stored, text);
+    stored
+}
+
+fn push_storable(stored: &mut String, text: &str) {
+    let mut parts = text.split('\0');
+    stored.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        stored.push(char::REPLACEMENT_CHARACTER);
+        stored.push_str(part);
+    }
+}

@@ -1,0 +1,162 @@
+//! What a running sink shows: where each stream stands, and the city's clock.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use crate::module::Module;
+
+/// Everything the sink shows at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SinkState {
+    /// One entry a partition and module; empty until the topic has been found.
+    pub streams: BTreeMap<(u32, Module), StreamState>,
+    /// What the app reads.
+    pub availability: AvailabilityState,
+}
+
+/// Where one stream stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StreamState {
+    /// Whether it moves.
+    pub status: Status,
+    /// Everything before it is in the tables.
+    pub next_offset: i64,
+    /// End of the committed log, as far as the sink knows.
+    pub high_watermark: i64,
+    /// Newest departure or tick stored.
+    pub watermark: Option<DateTime<Utc>>,
+    /// Rows written by this process: events, or windows.
+    pub rows: u64,
+    /// Rejects written by this process.
+    pub rejects: u64,
+    /// Resent records dropped since the database was made.
+    pub duplicates: u64,
+    /// Departures that came after their window had closed, since the database was made.
+    pub late_events: u64,
+    /// How often a stream was opened.
+    pub opened: u64,
+    /// Version of the SmartModule that runs.
+    pub module_version: String,
+    /// What went wrong last, with its causes.
+    pub last_error: Option<String>,
+}
+
+/// Whether a stream moves.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Status {
+    /// Not opened yet.
+    #[default]
+    Starting,
+    /// Open.
+    Running,
+    /// Waits to try again after an error.
+    Retrying,
+    /// Stopped by an error that trying again cannot mend.
+    Failed,
+    /// Stopped because it was told to.
+    Stopped,
+}
+
+/// What the availability task shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AvailabilityState {
+    /// Whether this process is the one that publishes.
+    pub publishes: bool,
+    /// The published clock: "now" in the app.
+    pub clock: Option<DateTime<Utc>>,
+    /// Number of the last publish.
+    pub version: i64,
+    /// Docks shown.
+    pub docks: usize,
+    /// Rows of `records` taken in by this process.
+    pub events: u64,
+    /// What went wrong last, with its causes.
+    pub last_error: Option<String>,
+}
+
+impl SinkState {
+    /// Whether everything before `ends` is stored and shown.
+    ///
+    /// True when each partition's streams have committed up to the partition's end in `ends` (see
+    /// [`crate::log_ends`]) and the published clock has reached the city's, the least watermark.
+    #[must_use]
+    pub fn drained_to(&self, ends: &BTreeMap<u32, i64>) -> bool {
+        let stored = ends.iter().all(|(partition, end)| {
+            let reached = |module| {
+                let stream = self.streams.get(&(*partition, module));
+                stream.is_some_and(|stream| stream.next_offset >= *end)
+            };
+            Module::ALL.into_iter().all(reached)
+        });
+        stored
+            && self
+                .clock()
+                .is_none_or(|clock| self.availability.clock >= Some(clock))
+    }
+
+    /// The city's clock: the least watermark; none while a partition has none.
+    #[must_use]
+    pub fn clock(&self) -> Option<DateTime<Utc>> {
+        let streams = self
+            .streams
+            .iter()
+            .filter(|((_, module), _)| *module == Module::TripSplit);
+        streams.map(|(_, stream)| stream.watermark).min().flatten()
+    }
+
+    /// Whether a stream has failed for good.
+    #[must_use]
+    pub fn failed(&self) -> bool {
+        self.streams
+            .values()
+            .any(|stream| stream.status == Status::Failed)
+    }
+
+    /// Rows of `records` written by this process.
+    #[must_use]
+    pub fn records(&self) -> u64 {
+        let streams = self
+            .streams
+            .iter()
+            .filter(|((_, module), _)| *module == Module::TripSplit);
+        streams.map(|(_, stream)| stream.rows).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(clock: &str) -> SinkState {
+        let at = |text: &str| Some(text.parse().unwrap());
+        let stream = StreamState {
+            next_offset: 10,
+            watermark: at("2020-03-01T05:00:05Z"),
+            ..StreamState::default()
+        };
+        let streams = Module::ALL
+            .map(|module| ((0, module), stream.clone()))
+            .into();
+        let availability = AvailabilityState {
+            clock: at(clock),
+            ..AvailabilityState::default()
+        };
+        SinkState {
+            streams,
+            availability,
+        }
+    }
+
+    #[test]
+    fn drained_means_stored_by_both_modules_and_shown() {
+        let ends = BTreeMap::from([(0, 10)]);
+        assert!(state("2020-03-01T05:00:05Z").drained_to(&ends));
+        assert!(
+            !state("2020-03-01T05:00:00Z").drained_to(&ends),
+            "the clock lags behind"
+        );
+        assert!(!state("2020-03-01T05:00:05Z").drained_to(&BTreeMap::from([(0, 11)])));
+        assert!(!state("2020-03-01T05:00:05Z").drained_to(&BTreeMap::from([(0, 10), (1, 0)])));
+    }
+}

@@ -1,0 +1,127 @@
+//! Outputs of `dock-window` → rows of `frequency`.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use domain::window::WindowState;
+
+use crate::cursor::{Cursor, StreamKey};
+use crate::error::SinkError;
+use crate::source::Sources;
+use crate::wire::WindowWire;
+
+/// Windows of one answer of the broker, ready to be written; later chunks are merged into it.
+#[derive(Debug, Default)]
+pub(crate) struct WindowChunk {
+    /// Departures of windows that closed: absolute, of this partition, by start.
+    pub(crate) closed: BTreeMap<DateTime<Utc>, u64>,
+    /// Departures that came after their window had closed: increments, by start.
+    pub(crate) late: BTreeMap<DateTime<Utc>, u64>,
+    pub(crate) sources: Vec<(String, u64)>,
+    /// The module's state after the last output; none if there was no output.
+    pub(crate) state: Option<WindowState>,
+    /// Everything before it is counted.
+    pub(crate) next_offset: i64,
+}
+
+impl WindowChunk {
+    /// Takes in what came after this chunk.
+    pub(crate) fn append(&mut self, later: Self) {
+        self.closed.extend(later.closed);
+        for (start, count) in later.late {
+            *self.late.entry(start).or_default() += count;
+        }
+        self.sources.extend(later.sources);
+        self.state = later.state.or(self.state.take());
+        self.next_offset = later.next_offset;
+    }
+
+    /// Departures that came after their window had closed.
+    pub(crate) fn late_events(&self) -> u64 {
+        self.late.values().sum()
+    }
+}
+
+/// Turns outputs into windows; the module itself sees to it that no record is missing.
+#[derive(Debug)]
+pub(crate) struct WindowDecoder {
+    key: StreamKey,
+    next_offset: i64,
+    sources: Sources,
+}
+
+impl WindowDecoder {
+    pub(crate) fn resume(key: StreamKey, cursor: &Cursor) -> Self {
+        let sources = Sources::resume(cursor.sources.iter().cloned());
+        Self {
+            key,
+            next_offset: cursor.next_offset,
+            sources,
+        }
+    }
+
+    /// The first record not counted yet.
+    pub(crate) fn next_offset(&self) -> i64 {
+        self.next_offset
+    }
+
+    /// Turns the outputs of one answer into windows.
+    ///
+    /// # Errors
+    /// [`SinkError::Gap`] if the module missed records, [`SinkError::Output`] if an output is not
+    /// one.
+    pub(crate) fn decode<'a>(
+        &mut self,
+        values: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Result<WindowChunk, SinkError> {
+        let mut chunk = WindowChunk {
+            next_offset: self.next_offset,
+            ..WindowChunk::default()
+        };
+        for value in values {
+            let wire = serde_json::from_slice(value).map_err(|error| self.unusable(error))?;
+            self.push(wire, &mut chunk)?;
+        }
+        chunk.sources = self.sources.take_changed();
+        Ok(chunk)
+    }
+
+    fn push(&mut self, wire: WindowWire<'_>, chunk: &mut WindowChunk) -> Result<(), SinkError> {
+        if let Some(gap) = wire.gap {
+            let position = self.key.at(wire.offset);
+            return Err(SinkError::Gap {
+                position,
+                expected: gap.expected,
+            });
+        }
+        let Some(state) = wire.state else {
+            return Err(self.unusable("no state"));
+        };
+        if wire.offset < self.next_offset {
+            return Err(self.unusable(format!("offset {} was counted before", wire.offset)));
+        }
+        let mut wire_chunk = WindowChunk {
+            closed: wire.closed.into_iter().collect(),
+            state: Some(state),
+            next_offset: wire.offset + 1,
+            ..WindowChunk::default()
+        };
+        for (start, count) in wire.late {
+            *wire_chunk.late.entry(start).or_default() += count;
+        }
+        for (source, seq) in wire.seen {
+            self.sources.admit(&source.0, seq);
+        }
+        self.next_offset = wire_chunk.next_offset;
+        chunk.append(wire_chunk);
+        Ok(())
+    }
+
+    fn unusable(&self, reason: impl ToString) -> SinkError {
+        SinkError::Output {
+            position: self.key.at(self.next_offset),
+            module: self.key.module.name(),
+            reason: reason.to_string(),
+        }
+    }
+}

@@ -1,0 +1,372 @@
+//! The transactions: rows and cursor commit together, or neither.
+//!
+//! Each transaction begins by moving the cursor, on the condition that it stands where this writer
+//! left it and is of this writer's generation. So an older sink writes nothing (*fenced*), and a
+//! batch is never written twice, whatever became of the connection: after an error the cursor is
+//! read again, and it alone says whether the transaction was committed.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use sqlx::Connection;
+use sqlx::postgres::PgConnection;
+
+use crate::copy::RecordsEncoder;
+use crate::cursor::{Cursor, StreamKey, fenced};
+use crate::error::SinkError;
+use crate::split::{RejectRow, SplitChunk, StationRow, storable};
+use crate::window::WindowChunk;
+
+/// Writes one stream's batches, as long as the stream's session lives.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    key: StreamKey,
+    generation: i64,
+    next_offset: i64,
+    /// `location_id` of each station, by its number in this stream.
+    locations: Vec<i32>,
+}
+
+/// What a transaction changed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Written {
+    pub(crate) next_offset: i64,
+    pub(crate) watermark: Option<DateTime<Utc>>,
+    pub(crate) rows: u64,
+    pub(crate) rejects: u64,
+    pub(crate) duplicates: u64,
+    pub(crate) late_events: u64,
+}
+
+/// How the cursor moves.
+struct Move<'a> {
+    next_offset: i64,
+    watermark: Option<DateTime<Utc>>,
+    state: Option<String>,
+    duplicates: u64,
+    late_events: u64,
+    sources: &'a BTreeMap<&'a str, u64>,
+}
+
+impl Writer {
+    /// Goes on at the cursor; `locations` belong to the stations given to the decoder.
+    pub(crate) fn resume(key: StreamKey, cursor: &Cursor, locations: Vec<i32>) -> Self {
+        Self {
+            key,
+            generation: cursor.generation,
+            next_offset: cursor.next_offset,
+            locations,
+        }
+    }
+
+    /// Writes events, rejects and cursor.
+    pub(crate) async fn write_split(
+        &mut self,
+        connection: &mut PgConnection,
+        chunks: &[SplitChunk],
+    ) -> Result<Written, SinkError> {
+        let Some(last) = chunks.last() else {
+            return Ok(Written {
+                next_offset: self.next_offset,
+                ..Written::default()
+            });
+        };
+        self.locate(connection, chunks).await?;
+        let rows = chunks.iter().map(|chunk| chunk.events.len()).sum::<usize>();
+        let rejects: Vec<_> = chunks.iter().flat_map(|chunk| &chunk.rejects).collect();
+        let sources = chunks.iter().flat_map(|chunk| &chunk.sources);
+        let movement = Move {
+            next_offset: last.next_offset,
+            watermark: chunks.iter().filter_map(|chunk| chunk.watermark).max(),
+            state: None,
+            duplicates: chunks.iter().map(|chunk| chunk.duplicates).sum(),
+            late_events: 0,
+            sources: &sources
+                .map(|(source, seq)| (source.as_str(), *seq))
+                .collect(),
+        };
+        let failed = || SinkError::database(format!("write {rows} records at {}", self.position()));
+
+        let mut transaction = connection.begin().await.map_err(failed())?;
+        self.move_cursor(&mut transaction, &movement).await?;
+        if rows > 0 {
+            let bytes = self.encode(chunks, rows);
+            copy_records(&mut transaction, &bytes)
+                .await
+                .map_err(failed())?;
+        }
+        if !rejects.is_empty() {
+            insert_rejects(&mut transaction, &rejects)
+                .await
+                .map_err(failed())?;
+        }
+        transaction.commit().await.map_err(failed())?;
+        Ok(self.written(&movement, rows, rejects.len()))
+    }
+
+    /// Writes windows and cursor.
+    pub(crate) async fn write_windows(
+        &mut self,
+        connection: &mut PgConnection,
+        chunk: &WindowChunk,
+    ) -> Result<Written, SinkError> {
+        let sources = chunk
+            .sources
+            .iter()
+            .map(|(source, seq)| (source.as_str(), *seq));
+        let movement = Move {
+            next_offset: chunk.next_offset,
+            watermark: chunk.state.as_ref().and_then(|state| state.watermark),
+            state: match &chunk.state {
+                Some(state) => Some(serde_json::to_string(state).map_err(|source| {
+                    let source = sqlx::Error::Encode(source.into());
+                    SinkError::Database {
+                        doing: format!("write the state of {}", self.key),
+                        source,
+                    }
+                })?),
+                None => None,
+            },
+            duplicates: 0,
+            late_events: chunk.late_events(),
+            sources: &sources.collect(),
+        };
+        let rows = chunk.closed.len() + chunk.late.len();
+        let failed = || SinkError::database(format!("write {rows} windows at {}", self.position()));
+
+        let mut transaction = connection.begin().await.map_err(failed())?;
+        self.move_cursor(&mut transaction, &movement).await?;
+        if !chunk.closed.is_empty() {
+            let upsert = "insert into frequency (time, partition, amount)
+                 select time, $2, amount from unnest($1::timestamptz[], $3::int[]) as w (time, amount)
+                 on conflict (time, partition) do update set amount = excluded.amount";
+            self.upsert_windows(&mut transaction, upsert, &chunk.closed)
+                .await
+                .map_err(failed())?;
+        }
+        if !chunk.late.is_empty() {
+            let correct = "insert into frequency as f (time, partition, amount)
+                 select time, $2, amount from unnest($1::timestamptz[], $3::int[]) as w (time, amount)
+                 on conflict (time, partition) do update set amount = f.amount + excluded.amount";
+            self.upsert_windows(&mut transaction, correct, &chunk.late)
+                .await
+                .map_err(failed())?;
+        }
+        transaction.commit().await.map_err(failed())?;
+        Ok(self.written(&movement, rows, 0))
+    }
+
+    fn position(&self) -> domain::Position {
+        self.key.at(self.next_offset)
+    }
+
+    fn written(&mut self, movement: &Move<'_>, rows: usize, rejects: usize) -> Written {
+        self.next_offset = movement.next_offset;
+        Written {
+            next_offset: movement.next_offset,
+            watermark: movement.watermark,
+            rows: rows as u64,
+            rejects: rejects as u64,
+            duplicates: movement.duplicates,
+            late_events: movement.late_events,
+        }
+    }
+
+    /// Moves the cursor from where this writer left it, which locks its row until the commit.
+    async fn move_cursor(
+        &self,
+        transaction: &mut PgConnection,
+        movement: &Move<'_>,
+    ) -> Result<(), SinkError> {
+        let failed = || SinkError::database(format!("move the cursor of {}", self.key));
+        let moved = sqlx::query(
+            "update stream_cursor set
+                 next_offset = $6,
+                 watermark = greatest(watermark, $7),
+                 state = coalesce($8::jsonb, state),
+                 duplicates = duplicates + $9,
+                 late_events = late_events + $10,
+                 updated_at = now()
+             where topic = $1 and partition = $2 and module = $3
+                 and generation = $4 and next_offset = $5",
+        )
+        .bind(&self.key.topic)
+        .bind(self.key.partition_sql())
+        .bind(self.key.module.name())
+        .bind(self.generation)
+        .bind(self.next_offset)
+        .bind(movement.next_offset)
+        .bind(movement.watermark)
+        .bind(&movement.state)
+        .bind(to_i64(movement.duplicates))
+        .bind(to_i64(movement.late_events))
+        .execute(&mut *transaction)
+        .await
+        .map_err(failed())?;
+        if moved.rows_affected() != 1 {
+            return Err(fenced(transaction, &self.key, self.next_offset).await);
+        }
+        if movement.sources.is_empty() {
+            return Ok(());
+        }
+        let (sources, seqs): (Vec<_>, Vec<_>) = movement
+            .sources
+            .iter()
+            .map(|(source, seq)| (storable(source), to_i64(*seq)))
+            .unzip();
+        sqlx::query(
+            "insert into source_cursor (topic, partition, module, source, seq)
+             select $1, $2, $3, source, seq from unnest($4::text[], $5::bigint[]) as s (source, seq)
+             on conflict (topic, partition, module, source) do update set seq = excluded.seq",
+        )
+        .bind(&self.key.topic)
+        .bind(self.key.partition_sql())
+        .bind(self.key.module.name())
+        .bind(sources)
+        .bind(seqs)
+        .execute(transaction)
+        .await
+        .map_err(failed())?;
+        Ok(())
+    }
+
+    async fn upsert_windows(
+        &self,
+        transaction: &mut PgConnection,
+        statement: &'static str,
+        windows: &BTreeMap<DateTime<Utc>, u64>,
+    ) -> Result<(), sqlx::Error> {
+        let (starts, amounts): (Vec<_>, Vec<_>) = windows
+            .iter()
+            .map(|(start, amount)| (*start, i32::try_from(*amount).unwrap_or(i32::MAX)))
+            .unzip();
+        sqlx::query(statement)
+            .bind(starts)
+            .bind(self.key.partition_sql())
+            .bind(amounts)
+            .execute(transaction)
+            .await?;
+        Ok(())
+    }
+
+    /// Gives each new station its row in `location`, in a transaction of its own: a station
+    /// without events does no harm, and partitions that meet the same station do not wait for
+    /// each other's batches.
+    async fn locate(
+        &mut self,
+        connection: &mut PgConnection,
+        chunks: &[SplitChunk],
+    ) -> Result<(), SinkError> {
+        let stations = chunks.iter().flat_map(|chunk| &chunk.stations);
+        let stations: Vec<_> = stations.collect();
+        if stations.is_empty() {
+            return Ok(());
+        }
+        let ids = insert_stations(connection, &stations)
+            .await
+            .map_err(SinkError::database(format!(
+                "write {} locations",
+                stations.len()
+            )))?;
+        for station in stations {
+            let id = ids.get(station.station_id.as_str()).copied();
+            self.locations.push(id.ok_or_else(|| SinkError::Database {
+                doing: format!("find location {:?}", station.station_id),
+                source: sqlx::Error::RowNotFound,
+            })?);
+        }
+        Ok(())
+    }
+
+    fn encode(&self, chunks: &[SplitChunk], rows: usize) -> bytes::Bytes {
+        let mut encoder = RecordsEncoder::with_rows(rows);
+        for chunk in chunks {
+            for event in &chunk.events {
+                let location_id = self.locations[event.station as usize];
+                let place = (location_id, event.docked);
+                encoder.row(event.id.0, event.at_us, chunk.bike_id(event), place);
+            }
+        }
+        encoder.finish()
+    }
+}
+
+async fn copy_records(connection: &mut PgConnection, bytes: &[u8]) -> Result<(), sqlx::Error> {
+    let statement =
+        "copy records (id, time, bike_id, location_id, docked) from stdin (format binary)";
+    let mut copy = connection.copy_in_raw(statement).await?;
+    copy.send(bytes).await?;
+    copy.finish().await?;
+    Ok(())
+}
+
+async fn insert_rejects(
+    connection: &mut PgConnection,
+    rejects: &[&RejectRow],
+) -> Result<(), sqlx::Error> {
+    let texts = |text: fn(&RejectRow) -> &str| -> Vec<String> {
+        rejects.iter().map(|row| storable(text(row))).collect()
+    };
+    sqlx::query(
+        "insert into rejected (id, file, line, reason, row, source)
+         select * from unnest($1::bigint[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[])",
+    )
+    .bind(rejects.iter().map(|row| row.id.0).collect::<Vec<_>>())
+    .bind(texts(|row| &row.reject.file))
+    .bind(rejects.iter().map(|row| to_i64(row.reject.line)).collect::<Vec<_>>())
+    .bind(texts(|row| &row.reject.reason))
+    .bind(texts(|row| &row.reject.row))
+    .bind(texts(|row| &row.source))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Inserts the stations that are new, in one order for all writers, and gives all their ids.
+async fn insert_stations(
+    connection: &mut PgConnection,
+    stations: &[&StationRow],
+) -> Result<BTreeMap<String, i32>, sqlx::Error> {
+    let rows: BTreeMap<_, _> = stations
+        .iter()
+        .map(|row| (row.station_id.as_str(), row))
+        .collect();
+    let ids: Vec<_> = rows.keys().map(ToString::to_string).collect();
+    sqlx::query(
+        "insert into location (station_id, street, latitude, longitude)
+         select * from unnest($1::text[], $2::text[], $3::float8[], $4::float8[])
+         on conflict (station_id) do nothing",
+    )
+    .bind(&ids)
+    .bind(
+        rows.values()
+            .map(|row| row.street.clone())
+            .collect::<Vec<_>>(),
+    )
+    .bind(rows.values().map(|row| row.latitude).collect::<Vec<_>>())
+    .bind(rows.values().map(|row| row.longitude).collect::<Vec<_>>())
+    .execute(&mut *connection)
+    .await?;
+    let found: Vec<(String, i32)> =
+        sqlx::query_as("select station_id, location_id from location where station_id = any($1)")
+            .bind(&ids)
+            .fetch_all(connection)
+            .await?;
+    Ok(found.into_iter().collect())
+}
+
+/// All stations that have a row, with their ids, in one order.
+pub(crate) async fn load_stations(
+    connection: &mut PgConnection,
+) -> Result<(Vec<String>, Vec<i32>), SinkError> {
+    let rows: Vec<(String, i32)> =
+        sqlx::query_as("select station_id, location_id from location order by location_id")
+            .fetch_all(connection)
+            .await
+            .map_err(SinkError::database("read the locations"))?;
+    Ok(rows.into_iter().unzip())
+}
+
+fn to_i64(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
