@@ -2,6 +2,7 @@
 //!
 //! Also run by `cargo test`, so that nobody learns of a breach from CI only.
 
+mod files;
 mod layers;
 mod links;
 mod sources;

@@ -1,5 +1,120 @@
-//! x
+//! Adapters depend on `domain`, never on each other, because then each can be read, tested and
+//! replaced alone; and each technology has one home, because then its quirks have one too.
+
 use std::path::Path;
-pub(super) fn check(_root: &Path) -> anyhow::Result<Vec<String>> {
-    Ok(Vec::new())
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use crate::shell;
+
+/// Crates with a neighbour outside; only `cli`, `xtask` and tests wire them together.
+const ADAPTERS: [&str; 7] = [
+    "producer",
+    "trip-split",
+    "dock-window",
+    "sink",
+    "app",
+    "bridge",
+    "embedded",
+];
+/// Start of a dependency's name, and the only crate that may have it.
+const HOMES: [(&str, &str); 3] = [
+    ("aws-", "producer"),
+    ("rdkafka", "bridge"),
+    ("leptos", "app"),
+];
+
+/// An edge of the dependency graph: package, dependency, whether it is for tests only.
+type Edge = (String, String, bool);
+
+/// Checks all edges between packages.
+pub(super) fn check(_root: &Path) -> Result<Vec<String>> {
+    let arguments = [
+        "metadata",
+        "--no-deps",
+        "--offline",
+        "--format-version",
+        "1",
+    ];
+    Ok(breaches(&edges(&shell::read(&mut shell::cargo(
+        &arguments,
+    ))?)?))
+}
+
+fn edges(metadata: &str) -> Result<Vec<Edge>> {
+    let metadata: Value = serde_json::from_str(metadata).context("cargo metadata is no JSON")?;
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let mut edges = Vec::new();
+    for package in list(&metadata["packages"]) {
+        for dependency in list(&package["dependencies"]) {
+            let for_tests = dependency["kind"] == "dev";
+            edges.push((text(&package["name"]), text(&dependency["name"]), for_tests));
+        }
+    }
+    Ok(edges)
+}
+
+fn breaches(edges: &[Edge]) -> Vec<String> {
+    let adapter = |name: &String| ADAPTERS.contains(&name.as_str());
+    let mut breaches = Vec::new();
+    for (package, dependency, _) in edges.iter().filter(|(_, _, for_tests)| !for_tests) {
+        if adapter(package) && adapter(dependency) {
+            breaches.push(format!(
+                "{package} depends on {dependency}: adapters know only domain"
+            ));
+        }
+        if package == "domain" && adapter(dependency) {
+            breaches.push(format!(
+                "domain depends on {dependency}: it depends on no adapter"
+            ));
+        }
+        for (start, home) in HOMES {
+            if dependency.starts_with(start) && package != home {
+                breaches.push(format!(
+                    "{package} depends on {dependency}: only {home} does"
+                ));
+            }
+        }
+    }
+    breaches
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn edge(package: &str, dependency: &str, for_tests: bool) -> Edge {
+        (package.to_owned(), dependency.to_owned(), for_tests)
+    }
+
+    #[test]
+    fn an_adapter_that_depends_on_another_is_a_breach_but_not_in_its_tests() {
+        assert_eq!(
+            breaches(&[edge("sink", "embedded", false), edge("sink", "app", true)]),
+            ["sink depends on embedded: adapters know only domain"]
+        );
+        assert!(breaches(&[edge("cli", "sink", false), edge("sink", "domain", false)]).is_empty());
+    }
+
+    #[test]
+    fn a_technology_away_from_home_is_a_breach() {
+        assert_eq!(
+            breaches(&[
+                edge("sink", "aws-sdk-s3", false),
+                edge("producer", "aws-sdk-s3", false)
+            ]),
+            ["sink depends on aws-sdk-s3: only producer does"]
+        );
+    }
+
+    #[test]
+    fn edges_are_read_from_cargo_metadata() {
+        let metadata = r#"{"packages":[{"name":"a","dependencies":[{"name":"b","kind":null},{"name":"c","kind":"dev"}]}]}"#;
+        assert_eq!(
+            edges(metadata).unwrap(),
+            [edge("a", "b", false), edge("a", "c", true)]
+        );
+    }
 }
