@@ -1,0 +1,225 @@
+//! The bytes of one stored batch: a head of fixed layout, then its records.
+//!
+//! ```text
+//!  0 base offset i64 │ 8 length i32 (of all that follows) │ 12 epoch i32 │ 16 magic i8
+//! 17 crc u32 (of all that follows) │ 21 attributes i16 │ 23 last offset delta i32
+//! 27 first timestamp i64 │ 35 newest timestamp i64 │ 43 producer i64, i16, i32
+//! 57 schema id u32, if attribute bit 0x10 is set │ records, as the producer compressed them
+//! ```
+//! Source: `fluvio-protocol` 0.50.1, `record/batch.rs`. The base offset is outside the checksum,
+//! so that a broker may set it without touching the rest.
+
+use std::io;
+
+use bytes::{Buf, Bytes};
+use fluvio_compression::Compression;
+use fluvio_protocol::Encoder;
+use fluvio_protocol::record::{Batch, RawRecords, Record};
+
+/// Bytes of a head without a schema id.
+pub(super) const HEAD_BYTES: usize = 57;
+/// Bytes before the part that the length field counts.
+const LENGTH_END: usize = 12;
+/// Where the checksummed part begins.
+const CHECKED_START: usize = 21;
+const ATTRIBUTE_SCHEMA: i16 = 0x10;
+const ATTRIBUTE_COMPRESSION: i16 = 0x07;
+const SCHEMA_BYTES: usize = 4;
+
+/// What the log and the chains need to know of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct BatchHead {
+    pub(super) base_offset: i64,
+    /// Bytes of the whole batch, head included.
+    pub(super) bytes: usize,
+    crc: u32,
+    attributes: i16,
+    pub(super) last_offset_delta: i32,
+    /// Milliseconds since 1970 by the producer's clock, or −1.
+    pub(super) first_timestamp: i64,
+    /// Milliseconds since 1970 by the producer's clock, or −1.
+    pub(super) newest_timestamp: i64,
+}
+
+impl BatchHead {
+    /// Reads a head; `None` if the bytes cannot be one.
+    pub(super) fn parse(head: &[u8]) -> Option<Self> {
+        if head.len() < HEAD_BYTES {
+            return None;
+        }
+        let mut rest = head;
+        let base_offset = rest.get_i64();
+        let length = usize::try_from(rest.get_i32()).ok()?;
+        rest.advance(4);
+        let magic = rest.get_i8();
+        let crc = rest.get_u32();
+        let attributes = rest.get_i16();
+        let last_offset_delta = rest.get_i32();
+        let first_timestamp = rest.get_i64();
+        let newest_timestamp = rest.get_i64();
+        let bytes = LENGTH_END + length;
+        if magic != 2 || bytes < HEAD_BYTES || last_offset_delta < 0 {
+            return None;
+        }
+        Some(Self {
+            base_offset,
+            bytes,
+            crc,
+            attributes,
+            last_offset_delta,
+            first_timestamp,
+            newest_timestamp,
+        })
+    }
+
+    /// The offset after the batch's last record.
+    pub(super) fn next_offset(&self) -> i64 {
+        self.base_offset + i64::from(self.last_offset_delta) + 1
+    }
+
+    /// Whether the whole batch is as the broker wrote it.
+    pub(super) fn is_intact(&self, batch: &[u8]) -> bool {
+        batch
+            .get(CHECKED_START..)
+            .is_some_and(|checked| crc32c::crc32c(checked) == self.crc)
+    }
+
+    /// The records as they were before the producer compressed them.
+    pub(super) fn records(&self, batch: &Bytes) -> io::Result<Vec<u8>> {
+        let schema_bytes = if self.attributes & ATTRIBUTE_SCHEMA == 0 {
+            0
+        } else {
+            SCHEMA_BYTES
+        };
+        let stored = batch.slice(HEAD_BYTES + schema_bytes..);
+        match self
+            .compression()?
+            .uncompress(&stored)
+            .map_err(io::Error::other)?
+        {
+            Some(records) => Ok(records),
+            None => Ok(stored.to_vec()),
+        }
+    }
+
+    /// How the producer compressed the records.
+    pub(super) fn compression(&self) -> io::Result<Compression> {
+        #[expect(clippy::cast_possible_truncation, reason = "three bits")]
+        Compression::try_from((self.attributes & ATTRIBUTE_COMPRESSION) as i8)
+            .map_err(io::Error::other)
+    }
+}
+
+/// Encodes the head of a batch whose records are already in their stored form.
+///
+/// The checksum is computed here: a wrong one of the client's would make the log end at this
+/// batch when it is opened again.
+pub(super) fn encode_head(batch: &Batch<RawRecords>) -> io::Result<Vec<u8>> {
+    let header = batch.get_header();
+    let records = &batch.records().0;
+    let mut checked = Vec::with_capacity(HEAD_BYTES);
+    header.attributes.encode(&mut checked, 0)?;
+    header.last_offset_delta.encode(&mut checked, 0)?;
+    header.first_timestamp.encode(&mut checked, 0)?;
+    header.max_time_stamp.encode(&mut checked, 0)?;
+    header.producer_id.encode(&mut checked, 0)?;
+    header.producer_epoch.encode(&mut checked, 0)?;
+    header.first_sequence.encode(&mut checked, 0)?;
+    if header.has_schema() {
+        batch.schema_id().encode(&mut checked, 0)?;
+    }
+    let length = i32::try_from(CHECKED_START - LENGTH_END + checked.len() + records.len())
+        .map_err(io::Error::other)?;
+
+    let mut head = Vec::with_capacity(HEAD_BYTES + SCHEMA_BYTES);
+    batch.base_offset.encode(&mut head, 0)?;
+    length.encode(&mut head, 0)?;
+    header.partition_leader_epoch.encode(&mut head, 0)?;
+    header.magic.encode(&mut head, 0)?;
+    crc32c::crc32c_append(crc32c::crc32c(&checked), records).encode(&mut head, 0)?;
+    head.extend_from_slice(&checked);
+    Ok(head)
+}
+
+/// Sets the base offset in an encoded head.
+pub(super) fn set_base_offset(head: &mut [u8], base_offset: i64) {
+    head[..8].copy_from_slice(&base_offset.to_be_bytes());
+}
+
+/// Appends one record to encoded records, byte for byte as [`Record`]'s own encoder does.
+///
+/// That encoder goes through keys and values byte by byte twice, which is half the cost of a
+/// stream with a chain.
+pub(super) fn encode_record(record: &Record, into: &mut Vec<u8>) -> io::Result<()> {
+    use fluvio_protocol::EncoderVarInt;
+
+    let mut front = Vec::with_capacity(32);
+    record.preamble.encode(&mut front, 0)?;
+    record.key.is_some().encode(&mut front, 0)?;
+    let key = record.key.as_ref().map(AsRef::<[u8]>::as_ref);
+    if let Some(key) = key {
+        varint(key.len()).encode_varint(&mut front)?;
+        front.extend_from_slice(key);
+    }
+    let value: &[u8] = record.value.as_ref();
+    varint(value.len()).encode_varint(&mut front)?;
+
+    let length = front.len() + value.len() + record.headers.var_write_size();
+    varint(length).encode_varint(into)?;
+    into.extend_from_slice(&front);
+    into.extend_from_slice(value);
+    record.headers.encode_varint(into)
+}
+
+fn varint(length: usize) -> i64 {
+    i64::try_from(length).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn batch_of(values: &[&str]) -> Batch<RawRecords> {
+        let records: Vec<Record> = values.iter().map(|value| Record::new(*value)).collect();
+        Batch::from(records).try_into().unwrap()
+    }
+
+    #[test]
+    fn a_batch_is_stored_byte_for_byte_as_the_protocol_crate_encodes_it() {
+        let batch = batch_of(&["first", "second"]);
+        let mut ours = encode_head(&batch).unwrap();
+        ours.extend_from_slice(&batch.records().0);
+        assert_eq!(ours, batch.as_bytes(0).unwrap());
+    }
+
+    #[test]
+    fn a_head_tells_offsets_and_length_and_whether_the_batch_is_intact() {
+        let mut bytes = batch_of(&["first", "second"]).as_bytes(0).unwrap().to_vec();
+        set_base_offset(&mut bytes, 41);
+        let head = BatchHead::parse(&bytes).unwrap();
+        assert_eq!(
+            (head.base_offset, head.next_offset(), head.bytes),
+            (41, 43, bytes.len())
+        );
+        assert!(head.is_intact(&bytes));
+        *bytes.last_mut().unwrap() ^= 1;
+        assert!(!head.is_intact(&bytes));
+    }
+
+    proptest! {
+        #[test]
+        fn a_record_is_encoded_as_its_own_encoder_does(
+            key in proptest::option::of(proptest::collection::vec(any::<u8>(), 0..300)),
+            value in proptest::collection::vec(any::<u8>(), 0..300),
+            delta in -100_000_i64..100_000,
+        ) {
+            let mut record = Record::new(value);
+            record.key = key.map(Into::into);
+            record.preamble.set_offset_delta(delta);
+            let mut ours = Vec::new();
+            encode_record(&record, &mut ours).unwrap();
+            prop_assert_eq!(ours, record.as_bytes(0).unwrap().to_vec());
+        }
+    }
+}

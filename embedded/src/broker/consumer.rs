@@ -1,0 +1,205 @@
+//! Offsets that named consumers have committed; they survive restarts.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use fluvio_protocol::link::ErrorCode;
+use fluvio_protocol::record::ReplicaKey;
+use fluvio_spu_schema::server::consumer_offset::{
+    ConsumerOffset, DeleteConsumerOffsetRequest, DeleteConsumerOffsetResponse,
+    FetchConsumerOffsetsRequest, FetchConsumerOffsetsResponse, FilterOpts,
+    UpdateConsumerOffsetRequest, UpdateConsumerOffsetResponse,
+};
+use serde::{Deserialize, Serialize};
+
+use super::error::BrokerError;
+use super::fetch::StreamHandle;
+use super::folder::replace_file;
+use super::node::Node;
+
+/// One consumer's progress in one partition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Progress {
+    topic: String,
+    partition: u32,
+    consumer: String,
+    /// The last record the consumer has seen.
+    offset: i64,
+    /// Seconds since 1970.
+    modified_secs: u64,
+}
+
+/// Topic, partition and consumer.
+type Key = (String, u32, String);
+
+/// The committed offsets of all consumers, in one small file.
+#[derive(Debug)]
+pub(super) struct ConsumerOffsets {
+    path: PathBuf,
+    progress: Mutex<BTreeMap<Key, Progress>>,
+}
+
+impl ConsumerOffsets {
+    /// Reads what earlier runs stored.
+    pub(super) fn open(data_dir: &Path) -> Result<Self, BrokerError> {
+        let path = data_dir.join("consumer-offsets.json");
+        let content = match fs::read(&path) {
+            Ok(content) => content,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => b"[]".to_vec(),
+            Err(error) => return Err(BrokerError::file("read", path)(error)),
+        };
+        let stored: Vec<Progress> = serde_json::from_slice(&content)
+            .map_err(|error| BrokerError::file("read", &path)(error.into()))?;
+        let progress = stored.into_iter().map(|one| (key_of(&one), one)).collect();
+        Ok(Self {
+            path,
+            progress: Mutex::new(progress),
+        })
+    }
+
+    /// The last offset a consumer has seen of a partition.
+    pub(super) fn offset(&self, topic: &str, partition: u32, consumer: &str) -> Option<i64> {
+        let key = (topic.to_owned(), partition, consumer.to_owned());
+        self.lock().get(&key).map(|progress| progress.offset)
+    }
+
+    /// Forgets what was read of a topic.
+    pub(super) fn forget_topic(&self, topic: &str) -> io::Result<()> {
+        self.change(|all| all.retain(|_, progress| progress.topic != topic))
+    }
+
+    fn put(&self, stream: &StreamHandle, consumer: &str, offset: i64) -> io::Result<()> {
+        let progress = Progress {
+            topic: stream.topic.clone(),
+            partition: stream.partition,
+            consumer: consumer.to_owned(),
+            offset,
+            modified_secs: now_secs(),
+        };
+        self.change(|all| {
+            all.insert(key_of(&progress), progress);
+        })
+    }
+
+    fn remove(&self, replica: ReplicaKey, consumer: String) -> io::Result<()> {
+        self.change(|all| {
+            all.remove(&(replica.topic, replica.partition, consumer));
+        })
+    }
+
+    /// Changes memory and file together; the file is replaced in one step.
+    fn change(&self, apply: impl FnOnce(&mut BTreeMap<Key, Progress>)) -> io::Result<()> {
+        let mut progress = self.lock();
+        apply(&mut progress);
+        let all: Vec<&Progress> = progress.values().collect();
+        replace_file(&self.path, &serde_json::to_vec(&all)?)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Key, Progress>> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Commits the offset of a stream that was opened with a consumer's name.
+pub(super) fn update(
+    node: &Node,
+    stream: Option<&StreamHandle>,
+    request: &UpdateConsumerOffsetRequest,
+) -> UpdateConsumerOffsetResponse {
+    match try_update(node, stream, request.offset) {
+        Ok(()) => UpdateConsumerOffsetResponse {
+            offset: request.offset,
+            error_code: ErrorCode::None,
+        },
+        Err(error_code) => UpdateConsumerOffsetResponse {
+            offset: 0,
+            error_code,
+        },
+    }
+}
+
+fn try_update(node: &Node, stream: Option<&StreamHandle>, offset: i64) -> Result<(), ErrorCode> {
+    let stream = stream.ok_or(ErrorCode::FetchSessionNotFoud)?;
+    let no_consumer = || ErrorCode::Other("stream without consumer id".to_owned());
+    let consumer = stream.consumer.as_deref().ok_or_else(no_consumer)?;
+    node.consumers
+        .put(stream, consumer, offset)
+        .map_err(not_stored)
+}
+
+/// Forgets one consumer's offset in one partition.
+pub(super) fn delete(
+    node: &Node,
+    request: DeleteConsumerOffsetRequest,
+) -> DeleteConsumerOffsetResponse {
+    let removed = node
+        .consumers
+        .remove(request.replica_id, request.consumer_id);
+    let error_code = removed.err().map_or(ErrorCode::None, not_stored);
+    DeleteConsumerOffsetResponse { error_code }
+}
+
+/// Lists committed offsets of partitions that still exist.
+pub(super) fn list(
+    node: &Node,
+    request: &FetchConsumerOffsetsRequest,
+) -> FetchConsumerOffsetsResponse {
+    let consumers = node
+        .consumers
+        .lock()
+        .values()
+        .filter(|progress| is_wanted(progress, request.filter_opts.as_ref()))
+        .filter(|progress| {
+            node.partition(&progress.topic, progress.partition)
+                .is_some()
+        })
+        .map(|progress| {
+            let replica = ReplicaKey::new(progress.topic.clone(), progress.partition);
+            let consumer = progress.consumer.clone();
+            ConsumerOffset::new(consumer, replica, progress.offset, progress.modified_secs)
+        })
+        .collect();
+    FetchConsumerOffsetsResponse {
+        error_code: ErrorCode::None,
+        consumers,
+    }
+}
+
+fn is_wanted(progress: &Progress, filter: Option<&FilterOpts>) -> bool {
+    let Some(filter) = filter else { return true };
+    let replica = filter.replica_id.as_ref().is_none_or(|replica| {
+        replica.topic == progress.topic && replica.partition == progress.partition
+    });
+    let consumer = filter
+        .consumer_id
+        .as_ref()
+        .is_none_or(|id| *id == progress.consumer);
+    replica && consumer
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "used as map_err's function")]
+fn not_stored(error: io::Error) -> ErrorCode {
+    ErrorCode::Other(format!("could not store the consumer's offset: {error}"))
+}
+
+fn key_of(progress: &Progress) -> Key {
+    (
+        progress.topic.clone(),
+        progress.partition,
+        progress.consumer.clone(),
+    )
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the commit's time is shown to people, only"
+)]
+fn now_secs() -> u64 {
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |age| age.as_secs())
+}

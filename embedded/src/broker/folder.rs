@@ -1,0 +1,143 @@
+//! The data folder: who may use it, which version it has, how small files are replaced.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Write};
+use std::path::Path;
+
+use super::error::BrokerError;
+
+/// Version of the folder's layout; a folder of a newer one is refused.
+const VERSION: u32 = 1;
+
+/// Holds the folder for one process; the system releases it when the process ends.
+#[derive(Debug)]
+pub(super) struct FolderLock {
+    // Held, never read: closing the file releases the lock.
+    _file: File,
+}
+
+/// Creates the folder if needed, takes it for this process and checks its version.
+///
+/// # Errors
+/// [`BrokerError::InUse`] and [`BrokerError::NewerFolder`], or the file that could not be used.
+pub(super) fn claim(folder: &Path) -> Result<FolderLock, BrokerError> {
+    fs::create_dir_all(folder).map_err(BrokerError::file("create", folder))?;
+    let lock = lock(folder)?;
+    check_version(folder)?;
+    Ok(lock)
+}
+
+fn lock(folder: &Path) -> Result<FolderLock, BrokerError> {
+    let path = folder.join("LOCK");
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(BrokerError::file("create", &path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(FolderLock { _file: file }),
+        Err(TryLockError::WouldBlock) => Err(BrokerError::InUse {
+            folder: folder.to_path_buf(),
+        }),
+        Err(TryLockError::Error(source)) => Err(BrokerError::file("lock", path)(source)),
+    }
+}
+
+fn check_version(folder: &Path) -> Result<(), BrokerError> {
+    let path = folder.join("VERSION");
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return replace_file(&path, format!("{VERSION}\n").as_bytes())
+                .map_err(BrokerError::file("write", path));
+        }
+        Err(error) => return Err(BrokerError::file("read", path)(error)),
+    };
+    let found = text.trim().parse::<u32>().map_err(|error| {
+        BrokerError::file("understand", &path)(io::Error::new(io::ErrorKind::InvalidData, error))
+    })?;
+    if found > VERSION {
+        return Err(BrokerError::NewerFolder {
+            folder: folder.to_path_buf(),
+            found,
+            supported: VERSION,
+        });
+    }
+    Ok(())
+}
+
+/// Replaces a small file in one step: a crash leaves the old content or the new, never a part.
+pub(super) fn replace_file(path: &Path, content: &[u8]) -> io::Result<()> {
+    let draft = path.with_extension("draft");
+    let mut file = File::create(&draft)?;
+    file.write_all(content)?;
+    file.sync_data()?;
+    fs::rename(&draft, path)
+}
+
+/// Removes a file or folder with all it holds; one that is not there is fine.
+pub(super) fn remove(path: &Path) -> io::Result<()> {
+    let result = if path.is_dir() {
+        fs::remove_dir_all(path)
+    } else {
+        fs::remove_file(path)
+    };
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+/// Spells any name as a file name, reversibly: all but letters, digits and `-` become `%XX`.
+pub(super) fn file_name_of(name: &str) -> String {
+    let mut file_name = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || byte == b'-' {
+            file_name.push(char::from(byte));
+        } else {
+            file_name.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    file_name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_never_leaves_its_folder() {
+        assert_eq!(
+            file_name_of("../group/split@0.1.0"),
+            "%2E%2E%2Fgroup%2Fsplit%400%2E1%2E0"
+        );
+    }
+
+    #[test]
+    fn a_folder_of_a_newer_release_is_refused_by_name_and_version() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("VERSION"), "99\n").unwrap();
+        let error = claim(folder.path()).unwrap_err().to_string();
+        assert!(
+            error.contains(&folder.path().display().to_string()),
+            "{error}"
+        );
+        assert!(
+            error.contains("has version 99, this release reads up to 1"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_folder_in_use_is_refused_until_it_is_released() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = claim(folder.path()).unwrap();
+        assert!(matches!(
+            claim(folder.path()),
+            Err(BrokerError::InUse { .. })
+        ));
+        drop(first);
+        claim(folder.path()).unwrap();
+    }
+}

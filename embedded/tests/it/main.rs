@@ -1,0 +1,8 @@
+//! The broker as its clients see it, the data folder as its owner sees it, and the Postgres.
+
+mod chains;
+mod conformance;
+mod modules;
+mod postgres;
+mod storage;
+mod support;

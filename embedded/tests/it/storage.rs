@@ -1,0 +1,342 @@
+//! The data folder: what survives, what is refused.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use embedded::{Broker, BrokerConfig, BrokerError};
+use fluvio::consumer::{ConsumerStream, OffsetManagementStrategy};
+use fluvio::metadata::smartmodule::{SmartModuleSpec, SmartModuleWasm};
+use fluvio::metadata::topic::{TopicSpec, TopicStorageConfig};
+use fluvio::{Fluvio, Offset, RecordKey};
+use futures_util::StreamExt;
+
+use crate::support::{config, connect, from_beginning, start, stream_of, text, within_patience};
+
+async fn produce(client: &Fluvio, topic: &str, values: &[String]) {
+    let producer = client.topic_producer(topic).await.unwrap();
+    for value in values {
+        producer
+            .send(RecordKey::NULL, value.as_str())
+            .await
+            .unwrap();
+        producer.flush().await.unwrap();
+    }
+}
+
+async fn read(client: &Fluvio, topic: &str, count: usize) -> Vec<String> {
+    let stream = client
+        .consumer_with_config(from_beginning(topic))
+        .await
+        .unwrap();
+    let records = stream
+        .take(count)
+        .map(|record| text(record.unwrap().value()));
+    within_patience("the records arrive", records.collect()).await
+}
+
+async fn restart(broker: Broker, folder: &Path) -> Broker {
+    broker.shutdown().await.unwrap();
+    start(folder).await
+}
+
+fn numbered(count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("value {number}")).collect()
+}
+
+fn only_segment(folder: &Path, topic: &str) -> PathBuf {
+    folder.join(format!("logs/{topic}/0/00000000000000000000.log"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_keeps_everything() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = start(folder.path()).await;
+    let (client, admin) = connect(&broker.address().to_string()).await;
+    let mut topic_spec = TopicSpec::new_computed(2, 2, None);
+    topic_spec.set_storage(TopicStorageConfig {
+        segment_size: Some(2_048),
+        ..Default::default()
+    });
+    admin
+        .create("kept".to_owned(), false, topic_spec.clone())
+        .await
+        .unwrap();
+    let module_spec = SmartModuleSpec {
+        wasm: SmartModuleWasm::from_raw_wasm_bytes(b"any bytes").unwrap(),
+        ..SmartModuleSpec::default()
+    };
+    admin
+        .create("module".to_owned(), false, module_spec.clone())
+        .await
+        .unwrap();
+    let producer = client.topic_producer("kept").await.unwrap();
+    for number in 0..100 {
+        producer
+            .send("same partition", number.to_string())
+            .await
+            .unwrap();
+        producer.flush().await.unwrap();
+    }
+    let config = || {
+        fluvio::consumer::ConsumerConfigExtBuilder::default()
+            .topic("kept")
+            .offset_start(Offset::beginning())
+            .offset_consumer("reader")
+            .offset_strategy(OffsetManagementStrategy::Manual)
+            .retry_mode(fluvio::consumer::RetryMode::Disabled)
+            .build()
+            .unwrap()
+    };
+    let mut stream = client.consumer_with_config(config()).await.unwrap();
+    for _ in 0..40 {
+        within_patience("a record arrives", stream.next())
+            .await
+            .unwrap()
+            .unwrap();
+    }
+    stream.offset_commit().await.unwrap();
+    stream.offset_flush().await.unwrap();
+    drop((stream, producer, client, admin));
+
+    let broker = restart(broker, folder.path()).await;
+
+    let (client, admin) = connect(&broker.address().to_string()).await;
+    assert_eq!(admin.all::<TopicSpec>().await.unwrap()[0].spec, topic_spec);
+    assert_eq!(
+        admin.all::<SmartModuleSpec>().await.unwrap()[0].spec.wasm,
+        module_spec.wasm
+    );
+    let stream = client.consumer_with_config(config()).await.unwrap();
+    let rest = stream.take(60).map(|record| text(record.unwrap().value()));
+    let rest: Vec<String> = within_patience("the rest arrives", rest.collect()).await;
+    assert_eq!(
+        rest,
+        (40..100)
+            .map(|number| number.to_string())
+            .collect::<Vec<_>>()
+    );
+    let segments = (0..2).map(|partition| folder.path().join(format!("logs/kept/{partition}")));
+    let files: usize = segments
+        .map(|folder| fs::read_dir(folder).unwrap().count())
+        .sum();
+    assert!(files > 3, "small segments were rolled: {files} files");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_torn_tail_is_cut_and_the_log_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = start(folder.path()).await;
+    let (client, admin) = connect(&broker.address().to_string()).await;
+    admin
+        .create(
+            "torn".to_owned(),
+            false,
+            TopicSpec::new_computed(1, 1, None),
+        )
+        .await
+        .unwrap();
+    produce(&client, "torn", &numbered(3)).await;
+    drop((client, admin));
+    broker.shutdown().await.unwrap();
+
+    // As if the process had died in the middle of writing the third batch.
+    let segment = only_segment(folder.path(), "torn");
+    let bytes = fs::metadata(&segment).unwrap().len();
+    OpenOptions::new()
+        .write(true)
+        .open(&segment)
+        .unwrap()
+        .set_len(bytes - 5)
+        .unwrap();
+
+    let broker = start(folder.path()).await;
+    let (client, _) = connect(&broker.address().to_string()).await;
+    produce(&client, "torn", &["after".to_owned()]).await;
+    assert_eq!(
+        read(&client, "torn", 3).await,
+        ["value 0", "value 1", "after"]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rubbish_behind_the_last_batch_is_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = start(folder.path()).await;
+    let (client, admin) = connect(&broker.address().to_string()).await;
+    admin
+        .create(
+            "dirty".to_owned(),
+            false,
+            TopicSpec::new_computed(1, 1, None),
+        )
+        .await
+        .unwrap();
+    produce(&client, "dirty", &numbered(2)).await;
+    drop((client, admin));
+    broker.shutdown().await.unwrap();
+
+    let segment = only_segment(folder.path(), "dirty");
+    let mut file = OpenOptions::new().append(true).open(&segment).unwrap();
+    file.write_all(&[0xAB; 1_000]).unwrap();
+
+    let broker = start(folder.path()).await;
+    let (client, _) = connect(&broker.address().to_string()).await;
+    assert_eq!(read(&client, "dirty", 2).await, numbered(2));
+    assert!(fs::metadata(&segment).unwrap().len() < 1_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_resumes_after_a_restart_where_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = start(folder.path()).await;
+    let (client, admin) = connect(&broker.address().to_string()).await;
+    admin
+        .create(
+            "resume".to_owned(),
+            false,
+            TopicSpec::new_computed(1, 1, None),
+        )
+        .await
+        .unwrap();
+    produce(&client, "resume", &numbered(10)).await;
+    drop((client, admin));
+    let broker = restart(broker, folder.path()).await;
+    let (client, _) = connect(&broker.address().to_string()).await;
+    produce(&client, "resume", &["value 10".to_owned()]).await;
+    let config = stream_of("resume", Offset::absolute(9).unwrap())
+        .build()
+        .unwrap();
+    let stream = client.consumer_with_config(config).await.unwrap();
+    let records: Vec<_> = within_patience("records arrive", stream.take(2).collect()).await;
+    let offsets: Vec<i64> = records
+        .into_iter()
+        .map(|record| record.unwrap().offset())
+        .collect();
+    assert_eq!(offsets, [9, 10]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_broker_on_the_same_folder_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let _first = start(folder.path()).await;
+    let error = Broker::start(config(folder.path())).await.unwrap_err();
+    assert!(matches!(error, BrokerError::InUse { .. }), "{error}");
+    let expected = format!(
+        "data folder \"{}\" is in use by another broker: stop it, or choose another folder",
+        folder.path().display()
+    );
+    assert_eq!(error.to_string(), expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_taken_port_is_named_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = start(folder.path()).await;
+    let other = tempfile::tempdir().unwrap();
+    let taken = BrokerConfig {
+        listen: first.address(),
+        ..config(other.path())
+    };
+    let error = Broker::start(taken).await.unwrap_err();
+    let expected = format!(
+        "could not listen on {}: stop what listens there, \
+         or choose another address with --fluvio HOST:PORT",
+        first.address()
+    );
+    assert_eq!(error.to_string(), expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_closed_segment_is_refused_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = start(folder.path()).await;
+    let (client, admin) = connect(&broker.address().to_string()).await;
+    let mut spec = TopicSpec::new_computed(1, 1, None);
+    spec.set_storage(TopicStorageConfig {
+        segment_size: Some(1_024),
+        ..Default::default()
+    });
+    admin
+        .create("damaged".to_owned(), false, spec)
+        .await
+        .unwrap();
+    produce(&client, "damaged", &numbered(50)).await;
+    drop((client, admin));
+    broker.shutdown().await.unwrap();
+    let segment = only_segment(folder.path(), "damaged");
+    let before = fs::metadata(&segment).unwrap().len() - 5;
+    OpenOptions::new()
+        .write(true)
+        .open(&segment)
+        .unwrap()
+        .set_len(before)
+        .unwrap();
+
+    let error = Broker::start(config(folder.path())).await.unwrap_err();
+
+    assert_eq!(
+        error.to_string(),
+        "could not open the log of topic \"damaged\" partition 0"
+    );
+    let source = std::error::Error::source(&error).unwrap().to_string();
+    assert!(
+        source.contains("00000000000000000000.log\" is damaged at byte"),
+        "{source}"
+    );
+    assert_eq!(fs::metadata(&segment).unwrap().len(), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_may_get_more_partitions() {
+    use fluvio_controlplane_metadata::topic::{AddPartition, UpdateTopicAction};
+
+    let folder = tempfile::tempdir().unwrap();
+    let broker = start(folder.path()).await;
+    let (client, admin) = connect(&broker.address().to_string()).await;
+    admin
+        .create(
+            "grows".to_owned(),
+            false,
+            TopicSpec::new_computed(1, 1, None),
+        )
+        .await
+        .unwrap();
+    produce(&client, "grows", &numbered(1)).await;
+    let more = UpdateTopicAction::AddPartition(AddPartition { count: 2 });
+    admin
+        .update::<TopicSpec>("grows".to_owned(), more)
+        .await
+        .unwrap();
+    assert_eq!(
+        admin.all::<TopicSpec>().await.unwrap()[0].spec.partitions(),
+        3
+    );
+    assert_eq!(read(&client, "grows", 1).await, numbered(1));
+}
+
+/// Trap 6 of the design: a stream's memory is bounded, and its end is not the data's end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_whose_module_takes_too_much_memory_ends_early() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = start(folder.path()).await;
+    let (client, admin) = connect(&broker.address().to_string()).await;
+    admin
+        .create(
+            "leak".to_owned(),
+            false,
+            TopicSpec::new_computed(1, 1, None),
+        )
+        .await
+        .unwrap();
+    produce(&client, "leak", &numbered(20)).await;
+    let module = crate::modules::ad_hoc(&crate::modules::leaking());
+    let config = stream_of("leak", Offset::beginning())
+        .smartmodule(vec![module])
+        .build()
+        .unwrap();
+    let stream = client.consumer_with_config(config).await.unwrap();
+    let records = stream.take_while(|record| std::future::ready(record.is_ok()));
+    let outputs = within_patience("the stream ends", records.count()).await;
+    assert!(outputs < 20, "{outputs} outputs");
+}
