@@ -104,7 +104,6 @@ impl BatchHead {
 
     /// How the producer compressed the records.
     pub(super) fn compression(&self) -> io::Result<Compression> {
-        #[expect(clippy::cast_possible_truncation, reason = "three bits")]
         Compression::try_from((self.attributes & ATTRIBUTE_COMPRESSION) as i8)
             .map_err(io::Error::other)
     }

@@ -181,7 +181,6 @@ fn is_wanted(progress: &Progress, filter: Option<&FilterOpts>) -> bool {
     replica && consumer
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "used as map_err's function")]
 fn not_stored(error: io::Error) -> ErrorCode {
     ErrorCode::Other(format!("could not store the consumer's offset: {error}"))
 }

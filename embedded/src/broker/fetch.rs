@@ -389,7 +389,6 @@ fn process(
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "used as map_err's function")]
 fn panicked(error: tokio::task::JoinError) -> StreamEnd {
     StreamEnd::Refused(ErrorCode::Other(format!(
         "a task of the broker panicked: {error}"

@@ -265,7 +265,6 @@ fn supported_versions() -> ApiVersionsResponse {
 }
 
 fn version_key(api_key: u16, min_version: i16, max_version: i16) -> ApiVersionKey {
-    #[expect(clippy::cast_possible_wrap, reason = "keys end at 2000")]
     let api_key = api_key as i16;
     ApiVersionKey {
         api_key,

@@ -1,5 +1,7 @@
 //! The broker as its clients see it, the data folder as its owner sees it, and the Postgres.
 
+#![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
+
 mod chains;
 mod conformance;
 mod modules;

@@ -155,8 +155,8 @@ async fn a_stopped_server_leaves_no_process() {
     assert!(place.servers().contains(&postmaster));
     assert_eq!(guards_of(std::process::id(), postmaster).len(), 1);
     postgres.shutdown().await.unwrap();
-    assert_eq!(place.servers(), []);
-    assert_eq!(guards_of(std::process::id(), postmaster), []);
+    assert_eq!(place.servers(), Vec::<i32>::new());
+    assert_eq!(guards_of(std::process::id(), postmaster), Vec::<i32>::new());
 }
 
 #[tokio::test]
@@ -201,7 +201,7 @@ async fn rows_committed_before_kill_9_of_the_postmaster_are_there_after_it() {
     let postgres = place.start().await;
     assert_eq!(add_row(postgres.url()).await, 2);
     postgres.shutdown().await.unwrap();
-    assert_eq!(place.servers(), []);
+    assert_eq!(place.servers(), Vec::<i32>::new());
 }
 
 /// Not a test of its own: the process that other tests kill. It gives its url, then waits.
@@ -287,7 +287,7 @@ async fn a_server_orphaned_with_its_guard_killed_is_replaced_by_the_next_start()
     assert!(!place.servers().contains(&orphan));
     assert_eq!(add_row(postgres.url()).await, 3);
     postgres.shutdown().await.unwrap();
-    assert_eq!(place.servers(), []);
+    assert_eq!(place.servers(), Vec::<i32>::new());
 }
 
 #[tokio::test]
@@ -419,7 +419,7 @@ async fn a_port_in_use_is_refused_if_asked_for_and_the_folder_stays_usable() {
         matches!(error, PostgresError::PortTaken { port: p } if p == port),
         "{error}"
     );
-    assert_eq!(place.servers(), []);
+    assert_eq!(place.servers(), Vec::<i32>::new());
 
     drop(taken);
     let postgres = Postgres::start(config()).await.unwrap();
