@@ -8,7 +8,6 @@ use std::fs::Permissions;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -76,6 +75,25 @@ impl Place {
     }
 }
 
+/// After a failure: no server outlives its test.
+impl Drop for Place {
+    fn drop(&mut self) {
+        if self.cluster().exists() {
+            self.servers().into_iter().for_each(kill_9);
+        }
+    }
+}
+
+/// A process that ends with its test, also if that fails.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
 /// What `/proc/<pid>/stat` says of a process.
 struct Process {
     parent: i32,
@@ -104,7 +122,11 @@ fn processes() -> BTreeMap<i32, Process> {
 }
 
 fn kill_9(pid: i32) {
-    kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+    let sent = kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL);
+    assert!(
+        matches!(sent, Ok(()) | Err(rustix::io::Errno::SRCH)),
+        "{sent:?}"
+    );
 }
 
 fn wait_until(what: &str, mut reached: impl FnMut() -> bool) {
@@ -221,7 +243,7 @@ async fn hold_a_server_until_killed() {
 }
 
 /// Runs [`hold_a_server_until_killed`] in a process of its own; gives its url too.
-fn holder(place: &Place) -> (Child, String) {
+fn holder(place: &Place) -> (Killed, String) {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args([
             "postgres::hold_a_server_until_killed",
@@ -233,7 +255,9 @@ fn holder(place: &Place) -> (Child, String) {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let url = BufReader::new(child.stdout.take().unwrap())
+    let stdout = child.stdout.take().unwrap();
+    let child = Killed(child);
+    let url = BufReader::new(stdout)
         .lines()
         .find_map(|line| line.unwrap().strip_prefix("url ").map(str::to_owned))
         .expect("the holder starts a server");
@@ -258,10 +282,9 @@ fn guards_of(parent: u32, postmaster: i32) -> Vec<i32> {
 #[tokio::test]
 async fn kill_9_of_our_process_ends_the_server_too() {
     let place = Place::new();
-    let (mut holder, url) = holder(&place);
+    let (holder, url) = holder(&place);
     assert_eq!(add_row(&url).await, 1);
-    holder.kill().unwrap();
-    assert_eq!(holder.wait().unwrap().signal(), Some(9));
+    drop(holder);
     wait_until("no server is left", || place.servers().is_empty());
 
     let postgres = place.start().await;
@@ -272,13 +295,12 @@ async fn kill_9_of_our_process_ends_the_server_too() {
 #[tokio::test]
 async fn a_server_orphaned_with_its_guard_killed_is_replaced_by_the_next_start() {
     let place = Place::new();
-    let (mut holder, url) = holder(&place);
+    let (holder, url) = holder(&place);
     assert_eq!(add_row(&url).await, 1);
-    let guards = guards_of(holder.id(), place.postmaster());
+    let guards = guards_of(holder.0.id(), place.postmaster());
     assert_eq!(guards.len(), 1);
     kill_9(guards[0]);
-    holder.kill().unwrap();
-    holder.wait().unwrap();
+    drop(holder);
     let orphan = place.postmaster();
     assert_eq!(add_row(&url).await, 2, "the orphan still serves");
 
@@ -304,21 +326,19 @@ async fn a_pid_file_that_names_a_process_of_somebody_else_is_no_obstacle() {
     let mut stranger = Command::new("sleep");
     stranger.arg("600").current_dir("/");
     std::os::unix::process::CommandExt::uid(&mut stranger, owner.uid());
-    let mut stranger = stranger.spawn().unwrap();
+    let mut stranger = Killed(stranger.spawn().unwrap());
     std::fs::write(
         &pid_file,
-        text.replacen(&real.to_string(), &stranger.id().to_string(), 1),
+        text.replacen(&real.to_string(), &stranger.0.id().to_string(), 1),
     )
     .unwrap();
     std::os::unix::fs::chown(&pid_file, Some(owner.uid()), Some(owner.gid())).unwrap();
 
     let postgres = place.start().await;
     assert!(
-        stranger.try_wait().unwrap().is_none(),
+        stranger.0.try_wait().unwrap().is_none(),
         "the stranger was not touched"
     );
-    stranger.kill().unwrap();
-    stranger.wait().unwrap();
     postgres.shutdown().await.unwrap();
 }
 
