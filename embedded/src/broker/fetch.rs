@@ -51,10 +51,10 @@ pub(super) async fn start(
 ) -> io::Result<Option<StreamHandle>> {
     let topic = request.topic.clone();
     let found = connection.node.partition(&topic, request.partition);
-    let place = Place {
+    let mut place = Place {
         topic,
         partition: request.partition,
-        stream_id,
+        stream_id: 0,
         header,
     };
     let Some(partition) = found else {
@@ -62,6 +62,7 @@ pub(super) async fn start(
         connection.replies.send(&place.header, &response).await?;
         return Ok(None);
     };
+    place.stream_id = stream_id;
     let (acknowledged, acknowledgements) = watch::channel(request.fetch_offset);
     let handle = StreamHandle {
         topic: request.topic,

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::IpAddr;
 
 use fluvio_controlplane_metadata::message::Message;
 use fluvio_controlplane_metadata::mirror::MirrorSpec;
@@ -244,16 +245,21 @@ impl Kind for CustomSpuSpec {
 
 /// The client finds the SPU where it has found the controller.
 fn the_spu(connection: &Connection) -> SpuSpec {
-    let (host, port) = (
-        connection.address.ip().to_string(),
-        connection.address.port(),
-    );
+    let (host, port) = (host_of(connection.address.ip()), connection.address.port());
     SpuSpec {
         id: SPU_ID,
         spu_type: SpuType::Custom,
         public_endpoint: IngressPort::from_port_host(port, host.clone()),
         private_endpoint: Endpoint::from_port_host(port, host),
         ..SpuSpec::default()
+    }
+}
+
+/// Clients put host and port together with a colon: the colons of IPv6 must be in brackets.
+fn host_of(ip: IpAddr) -> String {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
     }
 }
 
@@ -283,3 +289,15 @@ macro_rules! nothing_of {
     )+ };
 }
 nothing_of!(SpuGroupSpec, TableFormatSpec, MirrorSpec);
+
+#[cfg(test)]
+mod tests {
+    use super::host_of;
+
+    #[test]
+    fn hosts_are_spelled_as_clients_dial_them() {
+        let dialled =
+            ["127.0.0.1", "::1", "::ffff:10.0.0.7"].map(|ip| host_of(ip.parse().unwrap()));
+        assert_eq!(dialled, ["127.0.0.1", "[::1]", "10.0.0.7"]);
+    }
+}

@@ -6,5 +6,7 @@ mod chains;
 mod conformance;
 mod modules;
 mod postgres;
+mod protocol;
 mod storage;
 mod support;
+mod throughput;

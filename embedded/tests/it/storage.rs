@@ -3,6 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use embedded::{Broker, BrokerConfig, BrokerError};
 use fluvio::consumer::{ConsumerStream, OffsetManagementStrategy};
@@ -339,4 +340,101 @@ async fn a_stream_whose_module_takes_too_much_memory_ends_early() {
     let records = stream.take_while(|record| std::future::ready(record.is_ok()));
     let outputs = within_patience("the stream ends", records.count()).await;
     assert!(outputs < 20, "{outputs} outputs");
+}
+
+const CHILD: &str = "BIKESHARE_TEST_BROKER_FOLDER";
+
+/// Not a test by itself: the process that the test below kills.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "run by `nothing_acknowledged_is_lost_by_kill_9` in a process of its own"]
+async fn broker_to_be_killed() {
+    let Ok(folder) = std::env::var(CHILD) else {
+        return;
+    };
+    let folder = PathBuf::from(folder);
+    let broker = start(&folder).await;
+    fs::write(folder.join("address.tmp"), broker.address().to_string()).unwrap();
+    fs::rename(folder.join("address.tmp"), folder.join("address")).unwrap();
+    std::future::pending::<()>().await;
+}
+
+/// The child and what it takes to find it; killed with the test, whatever happens.
+struct Child(std::process::Child);
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+async fn spawn_broker(folder: &Path) -> (Child, String) {
+    let address = folder.join("address");
+    crate::support::wait_until("the old address is gone", async || {
+        !address.exists() || fs::remove_file(&address).is_ok()
+    })
+    .await;
+    let child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "storage::broker_to_be_killed", "--ignored"])
+        .env(CHILD, folder)
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let child = Child(child);
+    crate::support::wait_until("the child listens", async || address.exists()).await;
+    (child, fs::read_to_string(address).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_acknowledged_is_lost_by_kill_9() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut acknowledged = Vec::new();
+    for round in 0..3 {
+        let (child, address) = spawn_broker(folder.path()).await;
+        let (client, admin) = connect(&address).await;
+        if round == 0 {
+            let spec = TopicSpec::new_computed(1, 1, None);
+            admin
+                .create("survivor".to_owned(), false, spec)
+                .await
+                .unwrap();
+        }
+        let producing = tokio::spawn(async move {
+            let producer = client.topic_producer("survivor").await.unwrap();
+            let mut acknowledged = Vec::new();
+            for number in 0.. {
+                let value = format!("{round}-{number}");
+                let Ok(sent) = producer.send(RecordKey::NULL, value.clone()).await else {
+                    break;
+                };
+                let flushed = tokio::time::timeout(Duration::from_secs(1), producer.flush()).await;
+                let Ok(Ok(())) = flushed else { break };
+                if sent.wait().await.is_err() {
+                    break;
+                }
+                acknowledged.push(value);
+            }
+            acknowledged
+        });
+        tokio::time::sleep(Duration::from_millis(150 + 70 * round)).await;
+        drop(child);
+        acknowledged.extend(
+            within_patience("the producer gives up", producing)
+                .await
+                .unwrap(),
+        );
+    }
+    assert!(acknowledged.len() > 3, "the producer got going");
+
+    let broker = start(folder.path()).await;
+    let (client, _) = connect(&broker.address().to_string()).await;
+    let mut unseen: std::collections::HashSet<String> = acknowledged.into_iter().collect();
+    let mut stream = client
+        .consumer_with_config(from_beginning("survivor"))
+        .await
+        .unwrap();
+    while !unseen.is_empty() {
+        let record = within_patience("all records are there", stream.next()).await;
+        unseen.remove(&text(record.unwrap().unwrap().value()));
+    }
 }
