@@ -1,0 +1,17 @@
+//! A Fluvio cluster as a file declares it, and how to bring a real one there.
+//!
+//! ```text
+//! fluvio-cluster.yaml ─manifest─▶ objects ─plan─▶ steps (nothing, create, update, refuse) ─apply─▶ cluster
+//! ```
+//! Not here: starting SPUs, which is the business of who runs the cluster.
+
+mod apply;
+mod manifest;
+mod plan;
+
+pub(crate) use apply::{apply, upload};
+pub(crate) use manifest::Manifest;
+pub(crate) use plan::{Action, plan};
+
+/// The topic that everything else goes through, as `fluvio-cluster.yaml` names it.
+pub(crate) const TOPIC: &str = "trips";

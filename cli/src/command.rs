@@ -1,0 +1,12 @@
+//! One file per subcommand; each has its `Arguments` and its `run`.
+
+pub(crate) mod cluster_command;
+pub(crate) mod doctor;
+pub(crate) mod produce;
+pub(crate) mod rejected;
+pub(crate) mod serve;
+pub(crate) mod simulate;
+pub(crate) mod sink_command;
+pub(crate) mod smartmodule;
+pub(crate) mod status;
+pub(crate) mod up;

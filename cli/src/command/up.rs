@@ -1,0 +1,182 @@
+//! `bikeshare up`: every role on one machine, in the order in which trips flow.
+//!
+//! ```text
+//! start:  data folder → Postgres → broker → topic and SmartModules → sink → page → producer
+//! stop:   the same backwards
+//! ```
+//! Postgres and Fluvio are the private ones unless an address is given.
+
+mod outcome;
+mod roles;
+mod services;
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use tokio_util::sync::CancellationToken;
+
+use crate::addresses::{DataDirFlag, connect, connect_admin};
+use crate::cluster::{Action, apply};
+use crate::command::cluster_command;
+use crate::command::produce::SourceFlags;
+use crate::command::serve::PageFlags;
+use crate::data_dir::{DataDir, Running};
+use crate::shutdown;
+
+use outcome::Outcome;
+use roles::Roles;
+use services::{Database, Fluvio};
+
+/// Run everything on this machine: Postgres, Fluvio, sink, page and producer.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bikeshare up                                      a simulated city, a minute in a second
+  bikeshare up --source 202003-citibike-tripdata.zip --speed 600
+  bikeshare up --source trips/ --speed max --once   load files, print the counts as JSON, stop
+  bikeshare up --fluvio sc.example:9003 --database-url postgres://bikes@db.example/bikes
+
+A second start on the same data folder goes on where the first one stopped; a source that was
+loaded adds nothing. Ctrl-C stops everything in good order, a second one at once.")]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    source: SourceFlags,
+    /// Stop when the source is drained, stored and shown; print the counts as one line of JSON.
+    #[arg(long)]
+    once: bool,
+    /// Postgres to use; without it, a private one from this machine's server programs.
+    #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
+    database_url: Option<String>,
+    /// Controller of a Fluvio cluster to use; without it, the embedded single-node broker.
+    #[arg(long, value_name = "HOST:PORT", env = "BIKESHARE_FLUVIO")]
+    fluvio: Option<String>,
+    /// What the cluster should be; without it, the fluvio-cluster.yaml this program carries.
+    #[arg(long, value_name = "FILE", env = "BIKESHARE_CLUSTER")]
+    cluster: Option<PathBuf>,
+    #[command(flatten)]
+    page: PageFlags,
+    #[command(flatten)]
+    data_dir: DataDirFlag,
+}
+
+/// Runs until stopped, or with `--once` until everything is stored and shown.
+///
+/// # Errors
+/// If a part cannot start or fails for good; what had started is stopped first.
+pub(crate) async fn run(arguments: Arguments) -> Result<()> {
+    let stop = shutdown::on_signal()?;
+    let started = Instant::now();
+    // What can be known to be wrong is found out before anything starts.
+    arguments.source.check()?;
+    check_address(&arguments.page)?;
+    let manifest = cluster_command::read(arguments.cluster.as_ref())?;
+    let data_dir = DataDir::open(&arguments.data_dir.data_dir)?;
+
+    let database = Database::start(arguments.database_url.as_deref(), &data_dir).await?;
+    let outcome = match Fluvio::start(arguments.fluvio.as_deref(), &data_dir).await {
+        Ok(fluvio) => {
+            let outcome = async {
+                let steps = apply(&connect_admin(fluvio.address()).await?, &manifest).await?;
+                for step in steps
+                    .iter()
+                    .filter(|step| !matches!(step.action, Action::Nothing))
+                {
+                    tracing::info!("{step}");
+                }
+                Box::pin(work(
+                    &arguments,
+                    &data_dir,
+                    &database,
+                    &fluvio,
+                    (stop, started),
+                ))
+                .await
+            };
+            let outcome = outcome.await;
+            fluvio.stop().await.and(outcome)
+        }
+        Err(error) => Err(error),
+    };
+    let outcome = database.stop().await.and(outcome)?;
+    if let Some(outcome) = outcome {
+        println!("{}", outcome.to_json()?);
+    }
+    Ok(())
+}
+
+/// Starts the roles on running services, works and stops the roles again.
+async fn work(
+    arguments: &Arguments,
+    data_dir: &DataDir,
+    database: &Database,
+    fluvio: &Fluvio,
+    (stop, started): (CancellationToken, Instant),
+) -> Result<Option<Outcome>> {
+    let mut roles = Roles::start(fluvio.address(), &arguments.page, database.url()).await?;
+    let _announcement = data_dir.announce(&Running {
+        fluvio: fluvio.address().to_owned(),
+        database_url: database.url().to_owned(),
+        page: roles.page().to_owned(),
+    })?;
+    tracing::info!(
+        "everything runs after {:.1} s",
+        started.elapsed().as_secs_f32()
+    );
+    println!("\n    The map:  {}\n", roles.page());
+    let outcome = produce_and_wait(arguments, database, fluvio, &mut roles, &stop).await;
+    roles.stop().await.and(outcome)
+}
+
+/// Sends the source, then waits for all to be stored (`--once`) or for the end.
+async fn produce_and_wait(
+    arguments: &Arguments,
+    database: &Database,
+    fluvio: &Fluvio,
+    roles: &mut Roles,
+    stop: &CancellationToken,
+) -> Result<Option<Outcome>> {
+    let started = Instant::now();
+    let client = connect(fluvio.address()).await?;
+    let stop_producing = stop.child_token();
+    let produce = arguments.source.produce(&client, stop_producing.clone());
+    let mut produce = std::pin::pin!(produce);
+    let summary = tokio::select! {
+        summary = &mut produce => summary?,
+        failure = roles.failure() => {
+            stop_producing.cancel();
+            if let Err(error) = produce.await {
+                tracing::warn!("the producer stopped with an error too: {error:#}");
+            }
+            return Err(failure);
+        }
+    };
+    if arguments.once && !stop.is_cancelled() {
+        let drained = roles.drained(fluvio.address());
+        tokio::select! {
+            drained = drained => drained?,
+            () = stop.cancelled() => return Ok(None),
+        }
+        return Outcome::read(&summary, started.elapsed(), database.url())
+            .await
+            .map(Some);
+    }
+    tokio::select! {
+        failure = roles.failure() => Err(failure),
+        () = stop.cancelled() => Ok(None),
+    }
+}
+
+/// Whether the page's address is free, before anything is started for it.
+fn check_address(page: &PageFlags) -> Result<()> {
+    let listener = TcpListener::bind(page.listen);
+    listener.map(drop).with_context(|| {
+        format!(
+            "the page cannot listen on {}: stop the program that does, or choose another address \
+             with --listen (port 0 takes any free one)",
+            page.listen
+        )
+    })
+}

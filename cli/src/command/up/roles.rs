@@ -1,0 +1,129 @@
+//! The sink and the page as tasks of this process.
+
+use anyhow::{Context, Result, anyhow, bail};
+use app::server::{AppError, Server};
+use sink::{ModuleSources, SinkConfig, SinkError, SinkState};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::addresses::cluster_config;
+use crate::cluster::TOPIC;
+use crate::command::serve::PageFlags;
+
+/// Running sink and page; each has a stop of its own, because they stop in order.
+pub(super) struct Roles {
+    sink: Role<Result<SinkState, SinkError>>,
+    page: Role<Result<(), AppError>>,
+    /// Written by the sink's tasks, closed when the sink has ended.
+    sink_state: watch::Receiver<SinkState>,
+    page_address: String,
+    /// Held so that the sink keeps following the cluster's modules.
+    _module_sources: watch::Sender<ModuleSources>,
+}
+
+/// A task and what stops it.
+struct Role<T> {
+    task: JoinHandle<T>,
+    stop: CancellationToken,
+}
+
+impl<T> Role<T> {
+    async fn stop(self) -> Result<T> {
+        self.stop.cancel();
+        self.task.await.context("a part of this program panicked")
+    }
+}
+
+impl Roles {
+    pub(super) async fn start(fluvio: &str, page: &PageFlags, database_url: &str) -> Result<Self> {
+        // The page first: only it can fail here, and then nothing is to be stopped.
+        let server = Server::bind(page.config(database_url.to_owned())).await?;
+        let page_address = format!("http://{}", server.address());
+        let stop = CancellationToken::new();
+        let page = Role {
+            task: tokio::spawn(server.run(stop.clone())),
+            stop,
+        };
+
+        let config = SinkConfig {
+            topic: TOPIC.to_owned(),
+            database_url: database_url.to_owned(),
+            ..SinkConfig::default()
+        };
+        let (state, sink_state) = watch::channel(SinkState::default());
+        let (module_sources, sources) = watch::channel(ModuleSources::default());
+        let stop = CancellationToken::new();
+        let running = sink::run(cluster_config(fluvio), config, sources, state, stop.clone());
+        let sink = Role {
+            task: tokio::spawn(running),
+            stop,
+        };
+        Ok(Self {
+            sink,
+            page,
+            sink_state,
+            page_address,
+            _module_sources: module_sources,
+        })
+    }
+
+    /// Where the page is.
+    pub(super) fn page(&self) -> &str {
+        &self.page_address
+    }
+
+    /// Waits for a role to end that should not, and says why it did.
+    pub(super) async fn failure(&mut self) -> anyhow::Error {
+        tokio::select! {
+            ended = &mut self.sink.task => reason("the sink", ended),
+            ended = &mut self.page.task => reason("the page", ended),
+        }
+    }
+
+    /// Waits until all that is on the topic now is stored and shown.
+    pub(super) async fn drained(&mut self, fluvio: &str) -> Result<()> {
+        let ends = sink::log_ends(&cluster_config(fluvio), TOPIC).await?;
+        let done = |state: &SinkState| state.failed() || state.drained_to(&ends);
+        let state = self
+            .sink_state
+            .wait_for(done)
+            .await
+            .context("the sink has ended early")?;
+        if state.failed() {
+            let errors = state
+                .streams
+                .values()
+                .filter_map(|stream| stream.last_error.clone());
+            bail!(
+                "the sink cannot go on: {}",
+                errors.collect::<Vec<_>>().join("; ")
+            );
+        }
+        Ok(())
+    }
+
+    /// Stops the page, then the sink.
+    pub(super) async fn stop(self) -> Result<()> {
+        let page = if self.page.task.is_finished() {
+            Ok(())
+        } else {
+            self.page.stop().await?.map_err(Into::into)
+        };
+        if !self.sink.task.is_finished() {
+            self.sink.stop().await??;
+        }
+        page
+    }
+}
+
+fn reason<T, E>(role: &str, ended: Result<Result<T, E>, tokio::task::JoinError>) -> anyhow::Error
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    match ended {
+        Ok(Ok(_)) => anyhow!("{role} has ended, though it was not told to"),
+        Ok(Err(error)) => anyhow::Error::from(error).context(format!("{role} has failed")),
+        Err(panic) => anyhow::Error::from(panic).context(format!("{role} panicked")),
+    }
+}

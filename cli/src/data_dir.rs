@@ -1,0 +1,217 @@
+//! The data folder of `bikeshare up`: its version, and where its parts listen while they run.
+//!
+//! ```text
+//! data/
+//!   version        format of this folder; a newer one is refused
+//!   running.toml   addresses of the running parts; gone when `up` has stopped
+//!   postgres/      the private database
+//!   fluvio/        the embedded broker's topics
+//! ```
+
+use std::fs;
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+
+/// Format of the folder that this program writes.
+const VERSION: u32 = 1;
+/// Only its owner may read the file: the database address holds a password.
+const PRIVATE: u32 = 0o600;
+
+/// A data folder of a version this program knows.
+#[derive(Debug, Clone)]
+pub(crate) struct DataDir {
+    path: PathBuf,
+}
+
+/// Where the parts of a running `bikeshare up` are reached.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Running {
+    /// Fluvio, as `HOST:PORT`.
+    pub(crate) fluvio: String,
+    /// Postgres, with its password.
+    pub(crate) database_url: String,
+    /// The page.
+    pub(crate) page: String,
+}
+
+impl DataDir {
+    /// Opens the folder; a new or empty one gets this program's version.
+    ///
+    /// # Errors
+    /// If the folder is of a newer version or is not a data folder.
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        let version = path.join("version");
+        match fs::read_to_string(&version) {
+            Ok(text) => check(path, &text)?,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                create(path)?;
+                fs::write(&version, format!("{VERSION}\n"))
+                    .with_context(|| format!("could not write {version:?}"))?;
+            }
+            Err(error) => {
+                return Err(error).with_context(|| format!("could not read {version:?}"));
+            }
+        }
+        Ok(Self {
+            path: path.to_owned(),
+        })
+    }
+
+    /// Whether the folder could be opened; changes nothing.
+    ///
+    /// # Errors
+    /// As [`DataDir::open`].
+    pub(crate) fn check(path: &Path) -> Result<()> {
+        match fs::read_to_string(path.join("version")) {
+            Ok(text) => check(path, &text),
+            Err(_) => check_empty(path),
+        }
+    }
+
+    /// Folder of the private Postgres.
+    pub(crate) fn postgres(&self) -> PathBuf {
+        self.path.join("postgres")
+    }
+
+    /// Folder of the embedded broker.
+    pub(crate) fn fluvio(&self) -> PathBuf {
+        self.path.join("fluvio")
+    }
+
+    /// Tells other commands where to find the parts, until the result is dropped.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub(crate) fn announce(&self, running: &Running) -> Result<Announcement> {
+        let path = self.path.join("running.toml");
+        let text = toml::to_string(running).context("could not write down the addresses")?;
+        let mut options = fs::OpenOptions::new();
+        options
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(PRIVATE);
+        let write = || options.open(&path)?.write_all(text.as_bytes());
+        write().with_context(|| format!("could not write {path:?}"))?;
+        Ok(Announcement { path })
+    }
+}
+
+/// Keeps `running.toml` in place.
+#[derive(Debug)]
+pub(crate) struct Announcement {
+    path: PathBuf,
+}
+
+impl Drop for Announcement {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_file(&self.path) {
+            tracing::warn!(%error, "could not remove {:?}", self.path);
+        }
+    }
+}
+
+/// What a running `bikeshare up` said about itself, if there is one on this folder.
+pub(crate) fn running(path: &Path) -> Option<Running> {
+    let text = fs::read_to_string(path.join("running.toml")).ok()?;
+    toml::from_str(&text).ok()
+}
+
+fn check(path: &Path, text: &str) -> Result<()> {
+    let Ok(found) = text.trim().parse::<u32>() else {
+        bail!("{path:?} is not a data folder of bikeshare: its file \"version\" says {text:?}");
+    };
+    if found > VERSION {
+        bail!(
+            "data folder {path:?} is of version {found}, this bikeshare knows up to {VERSION}: \
+             use the newer bikeshare, or another folder with --data-dir"
+        );
+    }
+    Ok(())
+}
+
+fn create(path: &Path) -> Result<()> {
+    fs::create_dir_all(path).with_context(|| format!("could not create data folder {path:?}"))?;
+    check_empty(path)
+}
+
+fn check_empty(path: &Path) -> Result<()> {
+    let mut entries = fs::read_dir(path).with_context(|| format!("could not list {path:?}"))?;
+    if entries.next().is_some() {
+        bail!(
+            "{path:?} is not empty and was not made by bikeshare: name a new or empty folder \
+             with --data-dir"
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    fn check_open(prepare: impl FnOnce(&Path), expected: &Expect) {
+        let folder = tempfile::tempdir().unwrap();
+        prepare(folder.path());
+        let text = match DataDir::open(folder.path()) {
+            Ok(_) => format!(
+                "opened: {}",
+                fs::read_to_string(folder.path().join("version")).unwrap()
+            ),
+            Err(error) => format!("{error:#}"),
+        };
+        expected.assert_eq(&text.replace(folder.path().to_str().unwrap(), "DATA"));
+    }
+
+    #[test]
+    fn an_empty_folder_gets_this_version() {
+        check_open(
+            |_| {},
+            &expect![[r#"
+            opened: 1
+        "#]],
+        );
+    }
+
+    #[test]
+    fn a_folder_of_a_newer_version_is_refused() {
+        let newer = |path: &Path| fs::write(path.join("version"), "2\n").unwrap();
+        check_open(
+            newer,
+            &expect![[
+                r#"data folder "DATA" is of version 2, this bikeshare knows up to 1: use the newer bikeshare, or another folder with --data-dir"#
+            ]],
+        );
+    }
+
+    #[test]
+    fn a_folder_with_something_else_in_it_is_refused() {
+        let other = |path: &Path| fs::write(path.join("thesis.txt"), "").unwrap();
+        check_open(
+            other,
+            &expect![[
+                r#""DATA" is not empty and was not made by bikeshare: name a new or empty folder with --data-dir"#
+            ]],
+        );
+    }
+
+    #[test]
+    fn the_addresses_are_there_as_long_as_they_are_announced() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataDir::open(folder.path()).unwrap();
+        let addresses = Running {
+            fluvio: "127.0.0.1:9003".into(),
+            ..Running::default()
+        };
+        let announcement = data.announce(&addresses).unwrap();
+        assert_eq!(running(folder.path()).unwrap().fluvio, "127.0.0.1:9003");
+        drop(announcement);
+        assert!(running(folder.path()).is_none());
+    }
+}

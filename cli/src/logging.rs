@@ -1,0 +1,27 @@
+//! Logs go to stderr, so that stdout holds only what was asked for.
+
+use std::io::IsTerminal;
+
+use anyhow::{Context, Result};
+use tracing_subscriber::EnvFilter;
+
+/// Our own parts' lifecycle; of the libraries only what is wrong.
+pub(crate) const DEFAULT: &str =
+    "warn,bikeshare=info,producer=info,sink=info,app=info,embedded=info";
+
+/// Starts logging; `levels` is a level, or levels by module.
+///
+/// # Errors
+/// If `levels` cannot be understood.
+pub(crate) fn start(levels: &str) -> Result<()> {
+    let filter = EnvFilter::builder().parse(levels).with_context(|| {
+        format!("--log \"{levels}\" is not a level such as \"info\" or levels such as \"warn,sink=debug\"")
+    })?;
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+    Ok(())
+}

@@ -1,0 +1,109 @@
+//! `bikeshare`: every role of the system in one program, one file per subcommand.
+//!
+//! Start at [`command::up`]; it starts all roles in the order in which trips flow. What the
+//! subcommands share is beside this file: configuration, addresses, data folder, signals.
+#![expect(
+    clippy::print_stdout,
+    reason = "what a subcommand was asked for goes to stdout"
+)]
+
+mod addresses;
+mod cluster;
+mod command;
+mod config;
+mod counts;
+mod data_dir;
+mod failure;
+mod logging;
+mod modules;
+mod progress;
+mod shutdown;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use command::{cluster_command, doctor, produce, rejected, serve, simulate, sink_command};
+use command::{smartmodule, status, up};
+
+/// Bike-share availability, live: trips go through Fluvio SmartModules into Postgres and onto a map.
+#[derive(Debug, Parser)]
+#[command(name = "bikeshare", version, max_term_width = 100, after_help = EXAMPLES)]
+#[command(args_override_self = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    /// Settings, as TOML: `listen = "0.0.0.0:80"` for all commands, `[up]` for one.
+    ///
+    /// A flag wins over the environment, the environment over this file. Without the flag,
+    /// `bikeshare.toml` of the current folder is read if it is there.
+    #[arg(long, global = true, value_name = "FILE", env = "BIKESHARE_CONFIG")]
+    config: Option<std::path::PathBuf>,
+    /// What to log to stderr: a level, or levels by module such as `info,sink=debug`.
+    #[arg(long, global = true, value_name = "LEVELS", env = "RUST_LOG", default_value = logging::DEFAULT)]
+    log: String,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  bikeshare up                                     a simulated city on this machine
+  bikeshare up --source trips.csv --speed max --once   load a file, print the counts, stop
+  bikeshare up --fluvio sc.example:9003            the same on a real Fluvio cluster
+  bikeshare smartmodule push trip_split.wasm       change a SmartModule of a running `up`
+  bikeshare status                                 is everything stored?
+  bikeshare doctor                                 what is missing on this machine?";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Up(up::Arguments),
+    Produce(produce::Arguments),
+    Sink(sink_command::Arguments),
+    Serve(serve::Arguments),
+    Cluster(cluster_command::Arguments),
+    #[command(name = "smartmodule")]
+    SmartModule(smartmodule::Arguments),
+    Rejected(rejected::Arguments),
+    Status(status::Arguments),
+    Doctor(doctor::Arguments),
+    Simulate(simulate::Arguments),
+}
+
+fn main() -> ExitCode {
+    let arguments: Arguments = match config::parse(std::env::args_os()) {
+        Ok(arguments) => arguments,
+        Err(failure) => return failure::report(&failure),
+    };
+    match start(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure::report(&failure),
+    }
+}
+
+fn start(arguments: Arguments) -> anyhow::Result<()> {
+    logging::start(&arguments.log)?;
+    // Two TLS libraries of our dependencies share one provider; the first to ask must find it.
+    if rustls::crypto::ring::default_provider()
+        .install_default()
+        .is_err()
+    {
+        tracing::debug!("a TLS provider was installed before");
+    }
+    let runtime = tokio::runtime::Runtime::new()?;
+    let outcome = runtime.block_on(async {
+        match arguments.command {
+            Command::Up(up) => Box::pin(up::run(up)).await,
+            Command::Produce(produce) => Box::pin(produce::run(produce)).await,
+            Command::Sink(sink) => Box::pin(sink_command::run(sink)).await,
+            Command::Serve(serve) => Box::pin(serve::run(serve)).await,
+            Command::Cluster(cluster) => Box::pin(cluster_command::run(cluster)).await,
+            Command::SmartModule(module) => Box::pin(smartmodule::run(module)).await,
+            Command::Rejected(rejected) => rejected::run(rejected).await,
+            Command::Status(status) => Box::pin(status::run(status)).await,
+            Command::Doctor(doctor) => Box::pin(doctor::run(doctor)).await,
+            Command::Simulate(simulate) => simulate::run(simulate),
+        }
+    });
+    // What is still blocked in a thread, such as a read of a terminal, must not hold up the end.
+    runtime.shutdown_background();
+    outcome
+}

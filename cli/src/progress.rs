@@ -1,0 +1,73 @@
+//! Shows how far the producer is: a bar on a terminal, a line now and then elsewhere.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use producer::Progress;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+/// How often a line is printed where there is no terminal.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
+/// Starts the display; it ends when the sender is dropped.
+pub(crate) fn start() -> (watch::Sender<Progress>, JoinHandle<()>) {
+    let (sender, receiver) = watch::channel(Progress::default());
+    let shown = if std::io::stderr().is_terminal() {
+        tokio::spawn(draw(receiver))
+    } else {
+        tokio::spawn(print(receiver))
+    };
+    (sender, shown)
+}
+
+async fn draw(mut progress: watch::Receiver<Progress>) {
+    let bar = ProgressBar::new_spinner();
+    bar.set_style(style("{spinner} {pos} rows  {per_sec}  {msg}"));
+    while progress.changed().await.is_ok() {
+        let now = progress.borrow_and_update().clone();
+        if let Some(total) = now.total.filter(|_| bar.length().is_none()) {
+            bar.set_length(total);
+            bar.set_style(style("{wide_bar} {pos} of {len} rows  {per_sec}  {msg}"));
+        }
+        bar.set_position(now.rows);
+        bar.set_message(clock(&now));
+        // The sender publishes ten times a second, which is as often as one can read.
+    }
+    bar.finish_and_clear();
+}
+
+async fn print(mut progress: watch::Receiver<Progress>) {
+    let mut printed = Instant::now();
+    while progress.changed().await.is_ok() {
+        if printed.elapsed() < LINE_EVERY {
+            continue;
+        }
+        printed = Instant::now();
+        let now = progress.borrow_and_update().clone();
+        let total = now
+            .total
+            .map(|total| format!(" of {total}"))
+            .unwrap_or_default();
+        let rate = now.rows_per_second;
+        tracing::info!(
+            "{}{total} rows, {rate:.0} rows/s, {}",
+            now.rows,
+            clock(&now)
+        );
+    }
+}
+
+/// Where the replay is, in event time.
+fn clock(progress: &Progress) -> String {
+    let clock = progress
+        .clock
+        .map(|clock| clock.format("%Y-%m-%d %H:%M:%S UTC").to_string());
+    clock.unwrap_or_default()
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("the template is constant")
+}
