@@ -1,7 +1,4 @@
-//! A single-node Fluvio and a private Postgres, so that one machine needs nothing installed.
-//!
-//! Both are the real thing to who connects: producer, sink, app and tools use them through the
-//! plain clients and tell them from a cluster by address only.
+#![doc = include_str!("../README.md")]
 
 pub mod broker;
 pub mod postgres;

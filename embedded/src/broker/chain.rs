@@ -296,7 +296,12 @@ fn config_of(
 fn newest_records(log: &Log, lookback: Lookback) -> io::Result<Vec<Record>> {
     let (last, oldest) = match lookback {
         Lookback::Last(last) => (last, i64::MIN),
-        Lookback::Age { age, last: 0 } => (u64::MAX, now_ms() - milliseconds(age)),
+        // Seen on a real SPU: it fails once it has looked back at the log's first record.
+        Lookback::Age { last: 0, .. } => {
+            return Err(io::Error::other(
+                "lookback by age needs a number of records, too",
+            ));
+        }
         Lookback::Age { age, last } => (last, now_ms() - milliseconds(age)),
     };
     let end = log.end_offset();

@@ -171,19 +171,6 @@ async fn a_start_beyond_the_end_is_an_error() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn more_than_one_answer_holds_arrives_whole() {
-    let cluster = cluster().await;
-    let topic = cluster.topic("long", 1).await;
-    let value = "x".repeat(5_000);
-    let values: Vec<String> = (0..1_000)
-        .map(|number| format!("{number} {value}"))
-        .collect();
-    let values: Vec<&str> = values.iter().map(String::as_str).collect();
-    cluster.produce(&topic, &values).await;
-    assert_eq!(cluster.read(&topic, values.len()).await, values);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_topic_is_created_once_listed_as_it_was_sent_and_deleted() {
     let cluster = cluster().await;
     let name = unique("admin");

@@ -316,6 +316,21 @@ async fn a_topic_may_get_more_partitions() {
     assert_eq!(read(&client, "grows", 1).await, numbered(1));
 }
 
+/// A real cluster 0.18.1 loses records here (seen: 10 of these 1,000): its answers are cut at
+/// `max_bytes`, and the client takes a cut batch for a whole one.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_answer_cannot_hold_arrives_whole() {
+    let cluster = crate::support::embedded().await;
+    let topic = cluster.topic("long", 1).await;
+    let value = "x".repeat(5_000);
+    let values: Vec<String> = (0..1_000)
+        .map(|number| format!("{number} {value}"))
+        .collect();
+    let values: Vec<&str> = values.iter().map(String::as_str).collect();
+    cluster.produce(&topic, &values).await;
+    assert_eq!(cluster.read(&topic, values.len()).await, values);
+}
+
 /// Trap 6 of the design: a stream's memory is bounded, and its end is not the data's end.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_whose_module_takes_too_much_memory_ends_early() {

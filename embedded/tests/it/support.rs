@@ -1,7 +1,7 @@
 //! A cluster to test against: an embedded broker, or a real one whose address is given.
 //!
-//! `BIKESHARE_TEST_CLUSTER=HOST:PORT cargo test -p embedded --test it conformance` runs the same
-//! bodies against a real cluster. Each test uses topics and modules of its own.
+//! `BIKESHARE_TEST_CLUSTER=HOST:PORT cargo test --release -p embedded --test it conformance chains`
+//! runs the same bodies against a real cluster. Each test uses topics and modules of its own.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -35,6 +35,11 @@ pub(crate) async fn cluster() -> Cluster {
             _embedded: None,
         };
     }
+    embedded().await
+}
+
+/// A new embedded broker, for what a real cluster does not do or cannot be asked for.
+pub(crate) async fn embedded() -> Cluster {
     let folder = tempfile::tempdir().unwrap();
     let broker = start(folder.path()).await;
     let (client, admin) = connect(&broker.address().to_string()).await;
