@@ -64,7 +64,14 @@ pub(crate) async fn close(connection: PgConnection) {
 }
 
 fn parse(url: &str) -> Result<PgConnectOptions, SinkError> {
-    PgConnectOptions::from_str(url).map_err(SinkError::DatabaseUrl)
+    // The driver takes any scheme.
+    if !["postgres://", "postgresql://"]
+        .iter()
+        .any(|scheme| url.starts_with(scheme))
+    {
+        return Err(SinkError::DatabaseUrl(None));
+    }
+    PgConnectOptions::from_str(url).map_err(|source| SinkError::DatabaseUrl(Some(source)))
 }
 
 /// Host, port, database and user, without the password.

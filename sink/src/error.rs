@@ -9,7 +9,7 @@ use domain::Position;
 pub enum SinkError {
     /// The database address is not one.
     #[error("the database address is not a postgres:// url")]
-    DatabaseUrl(#[source] sqlx::Error),
+    DatabaseUrl(#[source] Option<sqlx::Error>),
     /// Postgres cannot be reached or refuses the login.
     #[error("could not connect to postgres at {place}")]
     Connect {
@@ -90,6 +90,19 @@ pub enum SinkError {
         /// The offset that should have come.
         expected: i64,
     },
+    /// The broker says nothing although the log goes on.
+    #[error(
+        "{position}: {module} gives nothing although the log ends at {end}: the broker may have \
+         skipped a batch whose output is larger than an answer may be"
+    )]
+    Silence {
+        /// The record that should have come.
+        position: Position,
+        /// The module.
+        module: &'static str,
+        /// The end of the log.
+        end: i64,
+    },
     /// The cursor is beyond the end of the log.
     #[error(
         "{position}: the log ends at {end}, before what is stored: if the topic was created anew, \
@@ -138,7 +151,7 @@ impl SinkError {
         match self {
             Self::Connect { source, .. } | Self::Database { source, .. } => database_away(source),
             // A better module may be on its way; it is asked for again at each try.
-            Self::Broker { .. } | Self::Module { .. } => true,
+            Self::Broker { .. } | Self::Module { .. } | Self::Silence { .. } => true,
             _ => false,
         }
     }

@@ -22,6 +22,10 @@ pub struct StreamState {
     pub status: Status,
     /// Everything before it is in the tables.
     pub next_offset: i64,
+    /// Everything before it has been read, but has given no output since: `dock-window` says
+    /// nothing about records that neither close a window nor move the clock by a tick. Known only
+    /// after the stream has been silent for a while.
+    pub quiet_until: i64,
     /// End of the committed log, as far as the sink knows.
     pub high_watermark: i64,
     /// Newest departure or tick stored.
@@ -78,14 +82,14 @@ pub struct AvailabilityState {
 impl SinkState {
     /// Whether everything before `ends` is stored and shown.
     ///
-    /// True when each partition's streams have committed up to the partition's end in `ends` (see
+    /// True when each partition's streams have committed or silently passed over all up to the partition's end in `ends` (see
     /// [`crate::log_ends`]) and the published clock has reached the city's, the least watermark.
     #[must_use]
     pub fn drained_to(&self, ends: &BTreeMap<u32, i64>) -> bool {
         let stored = ends.iter().all(|(partition, end)| {
             let reached = |module| {
                 let stream = self.streams.get(&(*partition, module));
-                stream.is_some_and(|stream| stream.next_offset >= *end)
+                stream.is_some_and(|stream| stream.next_offset.max(stream.quiet_until) >= *end)
             };
             Module::ALL.into_iter().all(reached)
         });

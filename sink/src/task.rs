@@ -60,6 +60,10 @@ pub(crate) struct StreamTask {
     refused: Option<Arc<LoadedModule>>,
     /// Where records were missing before; a second time at one place is an error for good.
     gap: Option<i64>,
+    /// Raised where the broker seems to have skipped a batch with too much output.
+    fetch_bytes_max: i32,
+    /// Sessions in a row that ended because the broker was silent: each one waits longer.
+    silences: u32,
     beyond_end_since: Option<Instant>,
 }
 
@@ -70,8 +74,6 @@ enum End {
     Stop,
     /// The stream has written enough bytes.
     Bytes,
-    /// The broker says nothing although there is something to say.
-    Silence,
     /// There is another SmartModule.
     Reload,
     /// The writer has ended; its error says why.
@@ -80,6 +82,7 @@ enum End {
 
 impl StreamTask {
     pub(crate) fn new(key: StreamKey, shared: Shared) -> Self {
+        let fetch_bytes_max = shared.config.fetch_bytes_max;
         Self {
             key,
             shared,
@@ -88,6 +91,8 @@ impl StreamTask {
             proven: None,
             refused: None,
             gap: None,
+            fetch_bytes_max,
+            silences: 0,
             beyond_end_since: None,
         }
     }
@@ -103,6 +108,7 @@ impl StreamTask {
             let result = self.session().await;
             if self.show(|_| ()).next_offset != before {
                 backoff.reset();
+                self.silences = 0;
             }
             match result {
                 Ok(End::Stop) => break,
@@ -155,7 +161,15 @@ impl StreamTask {
             {
                 true
             }
-            SinkError::Gap { expected, .. } => self.gap.replace(*expected) != Some(*expected),
+            SinkError::Gap { expected, .. } => {
+                self.raise_fetch_bytes();
+                self.gap.replace(*expected) != Some(*expected)
+            }
+            SinkError::Silence { .. } => {
+                self.silences += 1;
+                self.raise_fetch_bytes();
+                true
+            }
             SinkError::BeyondEnd { .. } => {
                 // A leader that has just started may not know yet how far its log is committed.
                 let since = *self.beyond_end_since.get_or_insert_with(Instant::now);
@@ -163,6 +177,15 @@ impl StreamTask {
             }
             error => error.is_transient(),
         }
+    }
+
+    /// Asks for larger answers: the broker skips, in silence, a stored batch whose output is
+    /// larger than an answer may be.
+    fn raise_fetch_bytes(&mut self) {
+        self.fetch_bytes_max = self
+            .fetch_bytes_max
+            .saturating_mul(8)
+            .min(FETCH_BYTES_LIMIT);
     }
 
     /// Goes back to the module that ran before the present one, if there is one.
@@ -262,7 +285,7 @@ impl StreamTask {
             offset: cursor.next_offset,
             module,
             params: params(&self.key, config, cursor),
-            fetch_bytes_max: config.fetch_bytes_max,
+            fetch_bytes_max: self.fetch_bytes_max,
         };
         let (stream, range) = ModuleStream::open(&self.shared.cluster, request).await?;
         self.beyond_end_since = None;
@@ -298,7 +321,9 @@ impl StreamTask {
         let config = &self.shared.config;
         let mut modules = self.shared.modules.clone();
         let changed = |modules: &LoadedModules| self.module(modules).as_ref() != Some(module);
+        let mut patience = self.patience() * FIRST_ANSWER_PATIENCE;
         let mut asked = false;
+        let mut quiet_from = None;
         while let Ok(room) = batches.reserve().await {
             let answer = tokio::select! {
                 () = self.shared.stop.cancelled() => return Ok(End::Stop),
@@ -307,18 +332,23 @@ impl StreamTask {
                     if found.is_ok() { return Ok(End::Reload) }
                     continue;
                 }
-                answer = timeout(config.silence_max, stream.next()) => answer,
+                answer = timeout(patience, stream.next()) => answer,
             };
             match answer {
                 Ok(answer) => match answer? {
                     Answer::Range(range) => {
                         asked = false;
-                        self.show(|stream| stream.high_watermark = range.end);
-                        if range.end - decoder.next_offset() >= silent_lag_max(self.key.module) {
-                            return Ok(End::Silence);
-                        }
+                        self.check_lag(range.end, decoder.next_offset())?;
+                        self.show(|stream| {
+                            stream.high_watermark = range.end;
+                            // What was there at the question before has had its time.
+                            let quiet_until = quiet_from.replace(range.end).unwrap_or(0);
+                            stream.quiet_until = stream.quiet_until.max(quiet_until);
+                        });
                     }
                     Answer::Outputs(outputs) => {
+                        patience = self.patience();
+                        quiet_from = None;
                         // The broker runs on while these outputs are decoded and written; there
                         // is no more than one answer on its way.
                         stream.acknowledge(&outputs).await?;
@@ -330,7 +360,7 @@ impl StreamTask {
                     }
                 },
                 Err(_) if asked => {
-                    let silence = anyhow::anyhow!("no answer for {:?}", config.silence_max);
+                    let silence = anyhow::anyhow!("no answer for {patience:?}");
                     return Err(SinkError::broker(format!("read {}", self.key), silence));
                 }
                 Err(_) => {
@@ -343,6 +373,24 @@ impl StreamTask {
             }
         }
         Ok(End::Writer)
+    }
+
+    /// How long the broker may be silent.
+    fn patience(&self) -> Duration {
+        self.shared.config.silence_max * (1 << self.silences.min(SILENCE_DOUBLINGS_MAX))
+    }
+
+    /// An error if the broker, silent for a while, had something to say.
+    fn check_lag(&self, end: i64, next_offset: i64) -> Result<(), SinkError> {
+        if end - next_offset < silent_lag_max(self.key.module) {
+            return Ok(());
+        }
+        let position = self.key.at(next_offset);
+        Err(SinkError::Silence {
+            position,
+            module: self.key.module.name(),
+            end,
+        })
     }
 
     /// The error that came after the outputs, if one did.
@@ -425,6 +473,15 @@ impl StreamTask {
         shown
     }
 }
+
+/// A stream's first answer may take so many times longer: the broker compiles the module, and
+/// those of all other streams with it, which was seen to take seconds on a busy machine.
+const FIRST_ANSWER_PATIENCE: u32 = 4;
+/// The wait of streams that stay silent doubles so many times.
+const SILENCE_DOUBLINGS_MAX: u32 = 4;
+
+/// Largest answer asked for where a batch was skipped.
+const FETCH_BYTES_LIMIT: i32 = 512 << 20;
 
 /// How far a stream may lag behind the log and yet have nothing to say.
 fn silent_lag_max(module: Module) -> i64 {

@@ -1,1 +1,12 @@
-//! tests
+//! The sink against the embedded broker, the real SmartModules and a private Postgres.
+
+#![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
+
+mod availability;
+mod city;
+mod delivery;
+mod faults;
+mod migrations;
+mod modules;
+mod ownership;
+mod support;

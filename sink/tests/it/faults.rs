@@ -1,0 +1,104 @@
+//! Whatever dies, and whenever, the tables end up the same.
+
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+use crate::availability::assert_right;
+use crate::city::{City, resent};
+use crate::support::{Cluster, Database};
+
+/// Ends every connection of the sink to its database.
+const CUT: &str = "select count(pg_terminate_backend(pid)) from pg_stat_activity
+    where datname = current_database() and application_name like 'bikeshare sink%'";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cutting_the_connections_to_postgres_at_any_moment_changes_nothing() {
+    let cluster = Cluster::start().await;
+    let records = resent(
+        &City {
+            rows: 3_000,
+            ..City::default()
+        }
+        .records(),
+        4,
+    );
+    let database = Database::migrated().await;
+    let mut sink = cluster.sink_with(&database, |config| {
+        config.retry.0 = Duration::from_millis(1);
+        config.batch_rows_max = 10;
+    });
+    let mut random = StdRng::seed_from_u64(6);
+    let mut cut = 0;
+    for part in records.chunks(150) {
+        cluster.produce(part).await;
+        tokio::time::sleep(Duration::from_millis(random.random_range(0..30))).await;
+        cut += database.value(CUT).await.parse::<u32>().unwrap();
+    }
+    sink.drained(&cluster).await;
+    sink.stop().await.unwrap();
+    assert!(cut > 20, "only {cut} connections were there to be cut");
+    assert_right(&database).await;
+    assert_eq!(
+        database.digest().await,
+        cluster.drain().await.digest().await
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killing_the_sink_at_any_moment_changes_nothing() {
+    let cluster = Cluster::start().await;
+    let records = resent(
+        &City {
+            rows: 2_000,
+            ..City::default()
+        }
+        .records(),
+        5,
+    );
+    let database = Database::migrated().await;
+    let mut random = StdRng::seed_from_u64(7);
+    for part in records.chunks(records.len() / 12) {
+        let sink = cluster.sink_with(&database, |config| config.batch_rows_max = 20);
+        cluster.produce(part).await;
+        tokio::time::sleep(Duration::from_millis(random.random_range(0..200))).await;
+        sink.kill().await;
+    }
+    let mut sink = cluster.sink(&database);
+    sink.drained(&cluster).await;
+    sink.stop().await.unwrap();
+    assert_right(&database).await;
+    assert_eq!(
+        database.digest().await,
+        cluster.drain().await.digest().await
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_goes_and_comes_back_changes_nothing() {
+    let mut cluster = Cluster::start().await;
+    let records = City::default().records();
+    let database = Database::migrated().await;
+    let mut sink = cluster.sink_with(&database, |config| {
+        config.retry = (Duration::from_millis(1), Duration::from_millis(200));
+    });
+    for part in records.chunks(records.len() / 4) {
+        cluster.produce(part).await;
+        cluster.stop().await;
+        sink.wait_for("the streams try again", |state| {
+            state
+                .streams
+                .values()
+                .all(|stream| stream.status == sink::Status::Retrying)
+        })
+        .await;
+        cluster.start_again().await;
+    }
+    sink.drained(&cluster).await;
+    sink.stop().await.unwrap();
+    assert_eq!(
+        database.digest().await,
+        cluster.drain().await.digest().await
+    );
+}

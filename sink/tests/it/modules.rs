@@ -1,0 +1,134 @@
+//! A changed SmartModule reaches a running sink, and a broken one does not stop it.
+
+use bytes::Bytes;
+use sink::{Module, ModuleSource, ModuleSources, SinkState};
+
+use crate::city::City;
+use crate::delivery::assert_complete;
+use crate::support::{Cluster, Database, STREAMS, wasm};
+
+/// The module with a custom section more: other bytes, same behaviour.
+fn touched(wasm: &[u8]) -> Vec<u8> {
+    let mut touched = wasm.to_vec();
+    // Section 0, 6 bytes: a name of 4 bytes and one byte of content.
+    touched.extend_from_slice(&[0, 6, 4, b't', b'e', b's', b't', 7]);
+    touched
+}
+
+fn versions(state: &SinkState, module: Module) -> Vec<String> {
+    let streams = state.streams.iter().filter(|((_, of), _)| *of == module);
+    streams
+        .map(|(_, stream)| stream.module_version.clone())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_module_is_taken_up_between_two_commits() {
+    let cluster = Cluster::start().await;
+    let database = Database::migrated().await;
+    let mut sink = cluster.sink(&database);
+    let records = City::default().records();
+    let (before, after) = records.split_at(500);
+    cluster.produce(before).await;
+    sink.wait_for("all streams run", |state| {
+        state.streams.len() == STREAMS && state.streams.values().all(|stream| stream.opened > 0)
+    })
+    .await;
+    let old = Module::ALL.map(|module| versions(&sink.state.borrow(), module));
+    for module in Module::ALL {
+        cluster.upload(module, &touched(&wasm(module))).await;
+    }
+    for (module, old) in Module::ALL.into_iter().zip(old) {
+        sink.wait_for("the new version runs", |state| {
+            versions(state, module)
+                .iter()
+                .all(|version| *version != old[0])
+        })
+        .await;
+    }
+    cluster.produce(after).await;
+    sink.drained(&cluster).await;
+    sink.stop().await.unwrap();
+    assert_complete(&database, &records).await;
+    assert_eq!(
+        database.digest().await,
+        cluster.drain().await.digest().await
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_module_that_does_not_run_leaves_the_old_one_at_work() {
+    let cluster = Cluster::start().await;
+    let database = Database::migrated().await;
+    let mut sink = cluster.sink(&database);
+    let records = City::default().records();
+    let (before, after) = records.split_at(500);
+    cluster.produce(before).await;
+    sink.wait_for("all streams have stored something", |state| {
+        state.streams.len() == STREAMS
+            && state.streams.values().all(|stream| stream.next_offset > 0)
+    })
+    .await;
+    let broken = |module: Module| ModuleSource::Pinned {
+        name: module.name().to_owned(),
+        version: "broken".to_owned(),
+        wasm: Bytes::from_static(b"\0asm\x01\0\0\0"),
+    };
+    sink.sources
+        .send(ModuleSources {
+            trip_split: broken(Module::TripSplit),
+            dock_window: broken(Module::DockWindow),
+        })
+        .unwrap();
+    sink.wait_for("the broken version was tried", |state| {
+        state.streams.values().all(|stream| {
+            stream
+                .last_error
+                .as_deref()
+                .is_some_and(|error| error.contains("broken"))
+        })
+    })
+    .await;
+    cluster.produce(after).await;
+    sink.drained(&cluster).await;
+    let state = sink.stop().await.unwrap();
+    for module in Module::ALL {
+        assert!(
+            versions(&state, module)
+                .iter()
+                .all(|version| version != "broken")
+        );
+    }
+    assert_complete(&database, &records).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sink_waits_for_a_module_that_is_not_there_yet() {
+    let cluster = Cluster::start().await;
+    let database = Database::migrated().await;
+    let records = City {
+        rows: 100,
+        ..City::default()
+    }
+    .records();
+    cluster.produce(&records).await;
+    let mut sink = cluster.sink(&database);
+    let named = |name: &str| ModuleSource::Named(name.to_owned());
+    sink.sources
+        .send(ModuleSources {
+            trip_split: named("no-such-module"),
+            dock_window: named("dock-window"),
+        })
+        .unwrap();
+    sink.wait_for("the windows are stored", |state| {
+        state
+            .streams
+            .iter()
+            .any(|((_, module), stream)| *module == Module::DockWindow && stream.next_offset > 0)
+    })
+    .await;
+    sink.sources.send(ModuleSources::default()).unwrap();
+    sink.drained(&cluster).await;
+    sink.stop().await.unwrap();
+    assert_complete(&database, &records).await;
+}
