@@ -7,6 +7,7 @@ mod conformance;
 mod modules;
 mod postgres;
 mod protocol;
+mod python;
 mod storage;
 mod support;
 mod throughput;
