@@ -1,0 +1,100 @@
+//! The replay clock: how event time goes along with the clock on the wall.
+//!
+//! The only file that asks what time it is. It asks for differences only: what a run sends does
+//! not depend on when it is run.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::config::Speed;
+
+/// Now, on a clock that only goes forward.
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
+
+/// Maps departures to moments; starts with the first row to be sent.
+#[derive(Debug)]
+pub(crate) struct ReplayClock {
+    /// Event time per wall time; none if rows are due at once.
+    times: Option<f64>,
+    /// When the clock was started, and the event time then, in microseconds.
+    origin: Option<(Instant, i64)>,
+}
+
+impl ReplayClock {
+    pub(crate) fn new(speed: Speed) -> Self {
+        let times = match speed {
+            Speed::Max => None,
+            Speed::Times(times) => Some(times),
+        };
+        Self {
+            times,
+            origin: None,
+        }
+    }
+
+    /// Whether rows have to wait for their time.
+    pub(crate) fn is_paced(&self) -> bool {
+        self.times.is_some()
+    }
+
+    /// The moment at which a row that departed `at` (microseconds) is to be sent.
+    pub(crate) fn due(&mut self, at: i64) -> Option<Instant> {
+        let times = self.times?;
+        let (started, from) = *self.origin.get_or_insert_with(|| (now(), at));
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a century has 3·10¹⁵ microseconds"
+        )]
+        let seconds = at.saturating_sub(from) as f64 / 1e6 / times;
+        // What is too far away for a duration is never due.
+        let wait = Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(FOREVER);
+        Some(started + wait.min(FOREVER))
+    }
+
+    /// Event time now, in microseconds; none before the first row and at full speed.
+    pub(crate) fn event_time(&self) -> Option<i64> {
+        let (started, from) = self.origin?;
+        let micros = started.elapsed().as_secs_f64() * self.times? * 1e6;
+        #[expect(clippy::cast_possible_truncation, reason = "it saturates")]
+        let micros = micros as i64;
+        Some(from.saturating_add(micros))
+    }
+}
+
+/// Longer than any run (chosen: a century; more does not fit into every system's clock).
+const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: i64 = 1_000_000;
+
+    #[tokio::test(start_paused = true)]
+    async fn event_time_runs_as_many_times_as_fast_from_the_first_row() {
+        let mut clock = ReplayClock::new(Speed::Times(60.0));
+        let start = now();
+        assert_eq!(clock.due(1_000 * SECOND), Some(start));
+        let minute_later = clock.due(1_060 * SECOND).unwrap();
+        assert_eq!(minute_later - start, Duration::from_secs(1));
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert_eq!(clock.event_time(), Some(1_120 * SECOND));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn at_full_speed_everything_is_due_at_once() {
+        let mut clock = ReplayClock::new(Speed::Max);
+        assert_eq!(clock.due(1_000 * SECOND), None);
+        assert_eq!(clock.event_time(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_row_in_the_far_future_is_no_overflow() {
+        let mut clock = ReplayClock::new(Speed::Times(1e-9));
+        assert!(clock.due(0).is_some());
+        assert!(clock.due(i64::MAX).unwrap() - now() >= FOREVER);
+    }
+}

@@ -1,0 +1,149 @@
+//! Trips in few bytes: what all of them share is kept once.
+//!
+//! A file is ordered in memory before it is sent, so a row must be small: 72 bytes, where a
+//! [`Trip`] with its texts takes about 400.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use domain::{Rider, Trip};
+use fluvio::dataplane::record::RecordData;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// A trip whose bike and stations are indices into [`Names`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct CompactTrip {
+    /// Microseconds since 1970, UTC.
+    pub(crate) departed_at: i64,
+    /// Microseconds since 1970, UTC.
+    pub(crate) arrived_at: i64,
+    pub(crate) bike: Option<NameIndex>,
+    pub(crate) from: Place,
+    pub(crate) to: Place,
+    pub(crate) rider: Option<Rider>,
+}
+
+/// A station and where this trip saw it: since 2021 the place is the bike's own, a bit different
+/// from trip to trip.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Place {
+    pub(crate) lat: f64,
+    pub(crate) lon: f64,
+    pub(crate) station: NameIndex,
+}
+
+/// An index into [`Names`]; never 0, so that a missing one takes no room.
+pub(crate) type NameIndex = std::num::NonZeroU32;
+
+/// The texts of a source: its bikes and its stations, ready to be written as JSON.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    bikes: Interned,
+    stations: Interned,
+    station_keys: Vec<StationKey>,
+}
+
+/// What decides about the partition of a trip from a station.
+#[derive(Debug, Clone)]
+pub(crate) struct StationKey {
+    /// The station's id.
+    pub(crate) key: RecordData,
+    pub(crate) hash: u64,
+}
+
+/// Texts in the order in which they were first seen.
+#[derive(Debug, Default)]
+struct Interned {
+    texts: Vec<String>,
+    indices: HashMap<String, NameIndex>,
+}
+
+impl Interned {
+    /// Finds `key`, or keeps what `text` makes of it; tells whether it is new.
+    fn index(&mut self, key: &str, text: impl FnOnce() -> String) -> (NameIndex, bool) {
+        if let Some(&index) = self.indices.get(key) {
+            return (index, false);
+        }
+        self.texts.push(text());
+        let count = u32::try_from(self.texts.len()).expect("a file has fewer than 4 billion names");
+        let index = NameIndex::new(count).expect("one was pushed just now");
+        self.indices.insert(key.to_owned(), index);
+        (index, true)
+    }
+
+    fn text(&self, index: NameIndex) -> &str {
+        &self.texts[position(index)]
+    }
+}
+
+fn position(index: NameIndex) -> usize {
+    index.get() as usize - 1
+}
+
+impl Names {
+    /// Keeps the trip's texts and gives the rest.
+    pub(crate) fn compact(&mut self, trip: &Trip) -> CompactTrip {
+        CompactTrip {
+            departed_at: trip.departed_at.timestamp_micros(),
+            arrived_at: trip.arrived_at.timestamp_micros(),
+            bike: trip.bike_id.as_deref().map(|id| self.bike(id)),
+            from: self.place(&trip.from),
+            to: self.place(&trip.to),
+            rider: trip.rider,
+        }
+    }
+
+    /// Keeps a bike's id.
+    pub(crate) fn bike(&mut self, bike_id: &str) -> NameIndex {
+        self.bikes.index(bike_id, || json(bike_id)).0
+    }
+
+    /// Keeps a station's id and street.
+    pub(crate) fn place(&mut self, station: &domain::Station) -> Place {
+        let domain::Station {
+            station_id, street, ..
+        } = station;
+        // No id holds a line break: it would have cut the row.
+        let key = format!("{station_id}\n{street}");
+        let text = || {
+            let (station_id, street) = (json(station_id), json(street));
+            format!("\"station_id\":{station_id},\"street\":{street}")
+        };
+        let (index, is_new) = self.stations.index(&key, text);
+        if is_new {
+            self.station_keys.push(StationKey {
+                key: RecordData::from(station_id.as_str()),
+                hash: xxh3_64(station_id.as_bytes()),
+            });
+        }
+        Place {
+            lat: station.lat,
+            lon: station.lon,
+            station: index,
+        }
+    }
+
+    /// The bike's id as a JSON string.
+    pub(crate) fn bike_json(&self, bike: NameIndex) -> &str {
+        self.bikes.text(bike)
+    }
+
+    /// The station's id and street as two members of a JSON object.
+    pub(crate) fn station_json(&self, station: NameIndex) -> &str {
+        self.stations.text(station)
+    }
+
+    /// The station's id as a key, with its hash.
+    pub(crate) fn station_key(&self, station: NameIndex) -> &StationKey {
+        &self.station_keys[position(station)]
+    }
+}
+
+fn json(text: &str) -> String {
+    serde_json::to_string(text).expect("a string is always JSON")
+}
+
+/// The instant, from microseconds since 1970.
+pub(crate) fn instant(micros: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(micros).unwrap_or(DateTime::UNIX_EPOCH)
+}

@@ -1,0 +1,136 @@
+//! What can go wrong on the way from a file to the topic.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use domain::Position;
+
+/// A run that could not go on. A bad row is no error: it is rejected.
+#[derive(Debug, thiserror::Error)]
+pub enum ProducerError {
+    /// The path names nothing, or nothing that can be read.
+    #[error("cannot read \"{}\"", path.display())]
+    Path {
+        /// The path as given.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The folder holds no trip file.
+    #[error("no .csv, .csv.gz or .zip file in folder \"{}\"", path.display())]
+    EmptyFolder {
+        /// The folder as given.
+        path: PathBuf,
+    },
+    /// The only file given cannot be used.
+    #[error("file \"{name}\" is refused")]
+    Refused {
+        /// The file's name.
+        name: String,
+        /// What is wrong with it.
+        #[source]
+        source: RefusedFile,
+    },
+    /// The simulated city cannot be built from these parameters.
+    #[error("cannot simulate a city")]
+    Simulate(#[from] crate::simulate::SimulateError),
+    /// The thread that reads the files died.
+    #[error("reading the files was interrupted")]
+    Interrupted(#[from] tokio::task::JoinError),
+    /// The topic cannot be reached or does not exist.
+    #[error("cannot use topic \"{topic}\"")]
+    Topic {
+        /// The topic's name.
+        topic: String,
+        /// What the cluster says.
+        #[source]
+        source: ClusterError,
+    },
+    /// The end of a partition, where an earlier run stopped, cannot be read.
+    #[error("cannot read back partition {at}")]
+    Tail {
+        /// The first offset that could not be read.
+        at: Position,
+        /// What the cluster says.
+        #[source]
+        source: ClusterError,
+    },
+    /// Records could not be stored for so long that the run gave up.
+    ///
+    /// Nothing is lost: a new run goes on after the last record that is there.
+    #[error("{records} records could not be stored at {at} within {} s", waited.as_secs())]
+    Undelivered {
+        /// How many records wait for this partition.
+        records: usize,
+        /// Where the first of them was to stand.
+        at: Position,
+        /// How long delivery was tried.
+        waited: Duration,
+        /// The last answer of the cluster.
+        #[source]
+        source: ClusterError,
+    },
+}
+
+/// What the cluster, or the way to it, answered.
+#[derive(Debug, thiserror::Error)]
+pub enum ClusterError {
+    /// The client's error, with its causes.
+    // Fluvio gives `anyhow` errors, which are no `std` errors: the chain is kept as text.
+    #[error("{0}")]
+    Fluvio(String),
+    /// No answer in time.
+    #[error("no answer within {} ms", .0.as_millis())]
+    Silent(Duration),
+    /// The topic is not there.
+    #[error("the topic does not exist")]
+    NoTopic,
+    /// The record is stored but not yet on every replica.
+    #[error("stored, but not yet on every replica")]
+    NotReplicated,
+}
+
+impl From<anyhow::Error> for ClusterError {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Fluvio(format!("{error:#}"))
+    }
+}
+
+/// Why a whole file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RefusedFile {
+    /// The file cannot be read or decompressed.
+    #[error("it cannot be read or decompressed")]
+    Read(#[from] std::io::Error),
+    /// The archive is broken.
+    #[error("it is not a usable zip archive")]
+    Zip(#[from] zip::result::ZipError),
+    /// The archive holds no trip file.
+    #[error("it holds no .csv file{}", if *.nested { ", only archives: unpack it first" } else { "" })]
+    NoMembers {
+        /// Whether it holds archives instead.
+        nested: bool,
+    },
+    /// There is not even a header.
+    #[error("it is empty")]
+    Empty,
+    /// The first line is binary or endless.
+    #[error("it is not a text file")]
+    NotText,
+    /// The columns are not those of a trip file.
+    #[error("its columns are unknown")]
+    Columns(#[from] domain::csv::FileError),
+}
+
+/// The error and its causes in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
+}

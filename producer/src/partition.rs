@@ -1,0 +1,45 @@
+//! Which partition a record goes to.
+
+use xxhash_rust::xxh3::xxh3_64;
+
+/// How many partitions the topic has; never 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Partitions(std::num::NonZeroU32);
+
+impl Partitions {
+    /// None if there are none.
+    pub(crate) fn new(count: u32) -> Option<Self> {
+        std::num::NonZeroU32::new(count).map(Self)
+    }
+
+    pub(crate) fn iter(self) -> std::ops::Range<u32> {
+        0..self.0.get()
+    }
+
+    /// The partition of a key: the same in every run, so that a row never changes its partition.
+    pub(crate) fn of_key(self, key: &[u8]) -> u32 {
+        self.of_hash(xxh3_64(key))
+    }
+
+    /// The partition of a key with this hash (xxh3, 64 bits).
+    pub(crate) fn of_hash(self, hash: u64) -> u32 {
+        let partition = hash % u64::from(self.0.get());
+        u32::try_from(partition).expect("it is less than the number of partitions")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_keeps_its_partition_for_ever() {
+        let three = Partitions::new(3).unwrap();
+        let partitions: Vec<_> = ["3202", "3203", "6926.01", "HB103", "JC002"]
+            .iter()
+            .map(|key| three.of_key(key.as_bytes()))
+            .collect();
+        // Another result would send rows a second time, to another partition.
+        expect_test::expect!["[1, 0, 2, 1, 2]"].assert_eq(&format!("{partitions:?}"));
+    }
+}

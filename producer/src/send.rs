@@ -1,0 +1,102 @@
+//! Sends records, each partition on its own, until the topic has confirmed them.
+//!
+//! ```text
+//!  pipeline ─ queue ─▶ task 0 ─ one batch at a time ─▶ trips/0
+//!          └─ queue ─▶ task 1 ─ one batch at a time ─▶ trips/1
+//! ```
+//!
+//! Only one batch of a partition is under way at a time: with two, the second could be stored and
+//! the first not, and sending the first again would put rows behind their successors. While one is
+//! under way the next one gathers. Not here: which row goes where (see [`crate::partition`]).
+
+mod task;
+
+use std::sync::atomic::AtomicU64;
+
+use fluvio::dataplane::record::RecordData;
+use fluvio::{Fluvio, RecordKey};
+use futures_util::future::try_join_all;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use self::task::Task;
+use crate::config::ProducerConfig;
+use crate::error::ProducerError;
+use crate::partition::Partitions;
+use crate::resume::Held;
+
+/// Records that wait for a partition (chosen: about 1.5 MB, a few batches).
+const QUEUE_RECORDS: usize = 4_096;
+
+/// A record on its way.
+#[derive(Debug, Clone)]
+pub(crate) struct Outgoing {
+    /// None for a tick.
+    pub(crate) key: Option<RecordData>,
+    pub(crate) value: RecordData,
+}
+
+impl Outgoing {
+    fn record_key(&self) -> RecordKey {
+        self.key.clone().map_or(RecordKey::NULL, RecordKey::from)
+    }
+
+    fn bytes(&self) -> usize {
+        let key = self.key.as_ref().map_or(0, |key| key.len());
+        // A record's own fields take some 10 bytes.
+        self.value.len() + key + 16
+    }
+}
+
+/// The pipeline's end of the queues, one for each partition; dropped at the end of the rows.
+#[derive(Debug)]
+pub(crate) struct Queues(Vec<mpsc::Sender<Outgoing>>);
+
+/// The tasks' end of the queues.
+#[derive(Debug)]
+pub(crate) struct Waiting(Vec<mpsc::Receiver<Outgoing>>);
+
+/// The partition's task has ended; its error ends the run.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Closed;
+
+/// Makes a queue for each partition.
+pub(crate) fn queues(partitions: Partitions) -> (Queues, Waiting) {
+    let (senders, receivers) = partitions
+        .iter()
+        .map(|_| mpsc::channel(QUEUE_RECORDS))
+        .unzip();
+    (Queues(senders), Waiting(receivers))
+}
+
+impl Queues {
+    /// Puts a record at the end of a partition's queue, when there is room.
+    pub(crate) async fn send(&self, partition: u32, record: Outgoing) -> Result<(), Closed> {
+        let queue = &self.0[partition as usize];
+        queue.send(record).await.map_err(|_| Closed)
+    }
+}
+
+/// Delivers what comes through the queues; ends when they are dropped and all is confirmed.
+///
+/// Each partition goes on after what it holds. `confirmed` counts rows, without ticks.
+///
+/// # Errors
+/// The first error of any partition.
+pub(crate) async fn deliver(
+    fluvio: &Fluvio,
+    config: &ProducerConfig,
+    waiting: Waiting,
+    held: &[Held],
+    confirmed: &AtomicU64,
+    stop: &CancellationToken,
+) -> Result<(), ProducerError> {
+    let each = (0..)
+        .zip(waiting.0)
+        .zip(held)
+        .map(|((partition, waiting), held)| {
+            Task::new(fluvio, config, partition, held.end, confirmed, stop).run(waiting)
+        });
+    try_join_all(each).await?;
+    Ok(())
+}

@@ -1,0 +1,10 @@
+//! The producer against a broker: what stands on the topic after runs, stops and failures.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test panics where its data is not as it says"
+)]
+
+mod delivery;
+mod pacing;
+mod resume;
+mod support;

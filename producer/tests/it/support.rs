@@ -1,0 +1,178 @@
+//! A broker of its own for each test, and what its topic holds.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use domain::{Body, Record};
+use embedded::{Broker, BrokerConfig};
+use fluvio::metadata::topic::TopicSpec;
+use fluvio::{ConsumerConfig, Fluvio, FluvioAdmin, FluvioClusterConfig, Offset};
+use futures_util::StreamExt;
+use producer::{ProducerConfig, ProducerError, Progress, Source, Speed, Summary};
+use tempfile::TempDir;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) const PARTITIONS: u32 = 3;
+
+/// Longer than anything a test waits for, even on a loaded machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A broker with topic `trips`.
+pub(crate) struct Cluster {
+    pub(crate) client: Fluvio,
+    pub(crate) folder: TempDir,
+    pub(crate) broker: Option<Broker>,
+    pub(crate) address: SocketAddr,
+}
+
+pub(crate) async fn cluster() -> Cluster {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = start_broker(folder.path(), "127.0.0.1:0".parse().unwrap()).await;
+    let address = broker.address();
+    let config = FluvioClusterConfig::new(address.to_string());
+    let admin = FluvioAdmin::connect_with_config(&config).await.unwrap();
+    let spec = TopicSpec::new_computed(PARTITIONS, 1, None);
+    admin.create("trips".to_owned(), false, spec).await.unwrap();
+    Cluster {
+        client: Fluvio::connect_with_config(&config).await.unwrap(),
+        folder,
+        broker: Some(broker),
+        address,
+    }
+}
+
+pub(crate) async fn start_broker(folder: &Path, listen: SocketAddr) -> Broker {
+    let config = BrokerConfig {
+        listen,
+        data_dir: folder.to_path_buf(),
+        segment_bytes_max: 4 << 20,
+    };
+    Broker::start(config).await.unwrap()
+}
+
+pub(crate) fn testdata(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../testdata/trips")
+        .join(file)
+}
+
+pub(crate) fn at_full_speed() -> ProducerConfig {
+    ProducerConfig::default()
+}
+
+pub(crate) fn times(times: f64) -> ProducerConfig {
+    ProducerConfig {
+        speed: Speed::Times(times),
+        ..ProducerConfig::default()
+    }
+}
+
+/// A record as it stands on the topic.
+#[derive(Debug, Clone)]
+pub(crate) struct Stored {
+    pub(crate) key: Option<String>,
+    pub(crate) record: Record,
+}
+
+impl Cluster {
+    /// Runs the producer to the source's end.
+    pub(crate) async fn produce(&self, source: Source, config: ProducerConfig) -> Summary {
+        let run = self.run(source, config, CancellationToken::new());
+        within_patience("the run ends", run).await.unwrap()
+    }
+
+    pub(crate) async fn run(
+        &self,
+        source: Source,
+        config: ProducerConfig,
+        stop: CancellationToken,
+    ) -> Result<Summary, ProducerError> {
+        let (progress, _) = watch::channel(Progress::default());
+        producer::run(&self.client, source, config, progress, stop).await
+    }
+
+    /// Everything on the topic, by partition.
+    pub(crate) async fn stored(&self) -> Vec<Vec<Stored>> {
+        let mut partitions = Vec::new();
+        for partition in 0..PARTITIONS {
+            partitions.push(self.partition(partition).await);
+        }
+        partitions
+    }
+
+    /// How many rows, ticks left out, the topic holds.
+    pub(crate) async fn rows_stored(&self) -> usize {
+        self.stored()
+            .await
+            .iter()
+            .map(|partition| rows(partition).count())
+            .sum()
+    }
+
+    async fn partition(&self, partition: u32) -> Vec<Stored> {
+        #[expect(deprecated, reason = "only it gives a stream that ends")]
+        let consumer = self
+            .client
+            .partition_consumer("trips", partition)
+            .await
+            .unwrap();
+        let config = ConsumerConfig::builder()
+            .disable_continuous(true)
+            .build()
+            .unwrap();
+        let stream = consumer
+            .stream_batches_with_config(Offset::beginning(), config)
+            .await
+            .unwrap();
+        let batches: Vec<_> = within_patience("the partition is read", stream.collect()).await;
+        let records = batches
+            .into_iter()
+            .flat_map(|batch| batch.unwrap().own_records());
+        records
+            .map(|stored| Stored {
+                key: stored
+                    .key
+                    .map(|key| String::from_utf8(key.into_vec()).unwrap()),
+                record: Record::from_json(stored.value.as_ref()).unwrap(),
+            })
+            .collect()
+    }
+}
+
+/// The rows, ticks left out.
+pub(crate) fn rows(partition: &[Stored]) -> impl Iterator<Item = &Stored> {
+    partition
+        .iter()
+        .filter(|stored| !matches!(stored.record.body, Body::Tick(_)))
+}
+
+/// Fails unless every row `0..count` of the only source stands exactly once and in order, and ticks
+/// say how far the source was.
+pub(crate) fn assert_whole(partitions: &[Vec<Stored>], count: u64) {
+    let mut seqs = Vec::new();
+    for partition in partitions {
+        let mut next = 0;
+        for stored in partition {
+            let seq = stored.record.seq;
+            assert!(seq >= next, "row or tick {seq} stands after {next}");
+            next = seq;
+            if !matches!(stored.record.body, Body::Tick(_)) {
+                seqs.push(seq);
+                next += 1;
+            }
+        }
+    }
+    seqs.sort_unstable();
+    let expected: Vec<_> = (0..count).collect();
+    assert!(seqs == expected, "{} rows of {count}", seqs.len());
+}
+
+/// Fails the test, instead of hanging, if something does not happen.
+pub(crate) async fn within_patience<T>(what: &str, future: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(PATIENCE, future).await {
+        Ok(value) => value,
+        Err(_) => panic!("gave up waiting until {what}"),
+    }
+}
