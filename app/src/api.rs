@@ -1,0 +1,3 @@
+//! What the browser asks the server for.
+
+pub mod search;

@@ -1,0 +1,28 @@
+//! The search, as a server function: the same answer as a page with `?q=`, without the page.
+
+use leptos::prelude::*;
+use leptos::server_fn::codec::{GetUrl, Json};
+
+use crate::model::Outcome;
+
+/// Looks an address up; reads no table.
+///
+/// # Errors
+/// Only what the way to the server can break; a search that cannot be understood is an
+/// [`Outcome::Flash`].
+#[server(prefix = "/api", endpoint = "search", input = GetUrl, output = Json)]
+pub async fn search(q: String) -> Result<Outcome, ServerFnError> {
+    use std::sync::Arc;
+
+    let geocoder = expect_context::<Arc<dyn crate::geocode::Geocoder>>();
+    Ok(look_up(geocoder.as_ref(), &q).await)
+}
+
+/// Asks the geocoder; what it cannot answer becomes a message for the rider.
+#[cfg(feature = "ssr")]
+pub(crate) async fn look_up(geocoder: &dyn crate::geocode::Geocoder, query: &str) -> Outcome {
+    match geocoder.locate(query).await {
+        Ok(place) => Outcome::Found(place),
+        Err(error) => Outcome::Flash(error.to_string()),
+    }
+}

@@ -1,0 +1,305 @@
+//! The city as the page holds it: one signal per dock, so that a change redraws one number.
+
+use std::sync::Arc;
+
+use leptos::prelude::*;
+
+use crate::model::{Count, Database, Delta, Dock, Moment, Outcome, PageContent, Place, Tiles};
+
+/// A dock whose count can change under the reader.
+#[derive(Debug, Clone)]
+pub struct LiveDock {
+    /// Key of table `location`.
+    pub id: i32,
+    /// The station's name.
+    pub name: Arc<str>,
+    /// Latitude in degrees.
+    pub lat: f64,
+    /// Longitude in degrees.
+    pub lon: f64,
+    /// What stands there now.
+    pub count: RwSignal<Count>,
+}
+
+/// How much the shown numbers can be trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// As rendered; no live line yet.
+    Rendered,
+    /// The live line is open and the feed moves.
+    Live,
+    /// The line is open, but nothing was published for about this many seconds.
+    Silent(u64),
+    /// The line broke; the browser tries again.
+    Reconnecting,
+    /// The server cannot reach Postgres.
+    DatabaseDown,
+}
+
+/// All state of the page; copies share it.
+#[derive(Debug, Clone, Copy)]
+pub struct City {
+    /// Every dock, ordered by name. Changes only when docks come or go.
+    pub docks: RwSignal<Vec<LiveDock>>,
+    /// Number of the last publish applied. Changes with every update, counts included.
+    pub version: RwSignal<i64>,
+    /// The replay clock.
+    pub clock: RwSignal<Option<Moment>>,
+    /// How much the numbers can be trusted.
+    pub freshness: RwSignal<Freshness>,
+    /// What the rider typed.
+    pub query: RwSignal<String>,
+    /// What the search gave.
+    pub outcome: RwSignal<Option<Outcome>>,
+    /// The selected dock, in list and map alike.
+    pub selected: RwSignal<Option<i32>>,
+    /// Raster tiles under the map.
+    pub tiles: StoredValue<Option<Tiles>>,
+    /// Milliseconds without a publish after which the page calls itself stale.
+    pub stale_after_ms: u64,
+    /// Each dock's signal by id, in ascending order.
+    counts: StoredValue<Vec<(i32, RwSignal<Count>)>>,
+}
+
+impl City {
+    /// Builds the state a page starts with.
+    #[must_use]
+    pub fn new(content: PageContent) -> Self {
+        let freshness = first_freshness(&content);
+        let docks: Vec<_> = content
+            .snapshot
+            .docks
+            .into_iter()
+            .map(LiveDock::new)
+            .collect();
+        let city = Self {
+            docks: RwSignal::new(Vec::new()),
+            version: RwSignal::new(content.snapshot.version),
+            clock: RwSignal::new(content.snapshot.clock),
+            freshness: RwSignal::new(freshness),
+            query: RwSignal::new(content.query),
+            outcome: RwSignal::new(content.outcome),
+            selected: RwSignal::new(content.selected),
+            tiles: StoredValue::new(content.tiles),
+            stale_after_ms: content.stale_after_ms,
+            counts: StoredValue::new(Vec::new()),
+        };
+        city.set_docks(docks);
+        city
+    }
+
+    /// The place searched for, if one was found.
+    #[must_use]
+    pub fn place(&self) -> Option<Place> {
+        match self.outcome.get() {
+            Some(Outcome::Found(place)) => Some(place),
+            _ => None,
+        }
+    }
+
+    /// Applies what changed; only the numbers that differ notify anyone.
+    pub fn apply(&self, delta: Delta) {
+        self.clock.set(
+            delta
+                .clock
+                .zip(delta.local)
+                .map(|(utc, local)| Moment { utc, local }),
+        );
+        let mut known = self.docks.get_untracked();
+        let known_before = known.len();
+        if delta.full {
+            // What stays keeps its signal: the list's items are bound to it.
+            known.retain(|dock| delta.new.iter().any(|(id, name, ..)| dock.is(*id, name)));
+        }
+        for (id, name, lat, lon) in delta.new {
+            if !known.iter().any(|dock| dock.is(id, &name)) {
+                known.retain(|dock| dock.id != id);
+                known.push(LiveDock::new(Dock {
+                    id,
+                    name,
+                    lat,
+                    lon,
+                    count: Count::default(),
+                }));
+            }
+        }
+        if delta.full || known.len() != known_before {
+            self.set_docks(known);
+        }
+        self.counts.with_value(|counts| {
+            for (id, bikes, estimated) in delta.docks {
+                let count = Count { bikes, estimated };
+                let Ok(at) = counts.binary_search_by_key(&id, |(id, _)| *id) else {
+                    continue;
+                };
+                let (_, signal) = counts[at];
+                if signal.get_untracked() != count {
+                    signal.set(count);
+                }
+            }
+        });
+        self.version.set(delta.version);
+    }
+
+    /// Docks with bikes, docks in all, and bikes in all; follows every update.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        self.version.track();
+        self.docks.with(|docks| {
+            docks.iter().fold(Totals::default(), |mut totals, dock| {
+                let bikes = dock.count.get_untracked().bikes;
+                totals.docks += 1;
+                totals.docks_with_bikes += usize::from(bikes > 0);
+                totals.bikes += i64::from(bikes);
+                totals
+            })
+        })
+    }
+
+    fn set_docks(&self, mut docks: Vec<LiveDock>) {
+        docks.sort_by_cached_key(|dock| (natural_key(&dock.name), dock.id));
+        let mut counts: Vec<_> = docks.iter().map(|dock| (dock.id, dock.count)).collect();
+        counts.sort_by_key(|(id, _)| *id);
+        self.counts.set_value(counts);
+        self.docks.set(docks);
+    }
+}
+
+/// Sums over all docks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// Docks known.
+    pub docks: usize,
+    /// Docks with at least one bike.
+    pub docks_with_bikes: usize,
+    /// Bikes at all docks.
+    pub bikes: i64,
+}
+
+impl LiveDock {
+    fn is(&self, id: i32, name: &str) -> bool {
+        self.id == id && *self.name == *name
+    }
+
+    fn new(dock: Dock) -> Self {
+        Self {
+            id: dock.id,
+            name: dock.name.into(),
+            lat: dock.lat,
+            lon: dock.lon,
+            count: RwSignal::new(dock.count),
+        }
+    }
+}
+
+fn first_freshness(content: &PageContent) -> Freshness {
+    match (content.snapshot.database, content.snapshot.age_ms) {
+        (Database::Down, _) => Freshness::DatabaseDown,
+        (Database::Up, Some(age_ms)) if age_ms > content.stale_after_ms => {
+            Freshness::Silent(age_ms / 1_000)
+        }
+        (Database::Up, _) => Freshness::Rendered,
+    }
+}
+
+/// Orders `E 2 St` before `E 10 St`: runs of digits compare as numbers.
+fn natural_key(name: &str) -> Vec<(u32, String)> {
+    let mut key = vec![(0_u32, String::new())];
+    for character in name.chars() {
+        let (number, text) = key.last_mut().expect("the key starts with one part");
+        match character.to_digit(10) {
+            Some(digit) if text.is_empty() => {
+                *number = number.saturating_mul(10).saturating_add(digit);
+            }
+            Some(digit) => key.push((digit, String::new())),
+            None => text.push(character.to_ascii_lowercase()),
+        }
+    }
+    key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn docks_are_ordered_as_people_count() {
+        let mut names = [
+            "W 100 St", "E 10 St", "Allen St", "E 2 St", "1 Ave", "10 Ave", "2 Ave",
+        ];
+        names.sort_by_cached_key(|name| natural_key(name));
+        assert_eq!(
+            names,
+            [
+                "Allen St", "E 2 St", "E 10 St", "W 100 St", "1 Ave", "2 Ave", "10 Ave"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_delta_changes_counts_and_adds_docks_it_names() {
+        let owner = Owner::new();
+        owner.with(|| {
+            let city = City::new(PageContent {
+                snapshot: crate::model::Snapshot {
+                    version: 3,
+                    docks: vec![dock(1, "A & B", 4), dock(2, "C & D", 0)],
+                    ..Default::default()
+                },
+                ..Default::default()
+            });
+            city.apply(Delta {
+                version: 4,
+                docks: vec![(2, 5, true), (9, 1, false)],
+                new: vec![(9, "B & C".to_owned(), 40.0, -74.0)],
+                ..Default::default()
+            });
+            let seen: Vec<_> = city
+                .docks
+                .get_untracked()
+                .iter()
+                .map(|dock| (dock.id, dock.count.get_untracked().bikes))
+                .collect();
+            assert_eq!(seen, [(1, 4), (9, 1), (2, 5)]);
+            assert_eq!(city.version.get_untracked(), 4);
+        });
+    }
+
+    #[test]
+    fn a_full_delta_forgets_docks_it_does_not_name() {
+        let owner = Owner::new();
+        owner.with(|| {
+            let city = City::new(PageContent {
+                snapshot: crate::model::Snapshot {
+                    version: 30,
+                    docks: vec![dock(1, "A & B", 4)],
+                    ..Default::default()
+                },
+                ..Default::default()
+            });
+            city.apply(Delta {
+                version: 2,
+                full: true,
+                docks: vec![(7, 3, false)],
+                new: vec![(7, "E & F".to_owned(), 40.0, -74.0)],
+                ..Default::default()
+            });
+            let totals = city.totals();
+            assert_eq!((totals.docks, totals.bikes), (1, 3));
+        });
+    }
+
+    fn dock(id: i32, name: &str, bikes: i32) -> Dock {
+        let count = Count {
+            bikes,
+            estimated: false,
+        };
+        Dock {
+            id,
+            name: name.to_owned(),
+            lat: 40.7,
+            lon: -74.0,
+            count,
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The page's address holds its state: search and dock in the query, the view in the hash.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use wasm_bindgen::JsValue;
+use web_sys::{Event, UrlSearchParams};
+
+use super::events::on;
+use super::map_canvas::MapCanvas;
+use crate::api::search::search;
+use crate::city::City;
+use crate::components::dock_item::percent_encoded;
+use crate::map::view::View;
+
+thread_local! {
+    /// The page's one map, for timers that outlive the call that set them.
+    static MAP: RefCell<Option<Rc<MapCanvas>>> = const { RefCell::new(None) };
+}
+
+/// The map, once the address follows it.
+pub(super) fn map() -> Option<Rc<MapCanvas>> {
+    MAP.with_borrow(Clone::clone)
+}
+
+/// The view in the address, if it holds one.
+pub(super) fn view() -> Option<View> {
+    View::from_hash(&window().location().hash().ok()?)
+}
+
+/// Keeps address and page in step, both ways.
+pub(super) fn follow(city: City, map: &Rc<MapCanvas>) {
+    MAP.set(Some(Rc::clone(map)));
+    let state = move || (city.query.get(), city.selected.get());
+    Effect::watch(
+        state,
+        move |(query, selected), before, _| {
+            let is_new_search = before.is_some_and(|(before, _)| before != query);
+            write(query, *selected, is_new_search);
+        },
+        false,
+    );
+    on::<Event>(&window(), "popstate", move |_| go_back(city));
+}
+
+/// Writes the view the rider chose.
+pub(super) fn write_view(map: &MapCanvas) {
+    let hash = map
+        .chosen_view()
+        .map_or_else(String::new, |view| view.to_hash());
+    let search = window().location().search().unwrap_or_default();
+    replace(&format!("/{search}{hash}"));
+}
+
+/// A new search is a step one can go back from; anything else is not.
+fn write(query: &str, selected: Option<i32>, is_new_search: bool) {
+    let mut parts = Vec::new();
+    if !query.is_empty() {
+        parts.push(format!("q={}", percent_encoded(query)));
+    }
+    if let Some(id) = selected {
+        parts.push(format!("dock={id}"));
+    }
+    let search = if parts.is_empty() {
+        String::new()
+    } else {
+        format!("?{}", parts.join("&"))
+    };
+    if search == window().location().search().unwrap_or_default() {
+        return;
+    }
+    if is_new_search {
+        push(&format!("/{search}"));
+    } else {
+        replace(&format!(
+            "/{search}{}",
+            window().location().hash().unwrap_or_default()
+        ));
+    }
+}
+
+/// Takes the page to what its address says.
+fn go_back(city: City) {
+    let search_text = window().location().search().unwrap_or_default();
+    let Ok(params) = UrlSearchParams::new_with_str(&search_text) else {
+        return;
+    };
+    let query = params.get("q").unwrap_or_default();
+    city.selected
+        .set(params.get("dock").and_then(|id| id.parse().ok()));
+    if query != city.query.get_untracked() {
+        city.query.set(query.clone());
+        if query.trim().is_empty() {
+            city.outcome.set(None);
+        } else {
+            spawn_local(async move {
+                if let Ok(outcome) = search(query).await {
+                    city.outcome.set(Some(outcome));
+                }
+            });
+        }
+    }
+    if let Some((map, view)) = map().zip(view()) {
+        map.show(view);
+    }
+}
+
+// Browsers refuse only floods of changes; the next one then writes the address.
+fn push(url: &str) {
+    if let Ok(history) = window().history() {
+        history
+            .push_state_with_url(&JsValue::NULL, "", Some(url))
+            .ok();
+    }
+}
+
+fn replace(url: &str) {
+    if let Ok(history) = window().history() {
+        history
+            .replace_state_with_url(&JsValue::NULL, "", Some(url))
+            .ok();
+    }
+}

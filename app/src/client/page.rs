@@ -1,0 +1,37 @@
+//! Reads the docks off the page as the server rendered it: the list is the data.
+
+use leptos::prelude::document;
+use wasm_bindgen::JsCast as _;
+use web_sys::Element;
+
+use crate::model::{Count, Dock};
+
+/// Every dock of the list, in its order.
+pub(crate) fn docks() -> Vec<Dock> {
+    let Ok(items) = document().query_selector_all("#docks li") else {
+        return Vec::new();
+    };
+    (0..items.length())
+        .filter_map(|index| dock(items.item(index)?.unchecked_ref()))
+        .collect()
+}
+
+/// `<li data-dock="12" data-bikes="7" data-at="40.74571,-73.98195">…<span class="name">…`
+fn dock(item: &Element) -> Option<Dock> {
+    let at = item.get_attribute("data-at")?;
+    let (lat, lon) = at.split_once(',')?;
+    Some(Dock {
+        id: item.get_attribute("data-dock")?.parse().ok()?,
+        name: item
+            .query_selector(".name")
+            .ok()
+            .flatten()?
+            .text_content()?,
+        lat: lat.parse().ok()?,
+        lon: lon.parse().ok()?,
+        count: Count {
+            bikes: item.get_attribute("data-bikes")?.parse().ok()?,
+            estimated: item.has_attribute("data-estimated"),
+        },
+    })
+}

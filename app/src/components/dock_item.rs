@@ -1,0 +1,99 @@
+//! One dock in a list: its name, its bikes, and the way to it where there is one.
+
+use leptos::ev::MouseEvent;
+use leptos::prelude::*;
+
+use crate::city::{City, LiveDock};
+use crate::map::look;
+
+/// Tells each item whether it is the selected one, without waking the others.
+#[derive(Clone)]
+pub struct Chosen(pub Selector<Option<i32>>);
+
+impl std::fmt::Debug for Chosen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Chosen")
+    }
+}
+
+/// A list item that follows its dock; selecting it selects the dock on the map too.
+#[component]
+pub fn DockItem(
+    /// The dock.
+    dock: LiveDock,
+    /// Distance from the address searched for, in metres.
+    #[prop(optional)]
+    metres: Option<f64>,
+    /// The same in words.
+    #[prop(optional, into)]
+    way: Option<String>,
+) -> impl IntoView {
+    let city = expect_context::<City>();
+    let Chosen(chosen) = expect_context::<Chosen>();
+    let LiveDock {
+        id,
+        name,
+        count,
+        lat,
+        lon,
+    } = dock;
+    // The browser reads the docks off the list it was given; it needs no such note to itself.
+    let at = (cfg!(feature = "ssr") && metres.is_none()).then(|| format!("{lat},{lon}"));
+    let select = move |event: MouseEvent| {
+        let is_plain = !(event.ctrl_key() || event.meta_key() || event.shift_key());
+        if is_plain {
+            event.prevent_default();
+            city.selected
+                .update(|selected| *selected = (*selected != Some(id)).then_some(id));
+        }
+    };
+    // Read once: without script the link keeps the search.
+    let query = city.query.get_untracked();
+    let href = if query.is_empty() {
+        format!("?dock={id}")
+    } else {
+        format!("?q={}&dock={id}", percent_encoded(&query))
+    };
+    view! {
+        <li
+            data-dock=id
+            data-bikes=move || count.get().bikes
+            data-estimated=move || count.get().estimated.then_some("")
+            data-at=at
+            data-metres=metres.map(|metres| format!("{metres:.0}"))
+            aria-current=move || chosen.selected(&Some(id)).then_some("true")
+        >
+            <a href=href on:click=select>
+                <span class="bikes" aria-hidden="true">{move || look::number(count.get())}</span>
+                <span class="text">
+                    <span class="name">{name.to_string()}</span>
+                    {way.map(|way| view! { <span class="way">{way}</span> })}
+                </span>
+                <span class="words">{move || look::words(count.get())}</span>
+            </a>
+        </li>
+    }
+}
+
+/// For the value of a query parameter (RFC 3986).
+pub(crate) fn percent_encoded(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                char::from(byte).to_string()
+            }
+            b' ' => "+".to_owned(),
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_survives_its_way_through_the_address() {
+        assert_eq!(percent_encoded("1 Park Ave & é"), "1+Park+Ave+%26+%C3%A9");
+    }
+}

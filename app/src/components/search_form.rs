@@ -1,0 +1,70 @@
+//! The search: a plain form, which the browser's script answers without a reload.
+
+use leptos::ev::SubmitEvent;
+use leptos::prelude::*;
+
+use crate::api::search::search;
+use crate::city::City;
+use crate::model::{EXPECTED_SEARCH, Outcome};
+
+/// Asks for a building number and a street name.
+#[component]
+pub fn SearchForm() -> impl IntoView {
+    let city = expect_context::<City>();
+    let input = NodeRef::<leptos::html::Input>::new();
+    let answer = Action::new(|query: &String| {
+        let query = query.clone();
+        async move { search(query).await }
+    });
+    // The latest answer wins; an answer to an earlier question is dropped by the action.
+    Effect::new(move |_| {
+        if let Some(answered) = answer.value().get() {
+            city.outcome.set(Some(answered.unwrap_or_else(|_| {
+                Outcome::Flash("the server did not answer the search: try again".to_owned())
+            })));
+        }
+    });
+    let submit = move |event: SubmitEvent| {
+        let Some(field) = input.get() else { return };
+        event.prevent_default();
+        let query = field.value();
+        city.query.set(query.clone());
+        if query.trim().is_empty() {
+            city.outcome.set(None);
+        } else {
+            answer.dispatch(query);
+        }
+    };
+    let first_query = city.query.get_untracked();
+    // Back and forward change the question; the field follows.
+    Effect::new(move |_| {
+        let query = city.query.get();
+        if let Some(field) = input.get()
+            && field.value() != query
+        {
+            field.set_value(&query);
+        }
+    });
+    view! {
+        <form id="search" class="search" role="search" method="get" action="/" on:submit=submit>
+            <label for="q">"Find bikes near an address"</label>
+            <div class="field">
+                <input
+                    id="q"
+                    name="q"
+                    type="search"
+                    placeholder="1 Park Avenue"
+                    title=EXPECTED_SEARCH
+                    autocomplete="street-address"
+                    enterkeyhint="search"
+                    maxlength="120"
+                    value=first_query
+                    node_ref=input
+                />
+                <button type="submit" aria-busy=move || answer.pending().get().to_string()>
+                    "Find"
+                </button>
+            </div>
+        </form>
+    }
+}

@@ -1,0 +1,65 @@
+//! How far the numbers can be trusted: live, stale, reconnecting, database down.
+
+use leptos::prelude::*;
+
+use crate::city::{City, Freshness};
+
+/// A short word for what is usual, a sentence for what is not; announced politely.
+#[component]
+pub fn Status() -> impl IntoView {
+    let city = expect_context::<City>();
+    let kind = move || match city.freshness.get() {
+        Freshness::Rendered => "rendered",
+        Freshness::Live => "live",
+        Freshness::Silent(_) => "stale",
+        Freshness::Reconnecting => "reconnecting",
+        Freshness::DatabaseDown => "down",
+    };
+    let text = move || words(city.freshness.get());
+    view! {
+        <p id="status" class="status" role="status" data-state=kind>
+            {text}
+        </p>
+        <noscript>
+            <p class="hint">"Without script the numbers stand still: reload for newer ones."</p>
+        </noscript>
+    }
+}
+
+fn words(freshness: Freshness) -> String {
+    match freshness {
+        Freshness::Rendered => "up to date".to_owned(),
+        Freshness::Live => "live".to_owned(),
+        Freshness::Silent(seconds) => format!("stale: no news for {}", about(seconds)),
+        Freshness::Reconnecting => "reconnecting…".to_owned(),
+        Freshness::DatabaseDown => {
+            "the database does not answer: these are the last numbers known".to_owned()
+        }
+    }
+}
+
+/// Coarse on purpose: a screen reader would read every second aloud.
+fn about(seconds: u64) -> String {
+    match seconds {
+        0..=19 => "10 seconds".to_owned(),
+        20..=59 => format!("{} seconds", seconds / 20 * 20),
+        60..=119 => "a minute".to_owned(),
+        120..=7_199 => format!("{} minutes", seconds / 60),
+        _ => format!("{} hours", seconds / 3_600),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_silent_feed_says_for_how_long() {
+        let read = |seconds| words(Freshness::Silent(seconds));
+        assert_eq!(read(12), "stale: no news for 10 seconds");
+        assert_eq!(read(45), "stale: no news for 40 seconds");
+        assert_eq!(read(61), "stale: no news for a minute");
+        assert_eq!(read(600), "stale: no news for 10 minutes");
+        assert_eq!(read(7_200), "stale: no news for 2 hours");
+    }
+}

@@ -1,0 +1,167 @@
+//! What kind of thing a rider typed.
+
+use super::words::is_number;
+
+/// A search, taken apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// `1 park ave`.
+    Address {
+        /// The building number.
+        number: u32,
+        /// The street, in one spelling.
+        street: Street,
+    },
+    /// `e 32 st & park ave`.
+    Corner(Street, Street),
+    /// Anything else; may be a dock's name.
+    Other,
+}
+
+/// A street in one spelling.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Street {
+    /// A numbered street across Manhattan: `e 32 st`.
+    Cross {
+        /// `e` or `w`; none where it was left out.
+        side: Option<Side>,
+        /// Its number.
+        number: u32,
+    },
+    /// An avenue, or a street with a name.
+    Named(String),
+}
+
+/// The two sides of 5 Avenue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Side {
+    East,
+    West,
+}
+
+/// Takes words of one spelling apart.
+pub(super) fn take_apart(words: &[String]) -> Asked {
+    if let Some(at) = words.iter().position(|word| word == "&") {
+        let (first, second) = (&words[..at], &words[at + 1..]);
+        return match (street(first), street(second)) {
+            (Some(first), Some(second)) => Asked::Corner(first, second),
+            _ => Asked::Other,
+        };
+    }
+    let address = words.split_first().and_then(|(number, rest)| {
+        Some(Asked::Address {
+            number: building_number(number)?,
+            street: street(rest)?,
+        })
+    });
+    address.unwrap_or(Asked::Other)
+}
+
+/// `350`, `12a` and `12-14` are building numbers, `0` is not.
+fn building_number(word: &str) -> Option<u32> {
+    let digits: String = word.chars().take_while(char::is_ascii_digit).collect();
+    let rest = word.get(digits.len()..)?;
+    let is_suffix = rest.len() <= 1 && rest.chars().all(char::is_alphabetic)
+        || rest.strip_prefix('-').is_some_and(is_number);
+    let number = digits.parse().ok().filter(|number| *number > 0)?;
+    is_suffix.then_some(number)
+}
+
+/// Reads a street; a kind alone (`ave`, `st`) or a bare number is none.
+fn street(words: &[String]) -> Option<Street> {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let side = |word: &str| match word {
+        "e" => Some(Side::East),
+        "w" => Some(Side::West),
+        _ => None,
+    };
+    match words.as_slice() {
+        [number, "st"] if is_number(number) => Some(Street::Cross {
+            side: None,
+            number: number.parse().ok()?,
+        }),
+        [at, number] | [at, number, "st"] if side(at).is_some() && is_number(number) => {
+            Some(Street::Cross {
+                side: side(at),
+                number: number.parse().ok()?,
+            })
+        }
+        [] | ["&", ..] => None,
+        [alone] if is_kind(alone) || is_number(alone) || alone.len() < 2 => None,
+        named if named.iter().any(|word| word.contains(char::is_alphabetic)) => {
+            Some(Street::Named(named.join(" ")))
+        }
+        _ => None,
+    }
+}
+
+fn is_kind(word: &str) -> bool {
+    const KINDS: [&str; 15] = [
+        "ave", "st", "pl", "sq", "blvd", "dr", "plz", "rd", "ln", "pkwy", "ter", "e", "w", "n", "s",
+    ];
+    KINDS.contains(&word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geocode::words::words;
+
+    fn check(text: &str, expected: &str) {
+        assert_eq!(
+            format!("{:?}", take_apart(&words(text))),
+            expected,
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_number_and_a_street_are_an_address() {
+        check(
+            "1 Park Avenue",
+            "Address { number: 1, street: Named(\"park ave\") }",
+        );
+        check(
+            "501 5th Ave",
+            "Address { number: 501, street: Named(\"5 ave\") }",
+        );
+        check(
+            "200 W 42 St",
+            "Address { number: 200, street: Cross { side: Some(West), number: 42 } }",
+        );
+        check(
+            "200 42nd St",
+            "Address { number: 200, street: Cross { side: None, number: 42 } }",
+        );
+        check(
+            "12-14 Broadway",
+            "Address { number: 12, street: Named(\"broadway\") }",
+        );
+    }
+
+    #[test]
+    fn two_streets_are_a_corner() {
+        check(
+            "e 32 st and park ave",
+            "Corner(Cross { side: Some(East), number: 32 }, Named(\"park ave\"))",
+        );
+    }
+
+    #[test]
+    fn everything_else_is_neither() {
+        for text in [
+            "hello",
+            "",
+            "  ",
+            "5 Ave",
+            "42 St",
+            "Park Avenue",
+            "1",
+            "1 2",
+            "& &",
+            "12 st &",
+        ] {
+            check(text, "Other");
+        }
+    }
+}

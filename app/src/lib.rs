@@ -1,0 +1,36 @@
+#![doc = include_str!("../README.md")]
+
+// What both sides know.
+pub mod app;
+pub mod city;
+pub mod components;
+pub mod map;
+pub mod model;
+pub mod near;
+pub mod pages;
+
+// What the browser asks for.
+pub mod api;
+
+// The server.
+#[cfg(feature = "ssr")]
+pub mod geocode;
+#[cfg(feature = "ssr")]
+pub mod query;
+#[cfg(feature = "ssr")]
+pub mod server;
+
+// The browser.
+#[cfg(feature = "hydrate")]
+pub mod client;
+
+#[cfg(feature = "ssr")]
+pub use server::{AppConfig, AppError, Server, serve};
+
+/// Takes over the page that the server rendered; the page's script calls it once.
+#[cfg(feature = "hydrate")]
+#[wasm_bindgen::prelude::wasm_bindgen]
+pub fn hydrate() {
+    client::panic::report_to_console();
+    leptos::mount::hydrate_body(app::App);
+}

@@ -1,0 +1,42 @@
+//! `/`: search, map and docks.
+
+use leptos::prelude::*;
+
+use crate::city::City;
+use crate::components::clock::Clock;
+use crate::components::dock_item::Chosen;
+use crate::components::dock_list::DockList;
+use crate::components::flash::Flash;
+use crate::components::map_view::MapView;
+use crate::components::search_form::SearchForm;
+use crate::components::search_results::SearchResults;
+use crate::components::status::Status;
+
+/// Puts the parts in reading order; the style sheet puts them on the screen.
+#[component]
+pub fn Home(
+    /// The map as SVG, for before and without script.
+    still_map: String,
+) -> impl IntoView {
+    let city = expect_context::<City>();
+    provide_context(Chosen(Selector::new(move || city.selected.get())));
+    view! {
+        <a class="skip" href="#docks">"Skip to the list of docks"</a>
+        <main class="page">
+            <header class="top">
+                <div class="title">
+                    <h1>"Bikes at the docks"</h1>
+                    <Status />
+                </div>
+                <Clock />
+                <SearchForm />
+                <Flash />
+            </header>
+            <MapView still_map />
+            <div class="lists">
+                <SearchResults />
+                <DockList />
+            </div>
+        </main>
+    }
+}

@@ -1,0 +1,3 @@
+//! The SQL of the page: selects only, `sink` does the writing.
+
+pub mod docks;

@@ -1,0 +1,84 @@
+//! Docks, their bikes and the replay clock.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+
+use crate::model::{Count, Dock};
+
+/// What Postgres says at one publish of the sink.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Reading {
+    /// The replay clock; none before the first publish.
+    pub clock: Option<Clock>,
+    /// Docks that changed after the version asked about, with the version of their last change.
+    pub docks: Vec<(Dock, i64)>,
+}
+
+/// The one row of table `replay_clock`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Clock {
+    /// Number of the sink's publish.
+    pub version: i64,
+    /// The replay clock, UTC.
+    pub at: DateTime<Utc>,
+    /// Time since the publish, by the clock of Postgres.
+    pub age: Duration,
+}
+
+/// Reads the clock, then the docks whose version is greater than `after`.
+///
+/// Reads `replay_clock` (one row) and `availability` joined to `location`; relies on the index on
+/// `availability (version)`. At most one row per dock. The clock is read first: a publish in
+/// between then shows as a change again at the next reading, and none is missed.
+///
+/// # Errors
+/// Any error of the connection or of a missing table.
+pub async fn read_changes(connection: &mut PgConnection, after: i64) -> sqlx::Result<Reading> {
+    let clock = read_clock(connection).await?;
+    let rows: Vec<(i32, String, f64, f64, i32, bool, i64)> = sqlx::query_as(
+        "select location_id, street, latitude, longitude, bikes, estimated, version
+           from availability join location using (location_id)
+          where version > $1",
+    )
+    .bind(after)
+    .fetch_all(connection)
+    .await?;
+    let docks = rows
+        .into_iter()
+        .map(|(id, name, lat, lon, bikes, estimated, version)| {
+            let (lat, lon) = (to_metre(lat), to_metre(lon));
+            (
+                Dock {
+                    id,
+                    name,
+                    lat,
+                    lon,
+                    count: Count { bikes, estimated },
+                },
+                version,
+            )
+        })
+        .collect();
+    Ok(Reading { clock, docks })
+}
+
+async fn read_clock(connection: &mut PgConnection) -> sqlx::Result<Option<Clock>> {
+    let row: Option<(i64, DateTime<Utc>, i64)> = sqlx::query_as(
+        "select version, at, (extract(epoch from now() - published_at) * 1000)::int8
+           from replay_clock",
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(|(version, at, age_ms)| Clock {
+        version,
+        at,
+        age: Duration::from_millis(u64::try_from(age_ms).unwrap_or(0)),
+    }))
+}
+
+/// Five decimals of a degree are a metre: enough for a dock, and a short page.
+fn to_metre(degrees: f64) -> f64 {
+    (degrees * 1e5).round() / 1e5
+}

@@ -1,0 +1,262 @@
+//! The docks as the server last read them, and what changed since any version.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::moment::moment;
+use crate::model::{Database, Delta, Dock, Heartbeat, Moment, Snapshot};
+use crate::query::docks::Reading;
+
+/// All docks in memory: one reading of Postgres serves any number of browsers.
+#[derive(Debug, Default)]
+pub struct Board {
+    docks: BTreeMap<i32, Entry>,
+    version: i64,
+    clock: Option<Moment>,
+    /// When the sink last published, by this machine's clock.
+    published: Option<Instant>,
+    database: Database,
+}
+
+#[derive(Debug)]
+struct Entry {
+    dock: Dock,
+    /// Version of the last change.
+    version: i64,
+    /// Version at which this server first saw the dock, or first saw it with this name and place.
+    known_at: i64,
+}
+
+impl Board {
+    /// The last version applied; 0 before the first.
+    #[must_use]
+    pub fn version(&self) -> i64 {
+        self.version
+    }
+
+    /// Whether a reading is from before this board: the database was made anew.
+    #[must_use]
+    pub fn is_ahead_of(&self, reading: &Reading) -> bool {
+        reading.clock.map_or(0, |clock| clock.version) < self.version
+    }
+
+    /// Takes over what changed, and gives it as readers of the previous version need it.
+    pub fn apply(&mut self, reading: Reading) -> Delta {
+        let since = self.version;
+        self.take_clock(&reading);
+        for (dock, version) in reading.docks {
+            self.take_dock(dock, version.max(since + 1));
+        }
+        self.delta_since(Some(since))
+    }
+
+    /// Forgets everything and takes over a reading of all docks.
+    pub fn replace(&mut self, reading: Reading) -> Delta {
+        *self = Self {
+            database: self.database,
+            ..Self::default()
+        };
+        self.take_clock(&reading);
+        for (dock, version) in reading.docks {
+            self.take_dock(dock, version);
+        }
+        self.delta_since(None)
+    }
+
+    /// What a reader of version `since` has to hear; everything if it has none, or one from the
+    /// future (of a database that was made anew, or of another server that is ahead).
+    #[must_use]
+    pub fn delta_since(&self, since: Option<i64>) -> Delta {
+        let since = since.filter(|since| *since <= self.version);
+        let after = since.unwrap_or(i64::MIN);
+        let changed = || self.docks.values().filter(|entry| entry.version > after);
+        Delta {
+            version: self.version,
+            clock: self.clock.as_ref().map(|clock| clock.utc.clone()),
+            local: self.clock.as_ref().map(|clock| clock.local.clone()),
+            full: since.is_none(),
+            docks: changed()
+                .map(|Entry { dock, .. }| (dock.id, dock.count.bikes, dock.count.estimated))
+                .collect(),
+            new: changed()
+                .filter(|entry| entry.known_at > after)
+                .map(|Entry { dock, .. }| (dock.id, dock.name.clone(), dock.lat, dock.lon))
+                .collect(),
+        }
+    }
+
+    /// All docks, for a first rendering.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            version: self.version,
+            clock: self.clock.clone(),
+            age_ms: self.age_ms(),
+            database: self.database,
+            docks: self
+                .docks
+                .values()
+                .map(|entry| entry.dock.clone())
+                .collect(),
+        }
+    }
+
+    /// How the server fares.
+    #[must_use]
+    pub fn heartbeat(&self) -> Heartbeat {
+        Heartbeat {
+            database: self.database,
+            age_ms: self.age_ms(),
+        }
+    }
+
+    /// Notes whether Postgres answers.
+    pub fn set_database(&mut self, database: Database) {
+        self.database = database;
+    }
+
+    fn age_ms(&self) -> Option<u64> {
+        let age = |at: Instant| u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.published.map(age)
+    }
+
+    fn take_clock(&mut self, reading: &Reading) {
+        let Some(clock) = reading.clock else { return };
+        self.version = clock.version;
+        self.clock = Some(moment(clock.at));
+        self.published = Some(back_in_time(clock.age));
+    }
+
+    fn take_dock(&mut self, dock: Dock, version: i64) {
+        let known_at = match self.docks.get(&dock.id) {
+            Some(known) if is_same_place(&known.dock, &dock) => known.known_at,
+            _ => version,
+        };
+        self.docks.insert(
+            dock.id,
+            Entry {
+                dock,
+                version,
+                known_at,
+            },
+        );
+    }
+}
+
+fn is_same_place(a: &Dock, b: &Dock) -> bool {
+    (&a.name, a.lat, a.lon) == (&b.name, b.lat, b.lon)
+}
+
+/// `age` ago; the machine may not have been up for that long.
+fn back_in_time(age: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_sub(age).unwrap_or(now)
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+    use crate::model::Count;
+    use crate::query::docks::Clock;
+
+    fn reading(version: i64, docks: &[(i32, i32)]) -> Reading {
+        let at = DateTime::from_timestamp(1_583_154_845 + version, 0).unwrap();
+        Reading {
+            clock: Some(Clock {
+                version,
+                at,
+                age: Duration::ZERO,
+            }),
+            docks: docks
+                .iter()
+                .map(|(id, bikes)| (dock(*id, *bikes), version))
+                .collect(),
+        }
+    }
+
+    fn dock(id: i32, bikes: i32) -> Dock {
+        let count = Count {
+            bikes,
+            estimated: false,
+        };
+        Dock {
+            id,
+            name: format!("dock {id}"),
+            lat: 40.7,
+            lon: -74.0,
+            count,
+        }
+    }
+
+    fn board() -> Board {
+        let mut board = Board::default();
+        board.apply(reading(10, &[(1, 5), (2, 0)]));
+        board.apply(reading(11, &[(1, 4)]));
+        board.apply(reading(12, &[(3, 9)]));
+        board
+    }
+
+    #[test]
+    fn a_reader_hears_only_what_changed_since_its_version() {
+        let delta = board().delta_since(Some(10));
+        assert_eq!(delta.docks, [(1, 4, false), (3, 9, false)]);
+        assert!(!delta.full);
+        assert!(board().delta_since(Some(12)).docks.is_empty());
+    }
+
+    #[test]
+    fn a_dock_is_named_once_to_readers_that_do_not_know_it() {
+        let named = |since| -> Vec<i32> {
+            board()
+                .delta_since(Some(since))
+                .new
+                .iter()
+                .map(|(id, ..)| *id)
+                .collect()
+        };
+        assert_eq!(named(9), [1, 2, 3]);
+        assert_eq!(named(11), [3]);
+        assert!(named(12).is_empty());
+    }
+
+    #[test]
+    fn a_reader_without_a_version_or_from_the_future_hears_everything() {
+        for since in [None, Some(13)] {
+            let delta = board().delta_since(since);
+            assert!(delta.full);
+            assert_eq!(delta.docks.len(), 3);
+            assert_eq!(delta.new.len(), 3);
+        }
+    }
+
+    #[test]
+    fn a_publish_without_a_changed_dock_still_moves_the_clock() {
+        let mut board = board();
+        let delta = board.apply(reading(13, &[]));
+        assert_eq!((delta.version, delta.docks.len()), (13, 0));
+        assert_eq!(delta.local.as_deref(), Some("Mon 2 Mar 2020, 08:14:18"));
+    }
+
+    #[test]
+    fn a_database_made_anew_replaces_everything() {
+        let mut board = board();
+        let fresh = reading(2, &[(1, 1)]);
+        assert!(board.is_ahead_of(&fresh));
+        let delta = board.replace(fresh);
+        assert!(delta.full);
+        assert_eq!(delta.docks, [(1, 1, false)]);
+        assert_eq!(board.version(), 2);
+    }
+
+    #[test]
+    fn a_dock_under_another_name_is_named_again() {
+        let mut board = board();
+        let mut renamed = reading(13, &[(1, 4)]);
+        renamed.docks[0].0.name = "moved".to_owned();
+        assert_eq!(board.apply(renamed).new.len(), 1);
+    }
+}

@@ -1,0 +1,48 @@
+//! What can stop the server from starting or going on.
+
+use std::io;
+use std::net::SocketAddr;
+
+/// The server could not start, or broke.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// Another program listens there.
+    #[error(
+        "address {address} is already in use: stop the program that listens there, or choose \
+         another address with --listen (port 0 takes any free one)"
+    )]
+    AddressTaken {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The system refused the address.
+    #[error("could not listen on {address}: choose another address with --listen")]
+    Bind {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The tile template cannot be used.
+    #[error(
+        "tile url \"{url}\" must start with http:// or https:// and hold {{z}}, {{x}} and {{y}}"
+    )]
+    TileUrl {
+        /// What was given.
+        url: String,
+    },
+    /// The listener broke while serving.
+    #[error("the page's server stopped")]
+    Serve(#[source] io::Error),
+}
+
+impl AppError {
+    pub(crate) fn of_bind(address: SocketAddr, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::AddrInUse => Self::AddressTaken { address, source },
+            _ => Self::Bind { address, source },
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! From one board to any number of browsers.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tokio::sync::{broadcast, watch};
+
+use super::board::Board;
+use crate::model::{Database, Delta, Heartbeat, Snapshot};
+use crate::query::docks::Reading;
+
+/// Updates a slow browser may fall behind before it is brought up from the board instead
+/// (chosen: ten seconds of a busy feed).
+const UPDATES_BEHIND_MAX: usize = 256;
+
+/// The shared state of the docks; copies are the same feed.
+#[derive(Debug, Clone)]
+pub struct Feed {
+    /// Written by the one task that follows Postgres, read by every request. Held only to copy,
+    /// never across an await.
+    board: Arc<RwLock<Board>>,
+    /// One sender; a receiver per browser, which ends with its connection.
+    updates: broadcast::Sender<Update>,
+    /// Turns true at the first reading or the first failure to get one.
+    settled: watch::Sender<bool>,
+}
+
+/// What is sent to every browser.
+#[derive(Debug, Clone)]
+pub enum Update {
+    /// Docks or clock changed.
+    Docks {
+        /// Readers of this version can take `json` as it is.
+        since: i64,
+        /// The version after it.
+        version: i64,
+        /// The delta, written once for all.
+        json: Arc<str>,
+    },
+    /// Postgres came or went.
+    Database,
+}
+
+impl Feed {
+    /// A feed that has read nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            board: Arc::default(),
+            updates: broadcast::Sender::new(UPDATES_BEHIND_MAX),
+            settled: watch::Sender::new(false),
+        }
+    }
+
+    /// The last version read.
+    #[must_use]
+    pub fn version(&self) -> i64 {
+        self.read(Board::version)
+    }
+
+    /// All docks.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        self.read(Board::snapshot)
+    }
+
+    /// How the server fares.
+    #[must_use]
+    pub fn heartbeat(&self) -> Heartbeat {
+        self.read(Board::heartbeat)
+    }
+
+    /// Whether a reading is from before the board.
+    #[must_use]
+    pub fn is_ahead_of(&self, reading: &Reading) -> bool {
+        self.read(|board| board.is_ahead_of(reading))
+    }
+
+    /// Takes over changes and tells every browser.
+    pub fn apply(&self, reading: Reading) {
+        self.publish(|board| board.apply(reading));
+    }
+
+    /// Takes over a reading of everything and tells every browser.
+    pub fn replace(&self, reading: Reading) {
+        self.publish(|board| board.replace(reading));
+    }
+
+    /// Notes whether Postgres answers, and tells every browser if that is news.
+    pub fn set_database(&self, database: Database) {
+        let mut board = self.board.write().unwrap_or_else(PoisonError::into_inner);
+        let is_news = board.heartbeat().database != database;
+        board.set_database(database);
+        if is_news {
+            self.send(Update::Database);
+        }
+        drop(board);
+        self.settled.send_replace(true);
+    }
+
+    /// Returns once Postgres was read, or was found missing.
+    pub async fn settled(&self) {
+        // The sender lives in `self`, so waiting cannot fail.
+        self.settled
+            .subscribe()
+            .wait_for(|settled| *settled)
+            .await
+            .map(drop)
+            .unwrap_or(());
+    }
+
+    /// Joins a browser that has seen version `since`.
+    #[must_use]
+    pub fn subscribe(&self, since: Option<i64>) -> Subscriber {
+        // Under the lock: no update can fall between the delta and the subscription.
+        let board = self.board.read().unwrap_or_else(PoisonError::into_inner);
+        Subscriber {
+            receiver: self.updates.subscribe(),
+            first: Some(board.delta_since(since)),
+            version: board.version(),
+            feed: self.clone(),
+        }
+    }
+
+    fn publish(&self, change: impl FnOnce(&mut Board) -> Delta) {
+        let mut board = self.board.write().unwrap_or_else(PoisonError::into_inner);
+        let before = board.version();
+        let delta = change(&mut board);
+        // After a replacement no reader can go on from what it has.
+        let since = if delta.full { i64::MIN } else { before };
+        let (version, json) = (delta.version, to_json(&delta));
+        self.send(Update::Docks {
+            since,
+            version,
+            json,
+        });
+    }
+
+    fn send(&self, update: Update) {
+        // No receiver is no error: nobody has the page open.
+        drop(self.updates.send(update));
+    }
+
+    fn read<T>(&self, get: impl FnOnce(&Board) -> T) -> T {
+        get(&self.board.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Default for Feed {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// One browser's place in the feed.
+#[derive(Debug)]
+pub struct Subscriber {
+    feed: Feed,
+    receiver: broadcast::Receiver<Update>,
+    first: Option<Delta>,
+    /// The version the browser has after what was handed out.
+    version: i64,
+}
+
+/// What one browser is to hear next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// A delta as JSON, and the version after it.
+    Docks(i64, Arc<str>),
+    /// How the server fares.
+    Heartbeat(Heartbeat),
+}
+
+impl Subscriber {
+    /// Waits for the next news; none once the feed is gone.
+    pub async fn next(&mut self) -> Option<News> {
+        if let Some(first) = self.first.take() {
+            return Some(News::Docks(first.version, to_json(&first)));
+        }
+        loop {
+            match self.receiver.recv().await {
+                Ok(Update::Database) => return Some(News::Heartbeat(self.feed.heartbeat())),
+                Ok(Update::Docks {
+                    since,
+                    version,
+                    json,
+                }) => {
+                    if since == i64::MIN || since == self.version {
+                        self.version = version;
+                        return Some(News::Docks(version, json));
+                    }
+                    // Already part of what was handed out: go on.
+                }
+                Err(broadcast::error::RecvError::Lagged(_)) => return Some(self.catch_up()),
+                Err(broadcast::error::RecvError::Closed) => return None,
+            }
+        }
+    }
+
+    /// How the server fares.
+    #[must_use]
+    pub fn heartbeat(&self) -> Heartbeat {
+        self.feed.heartbeat()
+    }
+
+    /// Brings a browser that fell behind up in one step.
+    fn catch_up(&mut self) -> News {
+        let caught_up = self.feed.subscribe(Some(self.version));
+        let delta = caught_up.first.unwrap_or_default();
+        self.receiver = caught_up.receiver;
+        self.version = delta.version;
+        News::Docks(delta.version, to_json(&delta))
+    }
+}
+
+fn to_json(delta: &Delta) -> Arc<str> {
+    serde_json::to_string(delta)
+        .expect("a delta has finite numbers and texts only")
+        .into()
+}

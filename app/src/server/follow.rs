@@ -1,0 +1,96 @@
+//! Follows Postgres: one connection that listens, reads what changed and feeds the board.
+
+use std::time::Duration;
+
+use sqlx::postgres::PgListener;
+use tokio_util::sync::CancellationToken;
+
+use super::feed::Feed;
+use crate::model::Database;
+use crate::query::docks::read_changes;
+
+/// The channel on which the sink announces each publish.
+const CHANNEL: &str = "availability";
+
+/// Without a notification for this long the docks are read anyway: a connection that died in
+/// silence is found this way.
+const QUIET_MAX: Duration = Duration::from_secs(5);
+
+/// A reading takes milliseconds; past this the connection counts as lost.
+const READ_MAX: Duration = Duration::from_secs(5);
+
+/// Waits between attempts to reach Postgres.
+const BACKOFF_MIN: Duration = Duration::from_millis(200);
+/// See [`BACKOFF_MIN`].
+const BACKOFF_MAX: Duration = Duration::from_secs(5);
+
+/// Keeps `feed` in step with Postgres until `stop`.
+pub(crate) async fn follow(database_url: String, feed: Feed, stop: CancellationToken) {
+    let mut backoff = BACKOFF_MIN;
+    let mut failures = 0_u64;
+    while !stop.is_cancelled() {
+        let ended = stop
+            .run_until_cancelled(listen(&database_url, &feed, &mut failures))
+            .await;
+        let Some(Err(error)) = ended else { return };
+        if failures == 0 {
+            tracing::warn!(%error, "lost postgres; the page shows the last state until it is back");
+            backoff = BACKOFF_MIN;
+        }
+        failures += 1;
+        feed.set_database(Database::Down);
+        let wait = tokio::time::sleep(backoff);
+        backoff = (backoff * 2).min(BACKOFF_MAX);
+        stop.run_until_cancelled(wait).await;
+    }
+}
+
+/// Listens on one connection until it breaks; `failures` is set back once it works.
+async fn listen(database_url: &str, feed: &Feed, failures: &mut u64) -> sqlx::Result<()> {
+    let mut listener = within(READ_MAX, PgListener::connect(database_url)).await?;
+    listener.eager_reconnect(false);
+    // Listen first, read then: what is published in between is read once more, not missed.
+    within(READ_MAX, listener.listen(CHANNEL)).await?;
+    let mut is_first = true;
+    loop {
+        within(READ_MAX, read(&mut listener, feed, is_first)).await?;
+        if is_first && *failures > 0 {
+            tracing::info!(attempts = *failures, "postgres is back");
+        }
+        (is_first, *failures) = (false, 0);
+        feed.set_database(Database::Up);
+        match tokio::time::timeout(QUIET_MAX, listener.try_recv()).await {
+            Ok(Ok(None)) => return Err(sqlx::Error::PoolClosed),
+            Ok(Ok(Some(_))) | Err(_) => {}
+            Ok(Err(error)) => return Err(error),
+        }
+        // Notifications that came meanwhile are answered by the same reading.
+        while listener.next_buffered().is_some() {}
+    }
+}
+
+/// Reads what changed; everything on a new connection, or from a database made anew.
+async fn read(listener: &mut PgListener, feed: &Feed, all: bool) -> sqlx::Result<()> {
+    let connection = sqlx::Acquire::acquire(listener).await?;
+    let before = feed.version();
+    let reading = read_changes(connection, if all { i64::MIN } else { before }).await?;
+    let version = reading.clock.map_or(0, |clock| clock.version);
+    if all {
+        feed.replace(reading);
+    } else if feed.is_ahead_of(&reading) {
+        feed.replace(read_changes(connection, i64::MIN).await?);
+    } else if version > before || !reading.docks.is_empty() {
+        feed.apply(reading);
+    }
+    Ok(())
+}
+
+async fn within<T>(
+    limit: Duration,
+    work: impl Future<Output = sqlx::Result<T>>,
+) -> sqlx::Result<T> {
+    match tokio::time::timeout(limit, work).await {
+        Ok(done) => done,
+        Err(_) => Err(sqlx::Error::PoolTimedOut),
+    }
+}

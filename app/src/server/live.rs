@@ -1,0 +1,95 @@
+//! `/live`: server-sent events, what changed for each browser.
+//!
+//! Event `docks` (a [`crate::model::Delta`], its id is the version, so that a browser that comes
+//! back asks for what it missed) and event `heartbeat`, every [`HEARTBEAT`] and whenever Postgres
+//! comes or goes.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::response::sse::{Event, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use serde::Deserialize;
+use tokio::time::{Interval, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+use super::feed::{News, Subscriber};
+use super::router::AppState;
+
+/// Time between heartbeats: browsers take a line for dead after about three.
+const HEARTBEAT: Duration = Duration::from_secs(10);
+
+/// How long a browser waits before it asks again after the line broke.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// The version a browser has, from the page; a reconnecting one says it in `Last-Event-ID`.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Since {
+    since: Option<i64>,
+}
+
+/// Answers `/live?since=12`.
+pub(crate) async fn live(
+    State(app): State<AppState>,
+    headers: HeaderMap,
+    Query(Since { since }): Query<Since>,
+) -> Response {
+    let last_event = headers
+        .get("last-event-id")
+        .and_then(|id| id.to_str().ok())
+        .and_then(|id| id.parse().ok());
+    app.feed.settled().await;
+    let mut heartbeat = tokio::time::interval(HEARTBEAT);
+    heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let line = Line {
+        subscriber: app.feed.subscribe(last_event.or(since)),
+        heartbeat,
+        stop: app.stop,
+    };
+    let events = stream::unfold(line, |mut line| async {
+        let event = line.next().await?;
+        Some((Ok::<_, Infallible>(event), line))
+    });
+    let mut response = Sse::new(events).into_response();
+    let set = response.headers_mut();
+    set.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // Proxies such as nginx would hold events back.
+    set.insert(
+        HeaderName::from_static("x-accel-buffering"),
+        HeaderValue::from_static("no"),
+    );
+    response
+}
+
+/// One browser's line.
+struct Line {
+    subscriber: Subscriber,
+    heartbeat: Interval,
+    stop: CancellationToken,
+}
+
+impl Line {
+    /// The next event; none when the server stops.
+    async fn next(&mut self) -> Option<Event> {
+        let news = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => return None,
+            news = self.subscriber.next() => news?,
+            _ = self.heartbeat.tick() => News::Heartbeat(self.subscriber.heartbeat()),
+        };
+        Some(match news {
+            News::Docks(version, json) => Event::default()
+                .event("docks")
+                .id(version.to_string())
+                .retry(RETRY)
+                .data(json),
+            News::Heartbeat(heartbeat) => {
+                let json = serde_json::to_string(&heartbeat).unwrap_or_default();
+                Event::default().event("heartbeat").data(json)
+            }
+        })
+    }
+}

@@ -1,0 +1,139 @@
+//! The live line: server-sent events.
+
+use app::model::{Database, Delta};
+use app::server::News;
+use axum::body::Body;
+use axum::http::Request;
+use futures_util::StreamExt as _;
+use tower::ServiceExt as _;
+
+use crate::support::{Page, dock, docks, reading};
+
+/// The next event of a live line, as text.
+async fn next_event(events: &mut axum::body::BodyDataStream) -> String {
+    let chunk = events.next().await.expect("the line goes on").unwrap();
+    String::from_utf8(chunk.to_vec()).unwrap()
+}
+
+async fn open(page: &Page, path: &str, last_event_id: Option<&str>) -> axum::body::BodyDataStream {
+    let mut request = Request::get(path).header("accept-encoding", "br, gzip");
+    if let Some(id) = last_event_id {
+        request = request.header("last-event-id", id);
+    }
+    let response = page
+        .router()
+        .oneshot(request.body(Body::empty()).unwrap())
+        .await
+        .unwrap();
+    assert_eq!(response.headers()["content-type"], "text/event-stream");
+    assert!(
+        !response.headers().contains_key("content-encoding"),
+        "would be held back"
+    );
+    response.into_body().into_data_stream()
+}
+
+fn delta_of(event: &str) -> Delta {
+    let data = event
+        .lines()
+        .find_map(|line| line.strip_prefix("data: "))
+        .expect(event);
+    serde_json::from_str(data).expect(event)
+}
+
+#[tokio::test]
+async fn a_browser_hears_changed_docks_only() {
+    let page = Page::with(docks());
+    let mut events = open(&page, "/live?since=1", None).await;
+    assert!(delta_of(&next_event(&mut events).await).docks.is_empty());
+    assert!(
+        next_event(&mut events)
+            .await
+            .starts_with("event: heartbeat")
+    );
+    page.feed.apply(reading(
+        2,
+        vec![dock(2, "E 33 St & 5 Ave", (40.7480, -73.9846), 2)],
+    ));
+    let event = next_event(&mut events).await;
+    assert!(event.starts_with("event: docks\nid: 2\n"), "{event}");
+    let delta = delta_of(&event);
+    assert_eq!(delta.docks, [(2, 2, false)]);
+    assert_eq!(delta.local.as_deref(), Some("Mon 2 Mar 2020, 08:14:06"));
+    assert!(delta.new.is_empty() && !delta.full);
+}
+
+#[tokio::test]
+async fn a_browser_that_comes_back_hears_what_it_missed() {
+    let page = Page::with(docks());
+    page.feed.apply(reading(
+        2,
+        vec![dock(1, "E 32 St & Park Ave", (40.7457, -73.9819), 6)],
+    ));
+    page.feed.apply(reading(
+        3,
+        vec![dock(9, "Somewhere & New", (40.75, -73.98), 4)],
+    ));
+    // Its last event counts, not the version the page was rendered with.
+    let mut events = open(&page, "/live?since=1", Some("2")).await;
+    let delta = delta_of(&next_event(&mut events).await);
+    assert_eq!(delta.docks, [(9, 4, false)]);
+    assert_eq!(
+        delta.new,
+        [(9, "Somewhere & New".to_owned(), 40.75, -73.98)]
+    );
+}
+
+#[tokio::test]
+async fn a_browser_of_another_database_hears_everything() {
+    let page = Page::with(docks());
+    for path in ["/live", "/live?since=4711"] {
+        let delta = delta_of(&next_event(&mut open(&page, path, None).await).await);
+        assert!(delta.full, "{path}");
+        assert_eq!((delta.docks.len(), delta.new.len()), (4, 4), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_database_made_anew_is_told_to_open_pages() {
+    let page = Page::with(docks());
+    let mut events = open(&page, "/live?since=1", None).await;
+    next_event(&mut events).await;
+    next_event(&mut events).await;
+    page.feed
+        .replace(reading(1, vec![dock(1, "Other & City", (40.7, -74.0), 1)]));
+    let delta = delta_of(&next_event(&mut events).await);
+    assert!(delta.full);
+    assert_eq!(delta.new.len(), 1);
+}
+
+#[tokio::test]
+async fn a_lost_database_is_told_at_once() {
+    let page = Page::with(docks());
+    let mut events = open(&page, "/live?since=1", None).await;
+    next_event(&mut events).await;
+    next_event(&mut events).await;
+    page.feed.set_database(Database::Down);
+    let event = next_event(&mut events).await;
+    assert!(event.contains("\"database\":\"down\""), "{event}");
+}
+
+#[tokio::test]
+async fn a_browser_that_fell_behind_is_brought_up_in_one_step() {
+    let page = Page::with(docks());
+    let mut subscriber = page.feed.subscribe(Some(1));
+    subscriber.next().await.unwrap();
+    for version in 2..=1_001 {
+        let bikes = i32::try_from(version).unwrap();
+        page.feed.apply(reading(
+            version,
+            vec![dock(1, "E 32 St & Park Ave", (40.7457, -73.9819), bikes)],
+        ));
+    }
+    let Some(News::Docks(version, json)) = subscriber.next().await else {
+        panic!("the line goes on with docks");
+    };
+    assert_eq!(version, 1_001);
+    let delta: Delta = serde_json::from_str(&json).unwrap();
+    assert_eq!(delta.docks, [(1, 1_001, false)]);
+}
