@@ -14,7 +14,7 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
@@ -153,15 +153,15 @@ async fn produce_and_wait(
             return Err(failure);
         }
     };
-    if arguments.once && !stop.is_cancelled() {
-        let drained = roles.drained(fluvio.address());
-        tokio::select! {
-            drained = drained => drained?,
-            () = stop.cancelled() => return Ok(None),
+    if arguments.once {
+        let drained = stop
+            .run_until_cancelled(roles.drained(fluvio.address()))
+            .await;
+        if summary.stopped || drained.transpose()?.is_none() {
+            bail!("stopped before everything was stored: the next start goes on from here");
         }
-        return Outcome::read(&summary, started.elapsed(), database.url())
-            .await
-            .map(Some);
+        let outcome = Outcome::read(&summary, started.elapsed(), database.url()).await;
+        return outcome.map(Some);
     }
     tokio::select! {
         failure = roles.failure() => Err(failure),

@@ -13,24 +13,30 @@ use super::files;
 pub(super) fn check(root: &Path) -> Result<Vec<String>> {
     let mut breaches = Vec::new();
     for (path, text) in files::with_ending(root, "rs")? {
-        for (number, line) in (1..).zip(text.lines()) {
-            breaches
-                .extend(breach_of(&path, line).map(|breach| format!("{path}:{number}: {breach}")));
-        }
+        breaches.extend(breaches_of(&path, &text));
     }
     Ok(breaches)
 }
 
-fn breach_of(path: &str, line: &str) -> Option<&'static str> {
-    let in_message = line.contains("#[error(") || line.trim_start().starts_with('"');
-    if in_message && line.contains(concat!("{sou", "rce}")) {
-        return Some("an error's message repeats its source; #[source] carries it");
-    }
+fn breaches_of(path: &str, text: &str) -> Vec<String> {
     let reads_only = path.starts_with("app/src") || path.starts_with("cli/src");
-    if reads_only && writes_sql(line) {
-        return Some("only sink writes SQL");
+    let mut breaches = Vec::new();
+    let mut in_message = false;
+    for (number, line) in (1..).zip(text.lines()) {
+        in_message |= line.trim_start().starts_with("#[error(");
+        if in_message && line.contains("{source}") {
+            breaches.push(format!(
+                "{path}:{number}: the message repeats the source it carries"
+            ));
+        }
+        if line.trim_end().ends_with(")]") {
+            in_message = false;
+        }
+        if reads_only && writes_sql(line) {
+            breaches.push(format!("{path}:{number}: only sink writes SQL"));
+        }
     }
-    None
+    breaches
 }
 
 fn writes_sql(line: &str) -> bool {
@@ -50,19 +56,23 @@ fn writes_sql(line: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::breach_of;
+    use super::breaches_of;
 
     #[test]
-    fn a_message_that_repeats_its_source_is_a_breach() {
-        let line = concat!(r#"#[error("could not read: {sou"#, r#"rce}")]"#);
-        assert!(breach_of("sink/src/error.rs", line).is_some());
-        assert!(breach_of("sink/src/error.rs", r#"#[error("could not read {path}")]"#).is_none());
+    fn a_message_that_repeats_its_source_is_a_breach_over_several_lines_too() {
+        let text =
+            "    #[error(\n        \"could not read: {source}\"\n    )]\n    Read,\n\"{source}\"";
+        assert_eq!(
+            breaches_of("sink/src/error.rs", text),
+            ["sink/src/error.rs:2: the message repeats the source it carries"]
+        );
+        assert!(breaches_of("a.rs", "#[error(\"could not read {path}\")]").is_empty());
     }
 
     #[test]
     fn sql_that_writes_is_a_breach_in_the_app() {
-        let line = r#"sqlx::query("insert into records values (1)")"#;
-        assert!(breach_of("app/src/query.rs", line).is_some());
-        assert!(breach_of("sink/src/write.rs", line).is_none());
+        let text = r#"sqlx::query("insert into records values (1)")"#;
+        assert_eq!(breaches_of("app/src/query.rs", text).len(), 1);
+        assert!(breaches_of("sink/src/write.rs", text).is_empty());
     }
 }

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, anyhow, bail};
 use app::server::{AppError, Server};
-use sink::{ModuleSources, SinkConfig, SinkError, SinkState};
+use sink::{ModuleSources, SinkError, SinkState};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::addresses::cluster_config;
 use crate::cluster::TOPIC;
 use crate::command::serve::PageFlags;
+use crate::command::sink_command;
 
 /// Running sink and page; each has a stop of its own, because they stop in order.
 pub(super) struct Roles {
@@ -46,11 +47,7 @@ impl Roles {
             stop,
         };
 
-        let config = SinkConfig {
-            topic: TOPIC.to_owned(),
-            database_url: database_url.to_owned(),
-            ..SinkConfig::default()
-        };
+        let config = sink_command::config(database_url.to_owned());
         let (state, sink_state) = watch::channel(SinkState::default());
         let (module_sources, sources) = watch::channel(ModuleSources::default());
         let stop = CancellationToken::new();

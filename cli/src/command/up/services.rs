@@ -39,8 +39,12 @@ impl Database {
         match sink::migrate(&database.url).await {
             Ok(()) => Ok(database),
             Err(error) => {
+                let to_do = match database.private {
+                    Some(_) => "could not make the tables",
+                    None => "could not use the database: check that --database-url is right",
+                };
                 database.stop().await?;
-                Err(error.into())
+                Err(error).context(to_do)
             }
         }
     }

@@ -1,0 +1,120 @@
+//! Chromium under a driver: with scripts or without, as riders have it.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Value, json};
+
+/// How long the page may take to reach a state before the test gives up.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Whether the page's scripts may run.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Scripts {
+    On,
+    Off,
+}
+
+/// A browser with an empty profile; closed by [`Browser::close`].
+pub(crate) struct Browser {
+    driver: Child,
+    pub(crate) client: Client,
+}
+
+impl Browser {
+    /// None, visibly, where there is no browser; in CI that is a failure.
+    pub(crate) async fn open(scripts: Scripts, (width, height): (u32, u32)) -> Option<Self> {
+        let driver = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn();
+        let mut driver = match driver {
+            Ok(driver) => driver,
+            Err(error) => {
+                assert!(std::env::var_os("CI").is_none(), "chromedriver: {error}");
+                println!("SKIPPED: chromedriver: {error}");
+                return None;
+            }
+        };
+        let port = announced_port(&mut driver);
+        let client = ClientBuilder::new(HttpConnector::new())
+            .capabilities(capabilities(scripts))
+            .connect(&format!("http://127.0.0.1:{port}"))
+            .await
+            .unwrap();
+        client.set_window_size(width, height).await.unwrap();
+        Some(Self { driver, client })
+    }
+
+    /// Waits until `script`, the body of a function, returns something true; gives what it returned.
+    pub(crate) async fn wait_until(&self, script: &str) -> Value {
+        let patience = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let value = self.client.execute(script, Vec::new()).await.unwrap();
+            if ![Value::Null, json!(false), json!(0), json!("")].contains(&value) {
+                return value;
+            }
+            assert!(
+                tokio::time::Instant::now() < patience,
+                "never true: {script}"
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// The texts of all elements that match.
+    pub(crate) async fn texts(&self, css: &str) -> Vec<String> {
+        let mut texts = Vec::new();
+        for element in self.client.find_all(Locator::Css(css)).await.unwrap() {
+            texts.push(element.text().await.unwrap());
+        }
+        texts
+    }
+
+    pub(crate) async fn close(mut self) {
+        self.client.close().await.unwrap();
+        self.driver.kill().unwrap();
+        self.driver.wait().unwrap();
+    }
+}
+
+fn capabilities(scripts: Scripts) -> serde_json::Map<String, Value> {
+    // 2 blocks, 1 allows.
+    let javascript = if scripts == Scripts::Off { 2 } else { 1 };
+    let options = json!({
+        "args": [
+            "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+            "--disable-background-networking", "--disable-component-update", "--disable-sync",
+            "--disable-dev-shm-usage",
+        ],
+        "prefs": { "profile.managed_default_content_settings.javascript": javascript },
+    });
+    let logging = json!({ "browser": "ALL" });
+    [
+        ("goog:chromeOptions".to_owned(), options),
+        ("goog:loggingPrefs".to_owned(), logging),
+    ]
+    .into_iter()
+    .collect()
+}
+
+fn announced_port(driver: &mut Child) -> u16 {
+    let output = BufReader::new(driver.stdout.take().unwrap());
+    let mut lines = output.lines().map(Result::unwrap);
+    let port = lines
+        .find_map(|line| {
+            line.split_once("successfully on port ")?
+                .1
+                .trim_end_matches('.')
+                .parse()
+                .ok()
+        })
+        .expect("chromedriver says on which port it listens");
+    std::thread::spawn(move || lines.for_each(drop)); // Keeps the pipe from filling up.
+    port
+}

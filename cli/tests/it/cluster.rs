@@ -1,0 +1,150 @@
+//! `cluster` and `smartmodule` against a broker: what is declared is made, what differs is refused.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use embedded::broker::{Broker, BrokerConfig};
+use expect_test::{Expect, expect};
+
+const TOPIC: &str = "\
+apiVersion: fluvio.infinyon.com/v2
+kind: Topic
+metadata: {name: trips}
+spec: {replicas: {computed: {partitions: 6, replicationFactor: 2}}}
+";
+
+/// A broker on a free port, with a folder for files.
+struct Cluster {
+    folder: tempfile::TempDir,
+    broker: Broker,
+}
+
+impl Cluster {
+    async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = BrokerConfig {
+            listen: "127.0.0.1:0".parse().unwrap(),
+            data_dir: folder.path().join("fluvio"),
+            ..BrokerConfig::default()
+        };
+        Self {
+            broker: Broker::start(config).await.unwrap(),
+            folder,
+        }
+    }
+
+    fn file(&self, name: &str, content: impl AsRef<[u8]>) -> String {
+        let path: PathBuf = self.folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    /// Runs `bikeshare` on another thread: the broker needs this one.
+    async fn run(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bikeshare"));
+        command
+            .args(arguments)
+            .args(["--fluvio", &self.broker.address().to_string()]);
+        tokio::task::spawn_blocking(move || command.output().unwrap())
+            .await
+            .unwrap()
+    }
+
+    async fn check(&self, arguments: &[&str], expected: &Expect) {
+        let output = self.run(arguments).await;
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        let code = output.status.code().unwrap();
+        expected.assert_eq(&format!("{stdout}{stderr}exit status {code}"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn apply_makes_what_diff_said_and_then_both_find_nothing_to_do() {
+    let cluster = Cluster::start().await;
+    cluster
+        .check(
+            &["cluster", "diff"],
+            &expect![[r#"
+        spu group "main": 1 SPU online, 3 declared: fit for one machine
+        topic "trips": create
+        smartmodule "trip-split": create
+        smartmodule "dock-window": create
+        error: the cluster differs from its declaration: `bikeshare cluster apply` makes it so
+        exit status 1"#]],
+        )
+        .await;
+    cluster
+        .check(
+            &["cluster", "apply"],
+            &expect![[r#"
+            spu group "main": 1 SPU online, 3 declared: fit for one machine
+            topic "trips": create
+            smartmodule "trip-split": create
+            smartmodule "dock-window": create
+            exit status 0"#]],
+        )
+        .await;
+    cluster
+        .check(
+            &["cluster", "diff"],
+            &expect![[r#"
+        spu group "main": 1 SPU online, 3 declared: fit for one machine
+        topic "trips": as declared
+        smartmodule "trip-split": as declared
+        smartmodule "dock-window": as declared
+        exit status 0"#]],
+        )
+        .await;
+    cluster.broker.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_with_other_partitions_is_refused_and_nothing_is_changed() {
+    let cluster = Cluster::start().await;
+    cluster.run(&["cluster", "apply"]).await;
+    let file = cluster.file("six.yaml", TOPIC);
+    cluster
+        .check(&["cluster", "apply", "-f", &file], &expect![[r#"
+            error: topic "trips": differs: it has partitions 3, declared is 6; a topic cannot be changed so: declare what it has, or delete it and its records
+            exit status 1"#]])
+        .await;
+    cluster.broker.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pushed_module_replaces_the_carried_one_until_the_next_apply() {
+    let cluster = Cluster::start().await;
+    cluster.run(&["cluster", "apply"]).await;
+    let other = cluster.file("trip_split.wasm", b"\0asm\x01\0\0\0");
+    cluster
+        .check(
+            &["smartmodule", "push", &other],
+            &expect![[r#"
+            smartmodule "trip-split": uploaded, 8 bytes
+            exit status 0"#]],
+        )
+        .await;
+    cluster
+        .check(
+            &["cluster", "diff"],
+            &expect![[r#"
+        spu group "main": 1 SPU online, 3 declared: fit for one machine
+        topic "trips": as declared
+        smartmodule "trip-split": update, its wasm differs
+        smartmodule "dock-window": as declared
+        error: the cluster differs from its declaration: `bikeshare cluster apply` makes it so
+        exit status 1"#]],
+        )
+        .await;
+    let text = cluster.file("text.wasm", "not wasm");
+    cluster
+        .check(
+            &["smartmodule", "push", &text],
+            &expect![[r#"
+            error: what was given for smartmodule "text" is not wasm
+            exit status 1"#]],
+        )
+        .await;
+    cluster.broker.shutdown().await.unwrap();
+}

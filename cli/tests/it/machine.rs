@@ -1,0 +1,185 @@
+//! One machine under test: the real binary on a data folder of its own, and what its tables hold.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use embedded::postgres::{Postgres, PostgresConfig};
+use serde_json::Value;
+use sqlx::{Connection, PgConnection, Row};
+
+/// What every reader of the tables sees, in any order of loading: no key that depends on the order.
+const DIGESTS: [(&str, &str); 4] = [
+    (
+        "records",
+        "select time, bike_id, station_id, docked from records_view",
+    ),
+    (
+        "location",
+        "select station_id, street, latitude, longitude from location",
+    ),
+    ("frequency", "select time, partition, amount from frequency"),
+    ("rejected", "select file, line, reason, row from rejected"),
+];
+
+/// A data folder and the binary that works on it.
+pub(crate) struct Machine {
+    folder: tempfile::TempDir,
+}
+
+impl Machine {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::Builder::new()
+            .prefix("bikeshare-")
+            .tempdir()
+            .unwrap();
+        open_to_postgres(folder.path());
+        Self { folder }
+    }
+
+    pub(crate) fn data_dir(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// `bikeshare up` on this folder, at full speed, on a free port, its output captured.
+    pub(crate) fn up(&self, source: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bikeshare"));
+        command
+            .args([
+                "up",
+                "--source",
+                source,
+                "--speed",
+                "max",
+                "--listen",
+                "127.0.0.1:0",
+            ])
+            .arg("--data-dir")
+            .arg(self.data_dir())
+            .env_remove("DATABASE_URL")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// `bikeshare up --once`: everything loaded and stored; the JSON object of its last line.
+    pub(crate) fn once(&self, source: &str) -> Value {
+        let output = self.up(source).arg("--once").output().unwrap();
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success(),
+            "{}\n{stdout}\n{stderr}",
+            output.status
+        );
+        let last = stdout
+            .lines()
+            .last()
+            .unwrap_or_else(|| panic!("no output\n{stderr}"));
+        serde_json::from_str(last).unwrap_or_else(|error| panic!("{error}: {last}\n{stderr}"))
+    }
+
+    /// Opens the tables; the binary must not be running.
+    pub(crate) async fn tables(&self) -> Tables {
+        let config = PostgresConfig {
+            data_dir: self.data_dir().join("postgres"),
+            listen: None,
+        };
+        let postgres = Postgres::start(config).await.unwrap();
+        let connection = PgConnection::connect(postgres.url()).await.unwrap();
+        Tables {
+            postgres,
+            connection,
+        }
+    }
+}
+
+// The private Postgres runs as another user when started by root.
+fn open_to_postgres(folder: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// Kills `child` as a power cut would: at once, with no chance to tidy up.
+pub(crate) fn kill_9(mut child: Child) {
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+/// The tables of a machine that is switched off.
+pub(crate) struct Tables {
+    postgres: Postgres,
+    connection: PgConnection,
+}
+
+impl Tables {
+    /// One number asked for in SQL.
+    pub(crate) async fn number(&mut self, sql: &'static str) -> i64 {
+        sqlx::query_scalar(sql)
+            .fetch_one(&mut self.connection)
+            .await
+            .unwrap()
+    }
+
+    /// Rows and content of each table, comparable between machines.
+    pub(crate) async fn digest(&mut self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for (table, rows) in DIGESTS {
+            let sql = format!(
+                "select count(*), coalesce(sum(hashtextextended(r::text, 0)::numeric), 0)::text \
+                 from ({rows}) r"
+            );
+            let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+                .fetch_one(&mut self.connection)
+                .await;
+            let row = row.unwrap();
+            let (count, sum): (i64, String) = (row.get(0), row.get(1));
+            lines.push(format!("{table}: {count} rows, {sum}"));
+        }
+        lines
+    }
+
+    /// Windows that differ from GROUP BY over `records`.
+    pub(crate) async fn windows_that_differ(&mut self) -> i64 {
+        self.number(
+            "select count(*) from (select time, sum(amount) amount from frequency group by time) f
+             full join (select to_timestamp(floor(extract(epoch from time) / 5) * 5) time,
+                               count(*) amount
+                        from records where not docked group by 1) g
+             using (time) where f.amount is distinct from g.amount",
+        )
+        .await
+    }
+
+    /// Docks whose published count differs from the definition, worked out by brute force: a bike
+    /// is at a dock if its latest event at or before the clock is an arrival there.
+    pub(crate) async fn docks_that_differ(&mut self) -> i64 {
+        self.number(
+            "with latest as (
+                 select distinct on (bike_id) bike_id, location_id, docked
+                 from records where bike_id is not null and time <= (select at from replay_clock)
+                 order by bike_id, time desc, id desc),
+             counted as (
+                 select location_id, count(*) bikes from latest where docked group by location_id)
+             select count(*) from location
+             left join counted using (location_id) left join availability a using (location_id)
+             where not coalesce(a.estimated, false)
+               and coalesce(counted.bikes, 0) <> coalesce(a.bikes, 0)",
+        )
+        .await
+    }
+
+    /// What was rejected: `file:line: reason`, in order.
+    pub(crate) async fn rejects(&mut self) -> Vec<String> {
+        let sql = "select file || ':' || line || ': ' || reason from rejected order by file, line";
+        sqlx::query_scalar(sql)
+            .fetch_all(&mut self.connection)
+            .await
+            .unwrap()
+    }
+
+    pub(crate) async fn close(self) {
+        self.connection.close().await.unwrap();
+        self.postgres.shutdown().await.unwrap();
+    }
+}

@@ -1,0 +1,182 @@
+//! The SmartModules as the broker runs them: compiled to wasm32, in the engine of the real SPU.
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+use domain::window::{WindowConfig, WindowState};
+use domain::{Body, Record, Reject, Station, Trip, Windows};
+use fluvio_protocol::record::Record as FluvioRecord;
+use fluvio_smartengine::{
+    DEFAULT_SMARTENGINE_VERSION, SmartEngine, SmartModuleChainBuilder, SmartModuleChainInstance,
+    SmartModuleConfig,
+};
+use fluvio_smartmodule::dataplane::smartmodule::SmartModuleInput;
+use proptest::prelude::*;
+
+/// Offset of the first record of the stored batch in these tests.
+const BASE_OFFSET: i64 = 40;
+
+fn wasm(name: &str) -> Vec<u8> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/assets/smartmodules");
+    let path = folder.join(name).with_extension("wasm");
+    std::fs::read(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask wasm` first", path.display()))
+}
+
+fn chain(name: &str, params: &[(&str, &str)]) -> anyhow::Result<SmartModuleChainInstance> {
+    let mut config = SmartModuleConfig::builder();
+    config.smartmodule_names(vec![name.to_owned()]);
+    for (key, value) in params {
+        config.param(*key, *value);
+    }
+    SmartModuleChainBuilder::from((config.build()?, wasm(name))).initialize(&SmartEngine::new())
+}
+
+/// Runs one stored batch through the chain and gives the values that come out.
+fn process(chain: &mut SmartModuleChainInstance, batch: &[Vec<u8>]) -> Vec<String> {
+    let records = (0..)
+        .zip(batch)
+        .map(|(delta, value)| {
+            let mut record = FluvioRecord::new(value.clone());
+            record.preamble.set_offset_delta(delta);
+            record
+        })
+        .collect();
+    let mut input =
+        SmartModuleInput::try_from_records(records, DEFAULT_SMARTENGINE_VERSION).unwrap();
+    input.set_base_offset(BASE_OFFSET);
+    let output = chain.process(input).unwrap();
+    assert_eq!(
+        output.error, None,
+        "a SmartModule never returns an error for data"
+    );
+    output
+        .successes
+        .iter()
+        .map(|record| String::from_utf8(record.value().as_ref().to_vec()).unwrap())
+        .collect()
+}
+
+fn native_split(batch: &[Vec<u8>]) -> Vec<String> {
+    (BASE_OFFSET..)
+        .zip(batch)
+        .flat_map(|(offset, value)| domain::split(offset, value))
+        .map(|output| serde_json::to_string(&output).unwrap())
+        .collect()
+}
+
+fn native_windows(batch: &[Vec<u8>]) -> Vec<String> {
+    let mut windows = Windows::resume(
+        WindowConfig::default(),
+        BASE_OFFSET,
+        WindowState::default(),
+        [],
+    );
+    (BASE_OFFSET..)
+        .zip(batch)
+        .filter_map(|(offset, value)| windows.push(offset, value))
+        .map(|output| serde_json::to_string(&output).unwrap())
+        .collect()
+}
+
+fn at(seconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_583_020_800 + seconds, 0).unwrap()
+}
+
+fn station() -> impl Strategy<Value = Station> {
+    ("[A-Z0-9.]{1,6}", "\\PC{0,12}", -90.0..90.0, -180.0..180.0).prop_map(
+        |(station_id, street, lat, lon)| Station {
+            station_id,
+            street,
+            lat,
+            lon,
+        },
+    )
+}
+
+fn trip() -> impl Strategy<Value = Body> {
+    (
+        prop::option::of("[0-9]{1,5}"),
+        0_i64..60,
+        station(),
+        0_i64..900,
+        station(),
+    )
+        .prop_map(|(bike_id, departed, from, lasted, to)| {
+            let (departed_at, arrived_at) = (at(departed), at(departed + lasted));
+            Body::Trip(Trip {
+                bike_id,
+                departed_at,
+                from,
+                arrived_at,
+                to,
+                rider: None,
+            })
+        })
+}
+
+/// Whatever may stand in the topic: trips, ticks, rejects and bytes that are none of them.
+fn batch() -> impl Strategy<Value = Vec<Vec<u8>>> {
+    let body = prop_oneof![
+        6 => trip(),
+        1 => (0_i64..60).prop_map(|seconds| Body::Tick(at(seconds))),
+        1 => "\\PC{0,20}".prop_map(|row| Body::Reject(Reject::new("a.csv", 3, "no arrival", &row))),
+    ];
+    let record = ("[ab]", 0_u64..40, body)
+        .prop_map(|(source, seq, body)| Record { source, seq, body }.to_json());
+    let garbage = prop::collection::vec(any::<u8>(), 0..30);
+    prop::collection::vec(prop_oneof![9 => record, 1 => garbage], 0..40)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn trip_split_in_the_broker_says_what_the_rule_says(batch in batch()) {
+        let mut chain = chain("trip-split", &[]).unwrap();
+        prop_assert_eq!(process(&mut chain, &batch), native_split(&batch));
+    }
+
+    #[test]
+    fn dock_window_in_the_broker_says_what_the_rule_says(batch in batch()) {
+        let mut chain = chain("dock-window", &[("next_offset", "40")]).unwrap();
+        prop_assert_eq!(process(&mut chain, &batch), native_windows(&batch));
+    }
+}
+
+#[test]
+fn dock_window_goes_on_from_the_state_it_is_handed() {
+    let params = [
+        ("next_offset", "41"),
+        (
+            "state",
+            r#"{"watermark":"2020-03-01T00:00:04Z","open":[["2020-03-01T00:00:00Z",7]]}"#,
+        ),
+        ("seen", r#"[["s",3]]"#),
+    ];
+    let tick = Record {
+        source: "s".into(),
+        seq: 4,
+        body: Body::Tick(at(5)),
+    }
+    .to_json();
+    let outputs = process(
+        &mut chain("dock-window", &params).unwrap(),
+        &[tick.clone(), tick],
+    );
+    expect_test::expect![[r#"
+        {"offset":41,"closed":[["2020-03-01T00:00:00Z",7]],"seen":[],"state":{"watermark":"2020-03-01T00:00:05Z","closed_until":"2020-03-01T00:00:05Z","open":[]}}"#]]
+    .assert_eq(&outputs.join("\n"));
+}
+
+#[test]
+fn dock_window_refuses_a_parameter_that_is_not_of_its_form() {
+    let refused = |name, value| {
+        chain("dock-window", &[(name, value)])
+            .unwrap_err()
+            .to_string()
+    };
+    assert!(refused("window_ms", "soon").contains("window_ms"));
+    assert!(refused("window_ms", "0").contains("window_ms"));
+    assert!(refused("state", "{").contains("state"));
+}

@@ -1,0 +1,243 @@
+//! The page as riders have it: served by the whole pipeline, looked at by a real browser.
+
+use std::io::{BufRead, BufReader};
+use std::process::Child;
+
+use fantoccini::Locator;
+use serde_json::Value;
+
+use crate::browser::{Browser, Scripts};
+use crate::machine::{Machine, kill_9};
+
+const DESKTOP: (u32, u32) = (1440, 900);
+
+/// Half an hour of the simulated city passes in a second: circles change all the time.
+const CITY: &str = "simulate:seed=3,days=2";
+const SPEED: &str = "1800";
+
+/// A city that moves, and the address of its page.
+struct City {
+    _machine: Machine,
+    process: Child,
+    address: String,
+}
+
+impl City {
+    fn start() -> Self {
+        let machine = Machine::new();
+        let mut command = machine.up(CITY);
+        command.args(["--speed", SPEED]);
+        let mut process = command.stderr(std::process::Stdio::null()).spawn().unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let address = lines
+            .find_map(|line| {
+                let line = line.unwrap();
+                let start = line.find("http://")?;
+                line.get(start..)?
+                    .split_whitespace()
+                    .next()
+                    .map(str::to_owned)
+            })
+            .expect("up says where the page is");
+        std::thread::spawn(move || lines.for_each(drop));
+        Self {
+            _machine: machine,
+            process,
+            address,
+        }
+    }
+
+    fn stop(self) {
+        kill_9(self.process);
+    }
+}
+
+/// The text of every dock in the list, and whether it has bikes.
+async fn docks_listed(browser: &Browser) -> usize {
+    browser
+        .client
+        .find_all(Locator::Css("#docks li[data-dock]"))
+        .await
+        .unwrap()
+        .len()
+}
+
+async fn canvas(browser: &Browser, name: &str) -> String {
+    let canvas = browser
+        .client
+        .find(Locator::Css("canvas#map"))
+        .await
+        .unwrap();
+    canvas
+        .attr(&format!("data-{name}"))
+        .await
+        .unwrap()
+        .unwrap_or_default()
+}
+
+async fn load_until_docks_have_bikes(browser: &Browser, address: &str) {
+    for _ in 0..200 {
+        browser.client.goto(address).await.unwrap();
+        let found = Locator::Css("#docks li[data-bikes]:not([data-bikes='0'])");
+        if browser.client.find_all(found).await.unwrap().len() > 20 {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("no bikes were docked in 200 loads of the page");
+}
+
+#[tokio::test]
+async fn the_page_serves_riders_with_scripts_and_without() {
+    let Some(without) = Browser::open(Scripts::Off, DESKTOP).await else {
+        return;
+    };
+    let Some(with) = Browser::open(Scripts::On, DESKTOP).await else {
+        return;
+    };
+    let city = City::start();
+
+    load_until_docks_have_bikes(&without, &city.address).await;
+    docks_are_listed_without_scripts(&without, &city.address).await;
+    circles_change_while_the_clock_runs(&with, &city.address).await;
+    a_search_shows_the_docks_within_three_blocks(&with, &city.address).await;
+    a_search_that_is_no_address_says_what_is_expected(&with).await;
+    nothing_went_wrong_in_the_console(&with).await;
+
+    without.close().await;
+    with.close().await;
+    city.stop();
+}
+
+async fn docks_are_listed_without_scripts(browser: &Browser, address: &str) {
+    assert!(docks_listed(browser).await > 100);
+    assert!(!browser.texts("#clock").await.concat().is_empty());
+    browser
+        .client
+        .goto(&format!("{address}/?q=1+Park+Avenue"))
+        .await
+        .unwrap();
+    assert!(!browser.texts("#results li[data-dock]").await.is_empty());
+    browser
+        .client
+        .goto(&format!("{address}/?q=hello"))
+        .await
+        .unwrap();
+    assert!(
+        browser
+            .texts("#flash")
+            .await
+            .concat()
+            .contains("1 Park Avenue")
+    );
+}
+
+async fn circles_change_while_the_clock_runs(browser: &Browser, address: &str) {
+    browser.client.goto(address).await.unwrap();
+    browser
+        .wait_until("return document.querySelector('canvas#map')?.dataset.bikes > 0")
+        .await;
+    let (clock, version) = (
+        canvas(browser, "clock").await,
+        canvas(browser, "version").await,
+    );
+    let listed = "return [...document.querySelectorAll('#docks li[data-dock]')]
+        .map(dock => dock.dataset.dock + '=' + dock.dataset.bikes).sort().join()";
+    let before = browser.client.execute(listed, Vec::new()).await.unwrap();
+    let pixels = "return document.querySelector('canvas#map').toDataURL()";
+    let drawn = browser.client.execute(pixels, Vec::new()).await.unwrap();
+    browser
+        .wait_until(&format!(
+            "const map = document.querySelector('canvas#map').dataset;
+             return map.clock !== '{clock}' && map.version !== '{version}'"
+        ))
+        .await;
+    let before = before.as_str().unwrap();
+    browser
+        .wait_until(&format!("{listed} !== '{before}'"))
+        .await;
+    assert_ne!(
+        browser.client.execute(pixels, Vec::new()).await.unwrap(),
+        drawn
+    );
+}
+
+async fn a_search_shows_the_docks_within_three_blocks(browser: &Browser, address: &str) {
+    browser.client.goto(address).await.unwrap();
+    browser
+        .wait_until("return document.querySelector('canvas#map')?.dataset.bikes > 0")
+        .await;
+    let input = browser
+        .client
+        .find(Locator::Css("#search input[name=q]"))
+        .await
+        .unwrap();
+    input.send_keys("1 Park Avenue\n").await.unwrap();
+    browser
+        .wait_until("return document.querySelectorAll('#results li[data-dock]').length")
+        .await;
+    browser
+        .wait_until("return document.querySelector('canvas#map').dataset.search")
+        .await;
+
+    let results = results(browser).await;
+    assert!(!results.is_empty());
+    for (dock, metres) in &results {
+        assert!(*metres <= 241.5, "{dock} is {metres} m away");
+    }
+    let url = browser.client.current_url().await.unwrap();
+    assert!(
+        url.query().is_some_and(|query| query.contains("q=1")),
+        "{url}"
+    );
+
+    browser.client.refresh().await.unwrap();
+    browser
+        .wait_until("return document.querySelector('canvas#map').dataset.search")
+        .await;
+    assert_eq!(
+        self::results(browser).await,
+        results,
+        "a reload shows the same docks"
+    );
+}
+
+/// Docks found, with their distance in metres.
+async fn results(browser: &Browser) -> Vec<(String, f64)> {
+    let script = "return [...document.querySelectorAll('#results li[data-dock]')]
+        .map(dock => [dock.dataset.dock, Number(dock.dataset.metres)])";
+    let found = browser.client.execute(script, Vec::new()).await.unwrap();
+    let found = found.as_array().unwrap().iter();
+    found
+        .map(|dock| {
+            (
+                dock[0].as_str().unwrap().to_owned(),
+                dock[1].as_f64().unwrap(),
+            )
+        })
+        .collect()
+}
+
+async fn a_search_that_is_no_address_says_what_is_expected(browser: &Browser) {
+    let input = browser
+        .client
+        .find(Locator::Css("#search input[name=q]"))
+        .await
+        .unwrap();
+    input.clear().await.unwrap();
+    input.send_keys("hello\n").await.unwrap();
+    let flash = browser
+        .wait_until("return document.querySelector('#flash[role=alert]')?.textContent")
+        .await;
+    assert!(flash.as_str().unwrap().contains("1 Park Avenue"), "{flash}");
+    assert_eq!(canvas(browser, "search").await, "");
+}
+
+async fn nothing_went_wrong_in_the_console(browser: &Browser) {
+    let log: Value = browser
+        .client
+        .execute("return window.__errors ?? []", Vec::new())
+        .await
+        .unwrap();
+    assert_eq!(log, serde_json::json!([]));
+}

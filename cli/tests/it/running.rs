@@ -1,0 +1,155 @@
+//! `up` while it runs: it says where it is, takes up a changed SmartModule, stops in good order.
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use crate::machine::Machine;
+
+/// A day of the city in some twenty seconds.
+const SOURCE: &str = "simulate:seed=4,trips=20000,days=1";
+const SPEED: &str = "4320";
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running `up` and the lines of its log.
+struct Running<'a> {
+    machine: &'a Machine,
+    process: Child,
+    log: Receiver<String>,
+}
+
+impl<'a> Running<'a> {
+    fn start(machine: &'a Machine) -> Self {
+        let mut process = machine.up(SOURCE).args(["--speed", SPEED]).spawn().unwrap();
+        let (sender, log) = channel();
+        let lines = BufReader::new(process.stderr.take().unwrap()).lines();
+        std::thread::spawn(move || {
+            lines
+                .map_while(Result::ok)
+                .try_for_each(|line| sender.send(line))
+        });
+        let running = Self {
+            machine,
+            process,
+            log,
+        };
+        running.wait_for("everything runs");
+        running
+    }
+
+    /// Reads the log up to the line with this text.
+    fn wait_for(&self, text: &str) -> String {
+        loop {
+            let line = self.log.recv_timeout(PATIENCE);
+            let line = line.unwrap_or_else(|_| panic!("the log never says \"{text}\""));
+            if line.contains(text) {
+                return line;
+            }
+        }
+    }
+
+    fn call(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bikeshare"));
+        command
+            .args(arguments)
+            .arg("--data-dir")
+            .arg(self.machine.data_dir());
+        command.env_remove("DATABASE_URL").output().unwrap()
+    }
+
+    /// Ctrl-C, as a terminal sends it; gives the exit status.
+    fn interrupt(mut self) -> Option<i32> {
+        let pid = self.process.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-INT", &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+        self.process.wait().unwrap().code()
+    }
+}
+
+/// The carried module with a note in it: other bytes, the same behaviour.
+fn variant(machine: &Machine, name: &str, note: u8) -> PathBuf {
+    let assets = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/assets/smartmodules");
+    let mut wasm = std::fs::read(assets.join(name).with_extension("wasm")).unwrap();
+    // A custom section: id 0, its size, the size of its name, the name, one byte.
+    wasm.extend([0, 6, 4, b'n', b'o', b't', b'e', note]);
+    let path = machine
+        .data_dir()
+        .with_file_name(name)
+        .with_extension("wasm");
+    std::fs::write(&path, wasm).unwrap();
+    path
+}
+
+#[tokio::test]
+async fn modules_pushed_while_trips_flow_are_taken_up_and_nothing_is_lost_or_doubled() {
+    let smooth = Machine::new();
+    smooth.once(SOURCE);
+    let mut tables = smooth.tables().await;
+    let expected = tables.digest().await;
+    tables.close().await;
+
+    let machine = Machine::new();
+    let running = Running::start(&machine);
+    for note in 1..=3 {
+        for name in ["trip-split", "dock-window"] {
+            let file = variant(&machine, name, note);
+            let pushed = running.call(&["smartmodule", "push", file.to_str().unwrap()]);
+            assert!(pushed.status.success(), "{pushed:?}");
+            running.wait_for(&format!("smartmodule {name} is loaded"));
+        }
+    }
+    // One that does not run: the streams go on with the one they had.
+    let broken = machine.data_dir().with_file_name("trip-split.wasm");
+    std::fs::write(&broken, b"\0asm\x01\0\0\0").unwrap();
+    assert!(
+        running
+            .call(&["smartmodule", "push", broken.to_str().unwrap()])
+            .status
+            .success()
+    );
+    running.wait_for("the new module does not run");
+    assert_eq!(running.interrupt(), Some(0));
+
+    machine.once(SOURCE);
+    let mut tables = machine.tables().await;
+    assert_eq!(tables.digest().await, expected);
+    assert_eq!(tables.windows_that_differ().await, 0);
+    assert_eq!(tables.docks_that_differ().await, 0);
+    tables.close().await;
+}
+
+#[test]
+fn a_running_up_is_found_by_its_data_folder_and_leaves_nothing_behind_when_stopped() {
+    let machine = Machine::new();
+    let running = Running::start(&machine);
+    for arguments in [
+        &["status"] as &[&str],
+        &["rejected"],
+        &["smartmodule", "list"],
+        &["doctor"],
+    ] {
+        let output = running.call(arguments);
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+    }
+    let status = String::from_utf8(running.call(&["status"]).stdout).unwrap();
+    assert!(status.contains("trips/2    dock-window"), "{status}");
+    assert_eq!(running.interrupt(), Some(0));
+
+    let data_dir = machine.data_dir();
+    let left: Vec<_> = std::fs::read_dir(&data_dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert!(!left.contains(&"running.toml".to_owned()), "{left:?}");
+    assert!(
+        !data_dir.join("postgres/cluster/postmaster.pid").exists(),
+        "postgres still runs"
+    );
+}
