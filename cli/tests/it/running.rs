@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::machine::Machine;
 
@@ -35,17 +35,35 @@ impl<'a> Running<'a> {
             process,
             log,
         };
-        running.wait_for("everything runs");
+        running.wait_for("smartmodule trip-split is loaded");
+        running.wait_for("smartmodule dock-window is loaded");
         running
     }
 
-    /// Reads the log up to the line with this text.
-    fn wait_for(&self, text: &str) -> String {
+    /// Waits until both modules have given something that is stored.
+    fn wait_until_rows_are_stored(&self) {
+        let deadline = Instant::now() + PATIENCE;
         loop {
-            let line = self.log.recv_timeout(PATIENCE);
-            let line = line.unwrap_or_else(|_| panic!("the log never says \"{text}\""));
-            if line.contains(text) {
-                return line;
+            let status = String::from_utf8(self.call(&["status"]).stdout).unwrap();
+            if !status.contains("records 0 ") && !status.contains("departures 0 ") {
+                return;
+            }
+            assert!(Instant::now() < deadline, "nothing is stored:\n{status}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Reads the log up to the line with this text.
+    fn wait_for(&self, text: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let line = self.log.recv_timeout(left);
+            if line
+                .unwrap_or_else(|_| panic!("the log never says \"{text}\""))
+                .contains(text)
+            {
+                return;
             }
         }
     }
@@ -73,6 +91,14 @@ impl<'a> Running<'a> {
     }
 }
 
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        // Only where the test failed: otherwise it has ended, and there is nothing to kill.
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+}
+
 /// The carried module with a note in it: other bytes, the same behaviour.
 fn variant(machine: &Machine, name: &str, note: u8) -> PathBuf {
     let assets = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/assets/smartmodules");
@@ -97,6 +123,7 @@ async fn modules_pushed_while_trips_flow_are_taken_up_and_nothing_is_lost_or_dou
 
     let machine = Machine::new();
     let running = Running::start(&machine);
+    running.wait_until_rows_are_stored();
     for note in 1..=3 {
         for name in ["trip-split", "dock-window"] {
             let file = variant(&machine, name, note);
