@@ -241,3 +241,151 @@ fn push_storable(stored: &mut String, text: &str) {
         stored.push_str(part);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::module::Module;
+
+    fn key() -> StreamKey {
+        StreamKey {
+            topic: "trips".to_owned(),
+            partition: 1,
+            module: Module::TripSplit,
+        }
+    }
+
+    fn trip(source: &str, seq: u64) -> String {
+        let (station, minute) = (seq % 5, seq % 60);
+        let dock = |station| {
+            format!(r#"{{"station_id":"{station}","street":"\u0041 St","lat":40.7,"lon":-74}}"#)
+        };
+        format!(
+            r#"{{"source":"{source}","seq":{seq},"trip":{{"bike_id":"b{seq}","departed_at":"2020-03-01T05:{minute:02}:00Z","from":{},"arrived_at":"2020-03-01T06:00:00Z","to":{}}}}}"#,
+            dock(station),
+            dock(station + 1)
+        )
+    }
+
+    /// The module's outputs for the records, from an offset on.
+    fn outputs(records: &[String], from: usize) -> Vec<Vec<u8>> {
+        let split = records
+            .iter()
+            .enumerate()
+            .skip(from)
+            .flat_map(|(offset, record)| {
+                domain::split(i64::try_from(offset).unwrap(), record.as_bytes())
+            });
+        split
+            .map(|output| serde_json::to_vec(&output).unwrap())
+            .collect()
+    }
+
+    fn decode(decoder: &mut SplitDecoder, outputs: &[Vec<u8>]) -> Result<Vec<String>, SinkError> {
+        let chunk = decoder.decode(outputs.iter().map(Vec::as_slice))?;
+        let row = |event: &EventRow| {
+            let EventRow {
+                id,
+                at_us,
+                station,
+                docked,
+                ..
+            } = event;
+            format!(
+                "{} {at_us} {:?} {station} {docked}",
+                id.0,
+                chunk.bike_id(event)
+            )
+        };
+        let rejects = chunk
+            .rejects
+            .iter()
+            .map(|row| format!("{} {}", row.id.0, row.source));
+        Ok(chunk.events.iter().map(row).chain(rejects).collect())
+    }
+
+    fn fresh() -> SplitDecoder {
+        SplitDecoder::resume(key(), &Cursor::default(), Vec::new())
+    }
+
+    fn records() -> impl Strategy<Value = Vec<String>> {
+        let record = prop_oneof![
+            8 => (0..3_u64, 0..20_u64).prop_map(|(source, seq)| trip(&format!("f#{source}"), seq)),
+            1 => Just(r#"{"source":"f#0","seq":1,"tick":"2020-03-01T05:00:00Z"}"#.to_owned()),
+            1 => Just("no record".to_owned()),
+        ];
+        proptest::collection::vec(record, 1..40)
+    }
+
+    proptest! {
+        #[test]
+        fn outputs_that_come_again_change_nothing(
+            records in records(),
+            answers in proptest::collection::vec((0..40_usize, 1..10_usize), 0..20),
+        ) {
+            let mut whole = fresh();
+            let expected = decode(&mut whole, &outputs(&records, 0)).unwrap();
+            // Each answer starts somewhere at or before where the one before ended.
+            let mut decoder = fresh();
+            let mut rows = Vec::new();
+            let mut at = 0;
+            for (back, ahead) in answers {
+                let start = at - back.min(at);
+                let end = (at + ahead).min(records.len());
+                rows.extend(decode(&mut decoder, &outputs(&records[..end], start)).unwrap());
+                at = end;
+            }
+            rows.extend(decode(&mut decoder, &outputs(&records, at)).unwrap());
+            let sorted = |mut rows: Vec<String>| { rows.sort(); rows };
+            prop_assert_eq!(sorted(rows), sorted(expected));
+            prop_assert_eq!(decoder.next_offset(), i64::try_from(records.len()).unwrap());
+        }
+    }
+
+    #[test]
+    fn a_missing_record_is_a_gap_that_names_both_offsets() {
+        let records = [trip("f#1", 0), trip("f#1", 1), trip("f#1", 2)];
+        let mut decoder = fresh();
+        decode(&mut decoder, &outputs(&records[..1], 0)).unwrap();
+        let error = decode(&mut decoder, &outputs(&records, 2)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "trips/1@2: records are missing, 1 should have come: the broker skipped them"
+        );
+    }
+
+    #[test]
+    fn a_departure_without_its_arrival_is_refused() {
+        let mut outputs = outputs(&[trip("f#1", 0), trip("f#1", 1)], 0);
+        let error = decode(&mut fresh(), &outputs[..3]).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .ends_with("a departure came without its arrival"),
+            "{error}"
+        );
+        outputs.remove(1);
+        let error = decode(&mut fresh(), &outputs).unwrap_err();
+        assert!(
+            error.to_string().ends_with("expected an arrival"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn what_is_no_output_is_refused_with_its_place() {
+        let error = decode(&mut fresh(), &[b"hello".to_vec()]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "trips/1@0: module trip-split gave no usable output: expected value at line 1 column 1"
+        );
+    }
+
+    #[test]
+    fn what_postgres_cannot_store_is_replaced() {
+        assert_eq!(storable("a\0b\0"), "a\u{fffd}b\u{fffd}");
+        assert_eq!(storable("E 14 St"), "E 14 St");
+    }
+}

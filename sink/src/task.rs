@@ -64,6 +64,8 @@ pub(crate) struct StreamTask {
     fetch_bytes_max: i32,
     /// Sessions in a row that ended because the broker was silent: each one waits longer.
     silences: u32,
+    /// Where a silence was looked into by opening the stream again.
+    rechecked: Option<i64>,
     beyond_end_since: Option<Instant>,
 }
 
@@ -72,6 +74,9 @@ pub(crate) struct StreamTask {
 enum End {
     /// The sink was told to stop.
     Stop,
+    /// The broker says nothing about the last records. It may have nothing to say, or have skipped
+    /// them: a new stream that may give larger answers will show.
+    Silence { next_offset: i64 },
     /// The stream has written enough bytes.
     Bytes,
     /// There is another SmartModule.
@@ -93,6 +98,7 @@ impl StreamTask {
             gap: None,
             fetch_bytes_max,
             silences: 0,
+            rechecked: None,
             beyond_end_since: None,
         }
     }
@@ -112,6 +118,10 @@ impl StreamTask {
             }
             match result {
                 Ok(End::Stop) => break,
+                Ok(End::Silence { next_offset }) => {
+                    self.rechecked = Some(next_offset);
+                    self.raise_fetch_bytes();
+                }
                 Ok(end) => tracing::debug!(stream = %self.key, ?end, "{} opens again", self.key),
                 Err(error) => {
                     if !self.may_try_again(&error) {
@@ -338,7 +348,11 @@ impl StreamTask {
                 Ok(answer) => match answer? {
                     Answer::Range(range) => {
                         asked = false;
-                        self.check_lag(range.end, decoder.next_offset())?;
+                        let next_offset = decoder.next_offset();
+                        self.check_lag(range.end, next_offset)?;
+                        if range.end > next_offset && self.rechecked != Some(next_offset) {
+                            return Ok(End::Silence { next_offset });
+                        }
                         self.show(|stream| {
                             stream.high_watermark = range.end;
                             // What was there at the question before has had its time.

@@ -32,7 +32,7 @@ impl WindowChunk {
             *self.late.entry(start).or_default() += count;
         }
         self.sources.extend(later.sources);
-        self.state = later.state.or(self.state.take());
+        self.state = later.state.or_else(|| self.state.take());
         self.next_offset = later.next_offset;
     }
 
@@ -94,6 +94,14 @@ impl WindowDecoder {
                 expected: gap.expected,
             });
         }
+        // An output that got lost on its way would take its windows with it.
+        if wire.from.is_some_and(|from| from != self.next_offset) {
+            let position = self.key.at(wire.from.unwrap_or(wire.offset));
+            return Err(SinkError::Gap {
+                position,
+                expected: self.next_offset,
+            });
+        }
         let Some(state) = wire.state else {
             return Err(self.unusable("no state"));
         };
@@ -123,5 +131,81 @@ impl WindowDecoder {
             module: self.key.module.name(),
             reason: reason.to_string(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+    use crate::module::Module;
+
+    fn check(outputs: &[&str], expected: Expect) {
+        let key = StreamKey {
+            topic: "trips".to_owned(),
+            partition: 0,
+            module: Module::DockWindow,
+        };
+        let mut decoder = WindowDecoder::resume(key, &Cursor::default());
+        let shown = match decoder.decode(outputs.iter().map(|output| output.as_bytes())) {
+            Ok(chunk) => {
+                let windows = |windows: &BTreeMap<DateTime<Utc>, u64>| {
+                    let window = |(start, count): (&DateTime<Utc>, &u64)| {
+                        format!("{}={count}", start.format("%T"))
+                    };
+                    windows.iter().map(window).collect::<Vec<_>>().join(" ")
+                };
+                format!(
+                    "closed {}, late {}, seen {:?}, next {}",
+                    windows(&chunk.closed),
+                    windows(&chunk.late),
+                    chunk.sources,
+                    chunk.next_offset
+                )
+            }
+            Err(error) => error.to_string(),
+        };
+        expected.assert_eq(&shown);
+    }
+
+    #[test]
+    fn outputs_of_one_answer_are_added_up() {
+        check(
+            &[
+                r#"{"offset":3,"closed":[["2020-03-01T05:14:05Z",3]],"seen":[["a#1",3]],"state":{}}"#,
+                r#"{"offset":5,"closed":[],"late":[["2020-03-01T05:14:05Z",1]],"seen":[["a#1",5]],"state":{}}"#,
+                r#"{"offset":6,"closed":[],"late":[["2020-03-01T05:14:05Z",1]],"seen":[["b#2",0]],"state":{}}"#,
+            ],
+            expect![[
+                r#"closed 05:14:05=3, late 05:14:05=2, seen [("a#1", 5), ("b#2", 0)], next 7"#
+            ]],
+        );
+    }
+
+    #[test]
+    fn a_gap_that_the_module_saw_is_an_error() {
+        check(
+            &[r#"{"offset":99,"gap":{"expected":57}}"#],
+            expect![
+                "trips/0@99: records are missing, 57 should have come: the broker skipped them"
+            ],
+        );
+    }
+
+    #[test]
+    fn an_output_that_was_lost_is_a_gap() {
+        check(
+            &[r#"{"offset":9,"from":5,"closed":[],"seen":[],"state":{}}"#],
+            expect!["trips/0@5: records are missing, 0 should have come: the broker skipped them"],
+        );
+    }
+
+    #[test]
+    fn an_output_without_state_is_refused() {
+        check(
+            &[r#"{"offset":9}"#],
+            expect!["trips/0@0: module dock-window gave no usable output: no state"],
+        );
     }
 }

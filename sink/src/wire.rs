@@ -52,6 +52,9 @@ pub(crate) struct StationWire<'a> {
 #[derive(Debug, Deserialize)]
 pub(crate) struct WindowWire<'a> {
     pub(crate) offset: i64,
+    /// First record the output speaks for: the one behind the output before.
+    #[serde(default)]
+    pub(crate) from: Option<i64>,
     #[serde(default)]
     pub(crate) gap: Option<Gap>,
     #[serde(default)]

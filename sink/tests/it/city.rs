@@ -10,6 +10,9 @@ use crate::support::PARTITIONS;
 const STATIONS: u32 = 12;
 const BIKES: usize = 30;
 
+/// A record with its partition.
+pub(crate) type Placed = (u32, Record);
+
 /// What a city has besides trips of known bikes in order.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct City {
@@ -174,11 +177,8 @@ pub(crate) fn resent(records: &[(u32, Record)], seed: u64) -> Vec<(u32, Record)>
 
 /// Cuts the records behind ticks, at about `index`: all windows before the cut that end before its
 /// ticks are closed, and everything before it gives an output.
-pub(crate) fn split_behind_ticks(
-    records: &[(u32, Record)],
-    index: usize,
-) -> (&[(u32, Record)], &[(u32, Record)]) {
-    let last_tick = |(partition, record): &(u32, Record)| {
+pub(crate) fn split_behind_ticks(records: &[Placed], index: usize) -> (&[Placed], &[Placed]) {
+    let last_tick = |(partition, record): &Placed| {
         *partition == PARTITIONS - 1 && matches!(record.body, Body::Tick(_))
     };
     let tick = records[index..].iter().position(last_tick).unwrap();

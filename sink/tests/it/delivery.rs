@@ -189,8 +189,9 @@ async fn a_sink_goes_on_where_it_stopped() {
         ends.iter()
             .all(|(p, end)| state.streams[&(*p, sink::Module::TripSplit)].next_offset == *end)
     };
-    sink.wait_for("all records are stored", |state| {
-        state.streams.len() == STREAMS && stored(state)
+    sink.wait_for("all records are stored and shown", |state| {
+        let shown = || state.clock().is_some() && state.clock() == state.availability.clock;
+        state.streams.len() == STREAMS && stored(state) && shown()
     })
     .await;
     sink.stop().await.unwrap();

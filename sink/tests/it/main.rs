@@ -10,3 +10,4 @@ mod migrations;
 mod modules;
 mod ownership;
 mod support;
+mod throughput;

@@ -231,13 +231,25 @@ impl Cluster {
         .await;
     }
 
+    /// As [`Self::produce`], with batches of about this size.
+    pub(crate) async fn produce_in_batches(&self, records: &[(u32, Record)], batch_bytes: usize) {
+        let values = records
+            .iter()
+            .map(|(partition, record)| (*partition, record.to_json()));
+        self.send(values, batch_bytes).await;
+    }
+
     pub(crate) async fn produce_bytes(&self, values: impl IntoIterator<Item = (u32, Vec<u8>)>) {
+        self.send(values, 4_096).await;
+    }
+
+    async fn send(&self, values: impl IntoIterator<Item = (u32, Vec<u8>)>, batch_bytes: usize) {
         let fluvio = Fluvio::connect_with_config(&self.config()).await.unwrap();
         let mut producers = Vec::new();
         for partition in 0..PARTITIONS {
             let config = TopicProducerConfigBuilder::default()
                 .set_specific_partitioner(partition)
-                .batch_size(4_096)
+                .batch_size(batch_bytes)
                 .linger(Duration::from_millis(5))
                 .build()
                 .unwrap();
