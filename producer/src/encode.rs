@@ -106,7 +106,7 @@ fn write_time(out: &mut Vec<u8>, micros: i64) {
     out.push(b':');
     write_digits(out, at.second(), 2);
     let fraction = at.nanosecond() / 1_000;
-    if fraction % 1_000 != 0 {
+    if !fraction.is_multiple_of(1_000) {
         out.push(b'.');
         write_digits(out, fraction, 6);
     } else if fraction != 0 {

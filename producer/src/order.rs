@@ -31,7 +31,7 @@ pub(crate) struct Feed {
 
 #[derive(Debug)]
 enum FeedRows {
-    Table { table: Table, next: usize },
+    Table { table: Box<Table>, next: usize },
     City(Box<City>),
 }
 
@@ -56,7 +56,13 @@ impl Feed {
     /// The rows of a file.
     pub(crate) fn table(file: &str, table: Table) -> Self {
         let source = format!("{file}#{:016x}", table.hash);
-        Self::new(source, FeedRows::Table { table, next: 0 })
+        Self::new(
+            source,
+            FeedRows::Table {
+                table: Box::new(table),
+                next: 0,
+            },
+        )
     }
 
     /// The rows of a simulated city.
@@ -92,7 +98,7 @@ impl Feed {
     }
 
     fn pop(&mut self) -> Option<(u64, Row)> {
-        let row = std::mem::replace(&mut self.next, None)?;
+        let row = self.next.take()?;
         self.next = self.rows.next();
         let seq = self.next_seq;
         self.next_seq += 1;

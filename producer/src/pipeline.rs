@@ -369,6 +369,11 @@ impl<'a> Replay<'a> {
         reached: Reached,
         queues: &Queues,
     ) -> Result<(), Closed> {
+        // An earlier run was further here: later rows have told the time already, and a tick's
+        // `seq` must not go back.
+        if self.held[partition as usize].is_past(reached.source, reached.next_seq) {
+            return Ok(());
+        }
         let value = self.encoders[reached.source].tick(reached.next_seq, at);
         let value = value.into();
         queues.send(partition, Outgoing { key: None, value }).await

@@ -44,6 +44,11 @@ impl Held {
     pub(crate) fn has(&self, source: usize, seq: u64) -> bool {
         seq < self.next_seqs[source]
     }
+
+    /// Whether the partition's last record of this source is later than this place.
+    pub(crate) fn is_past(&self, source: usize, next_seq: u64) -> bool {
+        next_seq < self.next_seqs[source]
+    }
 }
 
 /// What tells one source from another: the hash of its content, or the city's whole name.

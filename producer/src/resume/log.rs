@@ -134,7 +134,7 @@ impl Log {
             let Some(batch) = self.next(end, &mut stream).await? else {
                 return Err(self.error(end, ClusterError::Silent(self.answer_within)));
             };
-            start.get_or_insert(batch.base_offset.max(from));
+            start.get_or_insert_with(|| batch.base_offset.max(from));
             end = batch.get_last_offset() + 1;
             show(&batch, to, look);
         }
