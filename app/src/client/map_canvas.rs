@@ -134,6 +134,10 @@ impl MapCanvas {
             self.tiles
                 .get_or_init(|| TileLayer::new(tiles.url, arrived));
         }
+        // From here on the canvases are seen, and have a size.
+        if let Some(section) = self.marks.parent_element() {
+            section.class_list().add_1("is-live").ok();
+        }
         self.resize();
         self.take_docks();
         self.renew_scene();
@@ -145,9 +149,6 @@ impl MapCanvas {
         self.observe();
         self.follow_city();
         gestures::attach(self, nodes);
-        if let Some(section) = self.marks.parent_element() {
-            section.class_list().add_1("is-live").ok();
-        }
         self.redraw();
     }
 

@@ -1,5 +1,7 @@
 //! All docks as a list: the map for keyboards, screen readers and pages without script.
 
+use std::sync::Arc;
+
 use leptos::ev::KeyboardEvent;
 use leptos::prelude::*;
 
@@ -28,7 +30,7 @@ pub fn DockList() -> impl IntoView {
             <h2 id="docks-title">"All docks"</h2>
             <p id="summary" class="summary">{summary}</p>
             <ul id="docks" tabindex="-1" on:keydown=move_focus>
-                <For each=move || city.docks.get() key=|dock| (dock.id, dock.name.clone()) let:dock>
+                <For each=move || city.docks.get() key=|dock| (dock.id, Arc::clone(&dock.name)) let:dock>
                     <DockItem dock />
                 </For>
             </ul>

@@ -195,7 +195,7 @@ fn at_station(station: &ReferenceStation, accuracy: &str) -> Place {
 
 fn lower_broadway(number: f64) -> Degrees {
     let pair = LOWER_BROADWAY.windows(2).find(|pair| number <= pair[1].0);
-    let pair = pair.unwrap_or(&LOWER_BROADWAY[LOWER_BROADWAY.len() - 2..]);
+    let pair = pair.unwrap_or_else(|| &LOWER_BROADWAY[LOWER_BROADWAY.len() - 2..]);
     let ((first, from), (last, to)) = (pair[0], pair[1]);
     let share = (number - first) / (last - first);
     (
@@ -298,8 +298,25 @@ mod tests {
                 "Newport PATH",
                 "newport pth",
             ],
-            &expect![[r#""#]],
+            &expect![[r#"
+                1 Park Avenue → 40.7460, -73.9817 1 Park Avenue: estimated from the street grid, to about one block
+                501 5th Avenue → 40.7542, -73.9805 501 5th Avenue: estimated from the street grid, to about one block
+                62 Ave B → 40.7246, -73.9818 62 Ave B: estimated from the street grid, to about one block
+                200 West 42nd Street → 40.7560, -73.9867 200 West 42nd Street: estimated from the street grid, to about two blocks
+                120 Broadway → 40.7082, -74.0105 120 Broadway: estimated from the street grid, to about two blocks
+                E 32 St & Park Ave → 40.7457, -73.9819 E 32 St & Park Ave: the dock at this corner
+                park avenue and east 32nd street → 40.7457, -73.9819 E 32 St & Park Ave: the dock at this corner
+                5 Ave & E 42 St → 40.7535, -73.9810 5 Ave & E 42 St: estimated from the street grid, to about one block
+                Newport PATH → 40.7272, -74.0338 Newport PATH: the dock of this name
+                newport pth → 40.7272, -74.0338 Newport PATH: the dock of this name
+            "#]],
         );
+    }
+
+    #[test]
+    fn a_search_longer_than_any_address_is_not_repeated_to_the_rider() {
+        let geocoder = ManhattanGeocoder::from_reference_stations();
+        assert_eq!(geocoder.find(&"x".repeat(500)), Err(GeocodeError::TooLong));
     }
 
     #[test]
@@ -315,9 +332,18 @@ mod tests {
                 "12 Nowhere Lane",
                 "90000 Park Ave",
                 "Nowhere & Neverland",
-                &"x".repeat(500),
             ],
-            &expect![[r#""#]],
+            &expect![[r#"
+                hello → "hello" is not an address: type a building number and a street name, such as "1 Park Avenue"
+                Park Avenue → "Park Avenue" is not an address: type a building number and a street name, such as "1 Park Avenue"
+                5 Ave → "5 Ave" is not an address: type a building number and a street name, such as "1 Park Avenue"
+                42 → "42" is not an address: type a building number and a street name, such as "1 Park Avenue"
+                '; drop table location; -- → "'; drop table location; --" is not an address: type a building number and a street name, such as "1 Park Avenue"
+                200 42nd St → "200 42nd St" could be east or west of 5 Avenue: type a building number and a street name, such as "1 Park Avenue" or "200 W 42 St"
+                12 Nowhere Lane → no place found for "12 Nowhere Lane": type a building number and a street name, such as "1 Park Avenue", on a street of Manhattan, or a corner such as "Broadway & W 25 St"
+                90000 Park Ave → no place found for "90000 Park Ave": type a building number and a street name, such as "1 Park Avenue", on a street of Manhattan, or a corner such as "Broadway & W 25 St"
+                Nowhere & Neverland → no place found for "Nowhere & Neverland": type a building number and a street name, such as "1 Park Avenue", on a street of Manhattan, or a corner such as "Broadway & W 25 St"
+            "#]],
         );
     }
 }

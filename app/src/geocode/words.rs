@@ -7,8 +7,7 @@
 pub(super) fn words(text: &str) -> Vec<String> {
     let street = text.split(',').next().unwrap_or_default().to_lowercase();
     let spaced = street
-        .replace('&', " & ")
-        .replace('@', " & ")
+        .replace(['&', '@'], " & ")
         .replace(['.', '\'', '’', '#'], "");
     let mut words: Vec<String> = spaced.split_whitespace().map(one_spelling).collect();
     drop_town(&mut words);

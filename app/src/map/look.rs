@@ -15,7 +15,7 @@ const BIKES_MAX: f64 = 60.0;
 /// The area grows with the bikes; zoomed out, circles shrink so that a city stays readable.
 #[must_use]
 pub fn radius(bikes: i32, zoom: f64) -> f64 {
-    let size = ((zoom - 10.8) / 4.0).clamp(0.24, 1.0);
+    let size = ((zoom - 14.6) * 0.62).exp2().clamp(0.12, 1.0);
     if bikes <= 0 {
         return 0.7 + 3.3 * size;
     }

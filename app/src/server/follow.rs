@@ -30,7 +30,7 @@ pub(crate) async fn follow(database_url: String, feed: Feed, stop: CancellationT
     let mut failures = 0_u64;
     while !stop.is_cancelled() {
         let ended = stop
-            .run_until_cancelled(listen(&database_url, &feed, &mut failures))
+            .run_until_cancelled(Box::pin(listen(&database_url, &feed, &mut failures)))
             .await;
         let Some(Err(error)) = ended else { return };
         if failures == 0 {

@@ -1,5 +1,7 @@
 //! The page as browsers, and readers without script, get it.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 mod follow;
 mod live;
 mod page;

@@ -140,7 +140,7 @@ pub(crate) fn docks() -> Vec<Dock> {
     vec![
         dock(1, "E 32 St & Park Ave", (40.7457, -73.9819), 7),
         dock(2, "E 33 St & 5 Ave", (40.7480, -73.9846), 3),
-        dock(3, "E 30 St & Park Ave S", (40.7444, -73.9838), 0),
+        dock(3, "E 30 St & Park Ave S", (40.744_45, -73.983_03), 0),
         dock(4, "Newport PATH", (40.7272, -74.0338), 12),
     ]
 }
