@@ -1,11 +1,12 @@
 //! `cargo xtask`: one command per intention, the same for a developer and for CI.
 //!
-//! Start at [`up`] (everything on this machine) or at [`test`] (what CI runs).
+//! Start at [`up`] (everything on this machine) or at [`mod@test`] (what CI runs).
 #![expect(
     clippy::print_stdout,
     reason = "a developer's tool talks to its terminal"
 )]
 
+mod bench;
 mod browser_client;
 mod report;
 mod setup;
@@ -46,6 +47,8 @@ enum Task {
     },
     /// Run exactly what CI runs; set up what the tests need first.
     Test,
+    /// Measure how fast trips are stored, beside what this machine allows, in one run.
+    Bench,
     /// Build the SmartModules and the page's script to wasm32 and print their sizes.
     Wasm,
     /// Check the rules no compiler checks: layers, stage sentences, names, links.
@@ -64,6 +67,7 @@ fn run() -> Result<()> {
     match Arguments::parse().task {
         Task::Up { arguments } => up::run(arguments),
         Task::Test => test::run(),
+        Task::Bench => bench::run(),
         Task::Wasm => wasm::run(),
         Task::Tidy => tidy::run(),
     }

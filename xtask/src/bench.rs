@@ -1,0 +1,15 @@
+//! `cargo xtask bench`: rates, as ratios measured in one run.
+
+use anyhow::Result;
+
+use crate::{setup, shell, wasm};
+
+/// Builds what `up` would run, then measures it beside the roofline of this machine.
+///
+/// # Errors
+/// If something does not build, or a load is not complete: a wrong result has no rate.
+pub(crate) fn run() -> Result<()> {
+    setup::postgres()?;
+    wasm::run()?;
+    shell::run(&mut shell::cargo(&["bench", "--package", "cli", "--bench", "load"]))
+}
