@@ -15,12 +15,20 @@ use crate::{Reject, Trip};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Wire", into = "Wire")]
 pub struct Record {
-    /// Where the row came from: `<file name>#<hash of its content>` or `simulate:<seed>`.
+    /// Where the row came from: `<file name>#<hash of its content>`, or `simulate:<seed>` and what
+    /// differs from the usual city.
     pub source: String,
     /// Rank of the row in its source, ordered by departure, counted from 0.
     pub seq: u64,
     /// What happened.
     pub body: Body,
+}
+
+/// What tells one source from another: the hash of its content, which stands behind the last `#`,
+/// or the whole name. The same file under another name is the same source.
+#[must_use]
+pub fn source_identity(source: &str) -> &str {
+    source.rsplit_once('#').map_or(source, |(_, hash)| hash)
 }
 
 /// The three things a record can say.

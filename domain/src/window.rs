@@ -5,11 +5,12 @@
 //! so each output carries the state after its record: whoever commits the output commits the state
 //! with it and hands both back when the stream is opened again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::record::source_identity;
 use crate::{Body, Record};
 
 /// Width of a window unless configured otherwise, in milliseconds.
@@ -17,6 +18,9 @@ pub const WIDTH_MS: i64 = 5_000;
 
 /// At least one output every this many records, so that a reopened stream repeats little work.
 pub const RECORDS_BETWEEN_OUTPUTS_MAX: u64 = 1_024;
+
+/// Outputs kept to be given again (chosen: the records of a batch of 1 MiB, twice).
+const OUTPUTS_KEPT_MAX: usize = 8_192;
 
 /// A departure count of one window: its start and how many.
 pub type WindowCount = (DateTime<Utc>, u64);
@@ -42,7 +46,7 @@ pub struct WindowState {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum WindowOutput {
-    /// All records up to `offset` are counted.
+    /// All records from the output before up to this one are counted.
     Counted(Counted),
     /// The broker skipped records: counting cannot go on.
     Gap {
@@ -53,11 +57,21 @@ pub enum WindowOutput {
     },
 }
 
+impl WindowOutput {
+    fn offset(&self) -> i64 {
+        match self {
+            Self::Counted(Counted { offset, .. }) | Self::Gap { offset, .. } => *offset,
+        }
+    }
+}
+
 /// What changed since the output before, and the state after it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counted {
     /// Offset of the last record counted.
     pub offset: i64,
+    /// Offset of the first one: behind the output before. An output that got lost shows here.
+    pub from: i64,
     /// Windows that closed: absolute counts of this partition, by start.
     pub closed: Vec<WindowCount>,
     /// Departures that came for windows already closed: increments, by start.
@@ -95,15 +109,21 @@ impl Default for WindowConfig {
 }
 
 /// Counts the departures of one partition.
+///
+/// A broker that has run a batch may find that its outputs do not fit into the answer, drop them
+/// and run the batch again. So the last outputs are kept and given again.
 #[derive(Debug)]
 pub struct Windows {
     config: WindowConfig,
     next_offset: i64,
+    given: VecDeque<WindowOutput>,
     watermark: Option<DateTime<Utc>>,
     closed_until: Option<DateTime<Utc>>,
     open: BTreeMap<DateTime<Utc>, u64>,
+    /// The last `seq` of each source, by the source's identity.
     seen: BTreeMap<String, u64>,
     // Since the last output:
+    from: i64,
     late: BTreeMap<DateTime<Utc>, u64>,
     advanced: BTreeMap<String, u64>,
     records: u64,
@@ -121,10 +141,15 @@ impl Windows {
         Self {
             config,
             next_offset,
+            given: VecDeque::new(),
             watermark: state.watermark,
             closed_until: state.closed_until,
             open: state.open.into_iter().collect(),
-            seen: seen.into_iter().collect(),
+            seen: seen
+                .into_iter()
+                .map(|(source, seq)| (source_identity(&source).to_owned(), seq))
+                .collect(),
+            from: next_offset,
             late: BTreeMap::new(),
             advanced: BTreeMap::new(),
             records: 0,
@@ -133,19 +158,18 @@ impl Windows {
 
     /// Counts the record at `offset`.
     ///
-    /// Offsets already counted give nothing, because the broker replays a stored batch from its
-    /// start; a record repeated by a resend counts once; unreadable bytes count as no departure.
-    pub fn push(&mut self, offset: i64, bytes: &[u8]) -> Option<WindowOutput> {
+    /// An offset counted before gives what it gave then, if it gave anything and that is still
+    /// kept; before the start there is nothing, because the broker runs a stored batch from its
+    /// start. A record repeated by a resend counts once; unreadable bytes count as no departure.
+    pub fn push(&mut self, offset: i64, bytes: &[u8]) -> Option<&WindowOutput> {
         if offset < self.next_offset {
-            return None;
+            let mut latest_first = self.given.iter().rev();
+            return latest_first.find(|output| output.offset() == offset);
         }
         if offset > self.next_offset {
-            return Some(WindowOutput::Gap {
-                offset,
-                gap: Gap {
-                    expected: self.next_offset,
-                },
-            });
+            let expected = self.next_offset;
+            let gap = Gap { expected };
+            return self.give(WindowOutput::Gap { offset, gap });
         }
         self.next_offset = offset + 1;
         self.records += 1;
@@ -154,11 +178,23 @@ impl Windows {
             Err(_) => false, // `trip-split` makes it a reject.
         };
         let closed = self.close();
-        let output = due
+        let is_due = due
             || !closed.is_empty()
             || !self.late.is_empty()
             || self.records >= RECORDS_BETWEEN_OUTPUTS_MAX;
-        output.then(|| WindowOutput::Counted(self.take_output(offset, closed)))
+        if !is_due {
+            return None;
+        }
+        let counted = self.take_output(offset, closed);
+        self.give(WindowOutput::Counted(counted))
+    }
+
+    fn give(&mut self, output: WindowOutput) -> Option<&WindowOutput> {
+        if self.given.len() == OUTPUTS_KEPT_MAX {
+            self.given.pop_front();
+        }
+        self.given.push_back(output);
+        self.given.back()
     }
 
     /// Takes the record in; true if it asks for an output.
@@ -168,11 +204,15 @@ impl Windows {
             self.raise_watermark(at);
             return true;
         }
-        if self.seen.get(&source).is_some_and(|last| seq <= *last) {
-            return false;
+        let identity = source_identity(&source);
+        match self.seen.get_mut(identity) {
+            Some(last) if seq <= *last => return false,
+            Some(last) => *last = seq,
+            None => {
+                self.seen.insert(identity.to_owned(), seq);
+            }
         }
-        self.advanced.insert(source.clone(), seq);
-        self.seen.insert(source, seq);
+        self.advanced.insert(source, seq);
         if let Body::Trip(trip) = body {
             let start = window_start(trip.departed_at, self.config.width);
             let late = self.closed_until.is_some_and(|until| start < until);
@@ -207,6 +247,7 @@ impl Windows {
         self.records = 0;
         Counted {
             offset,
+            from: std::mem::replace(&mut self.from, offset + 1),
             closed,
             late: std::mem::take(&mut self.late).into_iter().collect(),
             seen: std::mem::take(&mut self.advanced).into_iter().collect(),

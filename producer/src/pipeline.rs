@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use domain::window::window_start;
+use domain::window::{WIDTH_MS, window_start};
 use fluvio::Fluvio;
 use fluvio::dataplane::record::RecordData;
 use fluvio::metadata::topic::TopicSpec;
@@ -37,7 +37,7 @@ const TICK_EVERY: Duration = Duration::from_millis(200);
 const TICK_ROWS: u64 = 2_000;
 
 /// Departures are counted in windows of this width; the last tick closes the last one.
-const WINDOW: TimeDelta = TimeDelta::seconds(5);
+const WINDOW: TimeDelta = TimeDelta::milliseconds(WIDTH_MS);
 
 /// Rows an earlier run had sent are passed over this many at a time before others get their turn.
 const SKIP_ROWS: u64 = 4_096;

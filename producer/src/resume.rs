@@ -9,6 +9,7 @@
 mod head;
 mod log;
 
+use domain::record::source_identity;
 use fluvio::Fluvio;
 use futures_util::future::try_join_all;
 use tracing::info;
@@ -51,11 +52,6 @@ impl Held {
     }
 }
 
-/// What tells one source from another: the hash of its content, or the city's whole name.
-pub(crate) fn identity(source: &str) -> &str {
-    source.rsplit_once('#').map_or(source, |(_, hash)| hash)
-}
-
 /// Finds what each partition holds of `sources`.
 pub(crate) async fn find(
     fluvio: &Fluvio,
@@ -63,7 +59,10 @@ pub(crate) async fn find(
     partitions: Partitions,
     sources: &[String],
 ) -> Result<Vec<Held>, ProducerError> {
-    let identities: Vec<_> = sources.iter().map(|source| identity(source)).collect();
+    let identities: Vec<_> = sources
+        .iter()
+        .map(|source| source_identity(source))
+        .collect();
     let each = partitions.iter().map(async |partition| {
         let log = Log::new(fluvio, config, partition).await?;
         look_back(&log, &identities).await
@@ -161,7 +160,7 @@ impl<'a> Step<'a> {
     fn look(&mut self, value: &[u8]) {
         // What is no record of ours is none of our business.
         let Some(head) = head(value) else { return };
-        let name = identity(&head.source);
+        let name = source_identity(&head.source);
         let Some(source) = self.identities.iter().position(|known| *known == name) else {
             return;
         };

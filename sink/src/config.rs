@@ -25,13 +25,16 @@ pub struct SinkConfig {
     /// answers of the broker and the page is still fresh.
     pub linger: Duration,
     /// Most output bytes in one answer of the broker. Default: 8 MiB; a stored batch whose output
-    /// is larger is skipped by the broker, which stops the partition with a gap.
+    /// is larger is skipped by the broker: then more is asked for, and only a second gap at the same
+    /// place stops the partition.
     pub fetch_bytes_max: i32,
     /// Output bytes after which a stream is closed and opened again at a commit. Default: 128 MiB:
     /// the broker frees what a module wrote only with its stream, and a stream of 690 MB was seen
     /// to end in silence.
     pub stream_bytes_max: u64,
-    /// How long a stream may be silent while the log goes on. Default: 5 s.
+    /// How long a stream may be silent while the log goes on. Default: 30 s: a broker compiles the
+    /// module for each stream that is opened, and for all partitions at once that has taken 6 s on
+    /// a busy machine of 2 cores. A stream closed before it is ready never is.
     pub silence_max: Duration,
     /// First and longest pause before trying again. Default: 50 ms to 5 s.
     pub retry: (Duration, Duration),
@@ -62,7 +65,7 @@ impl Default for SinkConfig {
             linger: Duration::from_millis(4),
             fetch_bytes_max: 8 << 20,
             stream_bytes_max: 128 << 20,
-            silence_max: Duration::from_secs(5),
+            silence_max: Duration::from_secs(30),
             retry: (Duration::from_millis(50), Duration::from_secs(5)),
             beyond_end_max: Duration::from_secs(10),
             publish_interval: Duration::from_millis(30),

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use domain::record::source_identity;
+
 /// The last record taken of each source.
 ///
 /// A source is known by the hash of its content, the part behind the last `#`: the same file under
@@ -24,7 +26,7 @@ impl Sources {
     pub(crate) fn resume(seen: impl IntoIterator<Item = (String, u64)>) -> Self {
         let by_identity = seen.into_iter().map(|(source, seq)| {
             (
-                identity(&source).into(),
+                source_identity(&source).into(),
                 Progress {
                     source,
                     seq,
@@ -40,7 +42,7 @@ impl Sources {
 
     /// Takes the record in; false if it has been taken before.
     pub(crate) fn admit(&mut self, source: &str, seq: u64) -> bool {
-        let identity = identity(source);
+        let identity = source_identity(source);
         let Some(progress) = self.by_identity.get_mut(identity) else {
             self.changed.push(identity.into());
             let progress = Progress {
@@ -74,11 +76,6 @@ impl Sources {
         }
         taken
     }
-}
-
-/// The part of a source's name that tells sources apart.
-pub(crate) fn identity(source: &str) -> &str {
-    source.rsplit_once('#').map_or(source, |(_, hash)| hash)
 }
 
 #[cfg(test)]

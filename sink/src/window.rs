@@ -94,19 +94,19 @@ impl WindowDecoder {
                 expected: gap.expected,
             });
         }
+        let (Some(from), Some(state)) = (wire.from, wire.state) else {
+            return Err(self.unusable("it lacks `from` or `state`"));
+        };
+        if wire.offset < self.next_offset || from > wire.offset {
+            let text = format!("offsets {from} to {} were counted before", wire.offset);
+            return Err(self.unusable(text));
+        }
         // An output that got lost on its way would take its windows with it.
-        if wire.from.is_some_and(|from| from != self.next_offset) {
-            let position = self.key.at(wire.from.unwrap_or(wire.offset));
+        if from != self.next_offset {
             return Err(SinkError::Gap {
-                position,
+                position: self.key.at(from),
                 expected: self.next_offset,
             });
-        }
-        let Some(state) = wire.state else {
-            return Err(self.unusable("no state"));
-        };
-        if wire.offset < self.next_offset {
-            return Err(self.unusable(format!("offset {} was counted before", wire.offset)));
         }
         let mut wire_chunk = WindowChunk {
             closed: wire.closed.into_iter().collect(),
@@ -173,9 +173,9 @@ mod tests {
     fn outputs_of_one_answer_are_added_up() {
         check(
             &[
-                r#"{"offset":3,"closed":[["2020-03-01T05:14:05Z",3]],"seen":[["a#1",3]],"state":{}}"#,
-                r#"{"offset":5,"closed":[],"late":[["2020-03-01T05:14:05Z",1]],"seen":[["a#1",5]],"state":{}}"#,
-                r#"{"offset":6,"closed":[],"late":[["2020-03-01T05:14:05Z",1]],"seen":[["b#2",0]],"state":{}}"#,
+                r#"{"offset":3,"from":0,"closed":[["2020-03-01T05:14:05Z",3]],"seen":[["a#1",3]],"state":{}}"#,
+                r#"{"offset":5,"from":4,"closed":[],"late":[["2020-03-01T05:14:05Z",1]],"seen":[["a#1",5]],"state":{}}"#,
+                r#"{"offset":6,"from":6,"closed":[],"late":[["2020-03-01T05:14:05Z",1]],"seen":[["b#2",0]],"state":{}}"#,
             ],
             expect![[
                 r#"closed 05:14:05=3, late 05:14:05=2, seen [("a#1", 5), ("b#2", 0)], next 7"#
@@ -202,10 +202,12 @@ mod tests {
     }
 
     #[test]
-    fn an_output_without_state_is_refused() {
+    fn an_output_of_another_shape_is_refused() {
         check(
             &[r#"{"offset":9}"#],
-            expect!["trips/0@0: module dock-window gave no usable output: no state"],
+            expect![
+                "trips/0@0: module dock-window gave no usable output: it lacks `from` or `state`"
+            ],
         );
     }
 }

@@ -1,7 +1,5 @@
 //! `bikeshare sink`: stage ③ alone, against a cluster and a database given by address.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result};
 use clap::Args;
 use sink::{ModuleSources, SinkConfig, SinkState};
@@ -16,7 +14,7 @@ use crate::{cluster, shutdown};
 Examples:
   bikeshare sink --fluvio sc.example:9003 --database-url postgres://bikes@db.example/bikes
 
-Several sinks on one topic and database take turns per partition: the newest one wins.")]
+A second sink on the same topic and database takes all partitions over: the newest one wins.")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     fluvio: FluvioFlag,
@@ -26,16 +24,11 @@ pub(crate) struct Arguments {
     data_dir: DataDirFlag,
 }
 
-/// A broker compiles the module for each stream that is opened: for all partitions at once that
-/// has taken 6 s on a busy machine of 2 cores. A stream closed before it is ready never is.
-const SILENCE_MAX: Duration = Duration::from_secs(30);
-
 /// The sink's configuration, the same in `up`.
 pub(crate) fn config(database_url: String) -> SinkConfig {
     SinkConfig {
         topic: cluster::TOPIC.to_owned(),
         database_url,
-        silence_max: SILENCE_MAX,
         ..SinkConfig::default()
     }
 }
@@ -49,11 +42,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let database_url = arguments.database.resolve(&arguments.data_dir)?;
     let stop = shutdown::on_signal()?;
     sink::migrate(&database_url).await?;
-    let config = SinkConfig {
-        topic: cluster::TOPIC.to_owned(),
-        database_url,
-        ..SinkConfig::default()
-    };
+    let config = config(database_url);
     let (state, _watching) = watch::channel(SinkState::default());
     let (_unchanged, sources) = watch::channel(ModuleSources::default());
     let last = sink::run(cluster_config(&fluvio), config, sources, state, stop).await;

@@ -74,8 +74,10 @@ fn native_windows(batch: &[Vec<u8>]) -> Vec<String> {
     );
     (BASE_OFFSET..)
         .zip(batch)
-        .filter_map(|(offset, value)| windows.push(offset, value))
-        .map(|output| serde_json::to_string(&output).unwrap())
+        .filter_map(|(offset, value)| {
+            let output = windows.push(offset, value)?;
+            Some(serde_json::to_string(output).unwrap())
+        })
         .collect()
 }
 
@@ -164,8 +166,7 @@ fn dock_window_goes_on_from_the_state_it_is_handed() {
         &mut chain("dock-window", &params).unwrap(),
         &[tick.clone(), tick],
     );
-    expect_test::expect![[r#"
-        {"offset":41,"closed":[["2020-03-01T00:00:00Z",7]],"seen":[],"state":{"watermark":"2020-03-01T00:00:05Z","closed_until":"2020-03-01T00:00:05Z","open":[]}}"#]]
+    expect_test::expect![[r#"{"offset":41,"from":41,"closed":[["2020-03-01T00:00:00Z",7]],"seen":[],"state":{"watermark":"2020-03-01T00:00:05Z","closed_until":"2020-03-01T00:00:05Z","open":[]}}"#]]
     .assert_eq(&outputs.join("\n"));
 }
 

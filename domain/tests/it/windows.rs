@@ -53,7 +53,7 @@ fn fresh(lateness_s: i64) -> Windows {
 fn push_all(windows: &mut Windows, first_offset: i64, records: &[Record]) -> Vec<WindowOutput> {
     (first_offset..)
         .zip(records)
-        .filter_map(|(offset, record)| windows.push(offset, &record.to_json()))
+        .filter_map(|(offset, record)| windows.push(offset, &record.to_json()).cloned())
         .collect()
 }
 
@@ -72,7 +72,7 @@ fn a_window_closes_when_a_departure_reaches_its_end() {
         0,
         &[trip(0, 1), trip(1, 4), trip(2, 5)],
         expect![[
-            r#"{"offset":2,"closed":[["2020-03-01T00:00:00Z",2]],"seen":[["s",2]],"state":{"watermark":"2020-03-01T00:00:05Z","closed_until":"2020-03-01T00:00:05Z","open":[["2020-03-01T00:00:05Z",1]]}}"#
+            r#"{"offset":2,"from":0,"closed":[["2020-03-01T00:00:00Z",2]],"seen":[["s",2]],"state":{"watermark":"2020-03-01T00:00:05Z","closed_until":"2020-03-01T00:00:05Z","open":[["2020-03-01T00:00:05Z",1]]}}"#
         ]],
     );
 }
@@ -83,8 +83,8 @@ fn a_tick_closes_the_last_window_and_always_gives_an_output() {
         0,
         &[trip(0, 1), tick(5), tick(6)],
         expect![[r#"
-            {"offset":1,"closed":[["2020-03-01T00:00:00Z",1]],"seen":[["s",0]],"state":{"watermark":"2020-03-01T00:00:05Z","closed_until":"2020-03-01T00:00:05Z","open":[]}}
-            {"offset":2,"closed":[],"seen":[],"state":{"watermark":"2020-03-01T00:00:06Z","closed_until":"2020-03-01T00:00:05Z","open":[]}}"#]],
+            {"offset":1,"from":0,"closed":[["2020-03-01T00:00:00Z",1]],"seen":[["s",0]],"state":{"watermark":"2020-03-01T00:00:05Z","closed_until":"2020-03-01T00:00:05Z","open":[]}}
+            {"offset":2,"from":2,"closed":[],"seen":[],"state":{"watermark":"2020-03-01T00:00:06Z","closed_until":"2020-03-01T00:00:05Z","open":[]}}"#]],
     );
 }
 
@@ -94,8 +94,8 @@ fn a_late_departure_is_an_increment_of_its_closed_window() {
         0,
         &[trip(0, 1), trip(1, 12), trip(2, 3)],
         expect![[r#"
-            {"offset":1,"closed":[["2020-03-01T00:00:00Z",1]],"seen":[["s",1]],"state":{"watermark":"2020-03-01T00:00:12Z","closed_until":"2020-03-01T00:00:10Z","open":[["2020-03-01T00:00:10Z",1]]}}
-            {"offset":2,"closed":[],"late":[["2020-03-01T00:00:00Z",1]],"seen":[["s",2]],"state":{"watermark":"2020-03-01T00:00:12Z","closed_until":"2020-03-01T00:00:10Z","open":[["2020-03-01T00:00:10Z",1]]}}"#]],
+            {"offset":1,"from":0,"closed":[["2020-03-01T00:00:00Z",1]],"seen":[["s",1]],"state":{"watermark":"2020-03-01T00:00:12Z","closed_until":"2020-03-01T00:00:10Z","open":[["2020-03-01T00:00:10Z",1]]}}
+            {"offset":2,"from":2,"closed":[],"late":[["2020-03-01T00:00:00Z",1]],"seen":[["s",2]],"state":{"watermark":"2020-03-01T00:00:12Z","closed_until":"2020-03-01T00:00:10Z","open":[["2020-03-01T00:00:10Z",1]]}}"#]],
     );
 }
 
@@ -105,7 +105,7 @@ fn a_departure_within_the_allowed_lateness_is_in_time() {
         10,
         &[trip(0, 1), trip(1, 12), trip(2, 3), tick(15)],
         expect![[
-            r#"{"offset":3,"closed":[["2020-03-01T00:00:00Z",2]],"seen":[["s",2]],"state":{"watermark":"2020-03-01T00:00:15Z","closed_until":"2020-03-01T00:00:05Z","open":[["2020-03-01T00:00:10Z",1]]}}"#
+            r#"{"offset":3,"from":0,"closed":[["2020-03-01T00:00:00Z",2]],"seen":[["s",2]],"state":{"watermark":"2020-03-01T00:00:15Z","closed_until":"2020-03-01T00:00:05Z","open":[["2020-03-01T00:00:10Z",1]]}}"#
         ]],
     );
 }
@@ -116,7 +116,7 @@ fn a_resent_record_counts_once() {
         0,
         &[trip(0, 1), trip(0, 1), trip(1, 2), trip(0, 1), tick(5)],
         expect![[
-            r#"{"offset":4,"closed":[["2020-03-01T00:00:00Z",2]],"seen":[["s",1]],"state":{"watermark":"2020-03-01T00:00:05Z","closed_until":"2020-03-01T00:00:05Z","open":[]}}"#
+            r#"{"offset":4,"from":0,"closed":[["2020-03-01T00:00:00Z",2]],"seen":[["s",1]],"state":{"watermark":"2020-03-01T00:00:05Z","closed_until":"2020-03-01T00:00:05Z","open":[]}}"#
         ]],
     );
 }
@@ -207,7 +207,46 @@ fn records() -> impl Strategy<Value = Vec<Record>> {
     })
 }
 
+#[test]
+fn a_source_under_another_name_counts_once() {
+    let renamed = |source: &str| Record {
+        source: source.into(),
+        ..trip(0, 1)
+    };
+    check(
+        0,
+        &[renamed("a.csv#1"), renamed("copy of a.csv#1"), tick(5)],
+        expect![[
+            r#"{"offset":2,"from":0,"closed":[["2020-03-01T00:00:00Z",1]],"seen":[["a.csv#1",0]],"state":{"watermark":"2020-03-01T00:00:05Z","closed_until":"2020-03-01T00:00:05Z","open":[]}}"#
+        ]],
+    );
+}
+
 proptest! {
+    /// A broker drops the outputs of a batch that did not fit into its answer and runs it again.
+    #[test]
+    fn a_batch_that_is_run_twice_gives_the_same_outputs(
+        records in records(),
+        batches in prop::collection::vec((1_usize..12, any::<bool>()), 1..20),
+    ) {
+        let once = push_all(&mut fresh(0), 0, &records);
+        let mut windows = fresh(0);
+        let mut outputs = Vec::new();
+        let (mut start, mut batches) = (0, batches.into_iter().cycle());
+        while start < records.len() {
+            let (length, is_run_twice) = batches.next().unwrap();
+            let end = (start + length).min(records.len());
+            let batch = &records[start..end];
+            let first = push_all(&mut windows, start as i64, batch);
+            if is_run_twice {
+                prop_assert_eq!(&push_all(&mut windows, start as i64, batch), &first);
+            }
+            outputs.extend(first);
+            start = end;
+        }
+        prop_assert_eq!(outputs, once);
+    }
+
     /// After all input, the windows equal GROUP BY over the departures, whatever the lateness and
     /// wherever the stream was cut and opened again at a committed output.
     #[test]

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use domain::Position;
+use domain::record::source_identity;
 use fluvio::{
     DeliverySemantic, Fluvio, Isolation, RetryPolicy, TopicProducerConfigBuilder, TopicProducerPool,
 };
@@ -16,7 +17,7 @@ use super::Outgoing;
 use crate::clock;
 use crate::config::ProducerConfig;
 use crate::error::{ClusterError, ProducerError, chain};
-use crate::resume::{Log, head, identity};
+use crate::resume::{Log, head};
 
 /// The first pause after a failure; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -275,7 +276,7 @@ fn is_next(batch: &[Outgoing], index: usize, value: &[u8]) -> bool {
     let (Some(ours), Some(theirs)) = (head(&record.value), head(value)) else {
         return false;
     };
-    let same_source = identity(&ours.source) == identity(&theirs.source);
+    let same_source = source_identity(&ours.source) == source_identity(&theirs.source);
     same_source && (ours.seq, ours.tick) == (theirs.seq, theirs.tick)
 }
 

@@ -129,6 +129,8 @@ async fn a_file_sent_again_under_another_name_adds_no_event() {
         .await;
     let database = cluster.drain().await;
     assert_eq!(database.value("select count(*) from records").await, "2");
+    let departures = "select sum(amount) from frequency";
+    assert_eq!(database.value(departures).await, "1");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -284,6 +286,25 @@ async fn an_answer_too_small_for_a_batch_is_asked_for_again_larger() {
     sink.drained(&cluster).await;
     sink.stop().await.unwrap();
     assert_complete(&database, &records).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn windows_of_a_batch_that_did_not_fit_into_an_answer_are_not_lost() {
+    let cluster = Cluster::start().await;
+    let records = City {
+        rows: 3_000,
+        ..City::default()
+    }
+    .records();
+    cluster.produce_in_batches(&records, 8_192).await;
+    let database = Database::migrated().await;
+    // Room for the windows of one or two batches: the next one is run, dropped and run again.
+    let mut sink = cluster.sink_with(&database, |config| config.fetch_bytes_max = 40_000);
+    sink.drained(&cluster).await;
+    let state = sink.stop().await.unwrap();
+    assert_complete(&database, &records).await;
+    let opened = state.streams.values().map(|stream| stream.opened);
+    assert_eq!(opened.max(), Some(1), "no stream had to be opened again");
 }
 
 #[tokio::test(flavor = "multi_thread")]

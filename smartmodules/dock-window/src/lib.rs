@@ -16,7 +16,7 @@
 use std::cell::RefCell;
 
 use fluvio_smartmodule::dataplane::smartmodule::SmartModuleExtraParams;
-use fluvio_smartmodule::{Error, RecordData, Result, SmartModuleRecord, eyre, smartmodule};
+use fluvio_smartmodule::{RecordData, Result, SmartModuleRecord, eyre, smartmodule};
 
 mod params;
 
@@ -42,12 +42,12 @@ pub fn init(params: SmartModuleExtraParams) -> Result<()> {
 /// Only if `init` was never called: a bug of the broker.
 #[smartmodule(array_map)]
 pub fn dock_window(record: &SmartModuleRecord) -> Result<Vec<(Option<RecordData>, RecordData)>> {
-    let output = WINDOWS.with_borrow_mut(|slot| {
+    WINDOWS.with_borrow_mut(|slot| {
         let windows = slot.as_mut().ok_or_else(|| eyre!("record before init"))?;
-        Ok::<_, Error>(windows.push(record.offset(), record.value().as_ref()))
-    })?;
-    output
-        .iter()
-        .map(|output| Ok((None, serde_json::to_vec(output)?.into())))
-        .collect()
+        let output = windows.push(record.offset(), record.value().as_ref());
+        output
+            .iter()
+            .map(|output| Ok((None, serde_json::to_vec(output)?.into())))
+            .collect()
+    })
 }
