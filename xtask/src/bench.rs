@@ -11,5 +11,11 @@ use crate::{setup, shell, wasm};
 pub(crate) fn run() -> Result<()> {
     setup::postgres()?;
     wasm::run()?;
-    shell::run(&mut shell::cargo(&["bench", "--package", "cli", "--bench", "load"]))
+    shell::run(&mut shell::cargo(&[
+        "bench",
+        "--package",
+        "cli",
+        "--bench",
+        "load",
+    ]))
 }

@@ -100,6 +100,7 @@ fn clippy_browser() -> Result<()> {
         "--lib",
         "--package",
         "app",
+        "--no-default-features",
         "--features",
         "hydrate",
         "--target",
