@@ -12,6 +12,9 @@ use super::random::Random;
 const LAT: std::ops::Range<f64> = 40.69..40.805;
 const LON: std::ops::Range<f64> = -74.02..-73.93;
 
+/// Madison Square: the stations around it are taken first.
+const CENTRE: (f64, f64) = (40.742, -73.988);
+
 /// Metres of a degree at 40.75° north (WGS 84).
 ///
 /// Flat, without the sine of a sphere: sines differ between machines in the last digit.
@@ -48,7 +51,7 @@ struct Draw {
 }
 
 impl Map {
-    /// Chooses `count` stations.
+    /// Takes the `count` stations nearest to the centre.
     pub(super) fn new(count: usize, random: &mut Random) -> Result<Self, SimulateError> {
         let mut inside: Vec<_> = reference_stations()
             .iter()
@@ -63,11 +66,8 @@ impl Map {
                 to: inside.len().to_string(),
             });
         }
-        // The first steps of a Fisher-Yates shuffle; then again in the order of names.
-        for index in 0..count {
-            let other = index + random.index(inside.len() - index);
-            inside.swap(index, other);
-        }
+        // A part of the real city with all its stations: as dense as riders know it.
+        inside.sort_by(|(_, a), (_, b)| from_centre(a).total_cmp(&from_centre(b)));
         inside.truncate(count);
         inside.sort_by_key(|(index, _)| *index);
         let draws: Vec<_> = inside.iter().map(|(_, s)| Draw::of(s, random)).collect();
@@ -139,9 +139,8 @@ impl Draw {
     fn of(station: &ReferenceStation, random: &mut Random) -> Self {
         let work: f64 = WORK
             .iter()
-            .map(|&(lat, lon)| {
-                let (y, x) = ((station.lat - lat) * LAT_M, (station.lon - lon) * LON_M);
-                1.0 / (1.0 + (x * x + y * y) / (WORK_REACH_M * WORK_REACH_M))
+            .map(|&place| {
+                1.0 / (1.0 + squared_metres(station, place) / (WORK_REACH_M * WORK_REACH_M))
             })
             .sum();
         let size = 0.3 + random.fraction() + random.fraction();
@@ -172,6 +171,15 @@ impl Draw {
 fn liking(metres: f64) -> f64 {
     let ratio = metres / LIKED_M;
     ratio / (1.0 + ratio * ratio * ratio)
+}
+
+fn from_centre(station: &ReferenceStation) -> f64 {
+    squared_metres(station, CENTRE)
+}
+
+fn squared_metres(station: &ReferenceStation, (lat, lon): (f64, f64)) -> f64 {
+    let (y, x) = ((station.lat - lat) * LAT_M, (station.lon - lon) * LON_M);
+    x * x + y * y
 }
 
 fn metres(from: &Station, to: &Station) -> f64 {
