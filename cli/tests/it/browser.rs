@@ -4,9 +4,12 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder, Locator};
+use http::Method;
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
+use url::Url;
 
 /// How long the page may take to reach a state before the test gives up.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -76,10 +79,32 @@ impl Browser {
         texts
     }
 
+    /// Errors in the console since the last question: scripts' own and failed requests.
+    pub(crate) async fn console_errors(&self) -> Vec<String> {
+        let entries = self.client.issue_cmd(ReadConsole).await.unwrap();
+        let is_severe = |entry: &&Value| entry["level"] == "SEVERE";
+        let entries = entries.as_array().unwrap().iter().filter(is_severe);
+        entries.map(|entry| entry["message"].to_string()).collect()
+    }
+
     pub(crate) async fn close(mut self) {
         self.client.close().await.unwrap();
         self.driver.kill().unwrap();
         self.driver.wait().unwrap();
+    }
+}
+
+/// Chromedriver's own command: WebDriver has none that reads the console.
+#[derive(Debug)]
+struct ReadConsole;
+
+impl WebDriverCompatibleCommand for ReadConsole {
+    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, url::ParseError> {
+        base.join(&format!("session/{}/se/log", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
+        (Method::POST, Some(json!({ "type": "browser" }).to_string()))
     }
 }
 

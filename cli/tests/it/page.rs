@@ -4,10 +4,9 @@ use std::io::{BufRead, BufReader};
 use std::process::Child;
 
 use fantoccini::Locator;
-use serde_json::Value;
 
 use crate::browser::{Browser, Scripts};
-use crate::machine::{Machine, kill_9};
+use crate::machine::Machine;
 
 const DESKTOP: (u32, u32) = (1440, 900);
 
@@ -46,9 +45,12 @@ impl City {
             address,
         }
     }
+}
 
-    fn stop(self) {
-        kill_9(self.process);
+impl Drop for City {
+    fn drop(&mut self) {
+        self.process.kill().ok();
+        self.process.wait().ok();
     }
 }
 
@@ -106,7 +108,6 @@ async fn the_page_serves_riders_with_scripts_and_without() {
 
     without.close().await;
     with.close().await;
-    city.stop();
 }
 
 async fn docks_are_listed_without_scripts(browser: &Browser, address: &str) {
@@ -167,6 +168,11 @@ async fn a_search_shows_the_docks_within_three_blocks(browser: &Browser, address
     browser
         .wait_until("return document.querySelector('canvas#map')?.dataset.bikes > 0")
         .await;
+    assert_eq!(
+        red_pixels(browser).await,
+        0,
+        "a red circle before any search"
+    );
     let input = browser
         .client
         .find(Locator::Css("#search input[name=q]"))
@@ -182,9 +188,10 @@ async fn a_search_shows_the_docks_within_three_blocks(browser: &Browser, address
 
     let results = results(browser).await;
     assert!(!results.is_empty());
-    for (dock, metres) in &results {
-        assert!(*metres <= 241.5, "{dock} is {metres} m away");
-    }
+    let mut found: Vec<_> = results.iter().map(|(dock, _)| dock.clone()).collect();
+    found.sort();
+    assert_eq!(found, docks_within_three_blocks(browser).await);
+    assert!(red_pixels(browser).await > 100, "no red circle is drawn");
     let url = browser.client.current_url().await.unwrap();
     assert!(
         url.query().is_some_and(|query| query.contains("q=1")),
@@ -200,6 +207,39 @@ async fn a_search_shows_the_docks_within_three_blocks(browser: &Browser, address
         results,
         "a reload shows the same docks"
     );
+}
+
+/// The docks that lie within three blocks of the place on the map, by their places in the list.
+async fn docks_within_three_blocks(browser: &Browser) -> Vec<String> {
+    // Haversine on a sphere of 6,371,008.8 m (IUGG's mean radius).
+    let script = "
+        const radians = degrees => degrees * Math.PI / 180;
+        const [lat, lon] = document.querySelector('canvas#map').dataset.search.split(',').map(Number);
+        const metres = at => {
+            const [lat2, lon2] = at.split(',').map(Number);
+            const a = Math.sin(radians(lat2 - lat) / 2) ** 2 + Math.cos(radians(lat))
+                * Math.cos(radians(lat2)) * Math.sin(radians(lon2 - lon) / 2) ** 2;
+            return 2 * 6371008.8 * Math.asin(Math.sqrt(a));
+        };
+        return [...document.querySelectorAll('#docks li[data-at]')]
+            .filter(dock => metres(dock.dataset.at) <= 3 * 80.5)
+            .map(dock => dock.dataset.dock).sort()";
+    let docks = browser.client.execute(script, Vec::new()).await.unwrap();
+    serde_json::from_value(docks).unwrap()
+}
+
+/// Pixels of the map that are as red as the mark of a place searched for.
+async fn red_pixels(browser: &Browser) -> u64 {
+    let script = "
+        const map = document.querySelector('canvas#map');
+        const { data } = map.getContext('2d').getImageData(0, 0, map.width, map.height);
+        let red = 0;
+        for (let i = 0; i < data.length; i += 4) {
+            red += data[i + 3] > 200 && data[i] > 180 && data[i + 1] < 100 && data[i + 2] < 110;
+        }
+        return red";
+    let red = browser.client.execute(script, Vec::new()).await.unwrap();
+    red.as_u64().unwrap()
 }
 
 /// Docks found, with their distance in metres.
@@ -234,10 +274,12 @@ async fn a_search_that_is_no_address_says_what_is_expected(browser: &Browser) {
 }
 
 async fn nothing_went_wrong_in_the_console(browser: &Browser) {
-    let log: Value = browser
-        .client
-        .execute("return window.__errors ?? []", Vec::new())
-        .await
-        .unwrap();
-    assert_eq!(log, serde_json::json!([]));
+    assert_eq!(browser.console_errors().await, [""; 0]);
+    let complain = "console.error('this is seen')";
+    browser.client.execute(complain, Vec::new()).await.unwrap();
+    let errors = browser.console_errors().await.concat();
+    assert!(
+        errors.contains("this is seen"),
+        "the console is not read: {errors}"
+    );
 }
