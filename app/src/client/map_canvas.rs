@@ -149,7 +149,8 @@ impl MapCanvas {
         self.observe();
         self.follow_city();
         gestures::attach(self, nodes);
-        self.redraw();
+        // At once: until the next animation frame there would be neither map.
+        self.draw(now_ms());
     }
 
     /// The element that takes pointers and keys.
