@@ -28,9 +28,9 @@ pub struct SinkConfig {
     /// is larger is skipped by the broker: then more is asked for, and only a second gap at the same
     /// place stops the partition.
     pub fetch_bytes_max: i32,
-    /// Output bytes after which a stream is closed and opened again at a commit. Default: 128 MiB:
-    /// the broker frees what a module wrote only with its stream, and a stream of 690 MB was seen
-    /// to end in silence.
+    /// Output bytes after which a stream is closed and opened again at a commit. Default: 48 MiB:
+    /// the broker frees what a module wrote only with its stream, so that three partitions and two
+    /// modules take 300 MB there; a stream of 690 MB was seen to end in silence.
     pub stream_bytes_max: u64,
     /// How long a stream may be silent while the log goes on. Default: 30 s: a broker compiles the
     /// module for each stream that is opened, and for all partitions at once that has taken 6 s on
@@ -64,7 +64,7 @@ impl Default for SinkConfig {
             batch_rows_max: 20_000,
             linger: Duration::from_millis(4),
             fetch_bytes_max: 8 << 20,
-            stream_bytes_max: 128 << 20,
+            stream_bytes_max: 48 << 20,
             silence_max: Duration::from_secs(30),
             retry: (Duration::from_millis(50), Duration::from_secs(5)),
             beyond_end_max: Duration::from_secs(10),
