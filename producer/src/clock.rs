@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
 use crate::config::Speed;
@@ -14,23 +15,26 @@ pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
-/// Maps departures to moments; starts with the first row to be sent.
+/// Maps departures to moments; starts with the first row that has to wait for its time.
 #[derive(Debug)]
 pub(crate) struct ReplayClock {
     /// Event time per wall time; none if rows are due at once.
     times: Option<f64>,
+    /// Rows before it, in microseconds, are due at once.
+    paced_from: i64,
     /// When the clock was started, and the event time then, in microseconds.
     origin: Option<(Instant, i64)>,
 }
 
 impl ReplayClock {
-    pub(crate) fn new(speed: Speed) -> Self {
+    pub(crate) fn new(speed: Speed, paced_from: Option<DateTime<Utc>>) -> Self {
         let times = match speed {
             Speed::Max => None,
             Speed::Times(times) => Some(times),
         };
         Self {
             times,
+            paced_from: paced_from.map_or(i64::MIN, |from| from.timestamp_micros()),
             origin: None,
         }
     }
@@ -42,7 +46,7 @@ impl ReplayClock {
 
     /// The moment at which a row that departed `at` (microseconds) is to be sent.
     pub(crate) fn due(&mut self, at: i64) -> Option<Instant> {
-        let times = self.times?;
+        let times = self.times.filter(|_| at >= self.paced_from)?;
         let (started, from) = *self.origin.get_or_insert_with(|| (now(), at));
         #[expect(
             clippy::cast_precision_loss,
@@ -75,7 +79,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn event_time_runs_as_many_times_as_fast_from_the_first_row() {
-        let mut clock = ReplayClock::new(Speed::Times(60.0));
+        let mut clock = ReplayClock::new(Speed::Times(60.0), None);
         let start = now();
         assert_eq!(clock.due(1_000 * SECOND), Some(start));
         let minute_later = clock.due(1_060 * SECOND).unwrap();
@@ -85,15 +89,28 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn rows_before_the_pace_begins_are_due_at_once() {
+        let from = DateTime::from_timestamp(1_000, 0);
+        let mut clock = ReplayClock::new(Speed::Times(60.0), from);
+        assert_eq!(clock.due(999 * SECOND), None);
+        tokio::time::advance(Duration::from_secs(9)).await;
+        assert_eq!(clock.due(1_000 * SECOND), Some(now()));
+        assert_eq!(
+            clock.due(1_060 * SECOND),
+            Some(now() + Duration::from_secs(1))
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn at_full_speed_everything_is_due_at_once() {
-        let mut clock = ReplayClock::new(Speed::Max);
+        let mut clock = ReplayClock::new(Speed::Max, None);
         assert_eq!(clock.due(1_000 * SECOND), None);
         assert_eq!(clock.event_time(), None);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_row_in_the_far_future_is_no_overflow() {
-        let mut clock = ReplayClock::new(Speed::Times(1e-9));
+        let mut clock = ReplayClock::new(Speed::Times(1e-9), None);
         assert!(clock.due(0).is_some());
         assert!(clock.due(i64::MAX).unwrap() - now() >= FOREVER);
     }

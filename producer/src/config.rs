@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 /// Settings of one run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProducerConfig {
@@ -11,6 +13,9 @@ pub struct ProducerConfig {
     pub topic: String,
     /// How fast to replay.
     pub speed: Speed,
+    /// Rows that departed before it are sent at once; the pace begins there. Default: none, the
+    /// pace begins with the first row.
+    pub paced_from: Option<DateTime<Utc>>,
     /// Most bytes of records in one stored batch.
     ///
     /// What the SmartModules make of one batch, at most about 2.5 times as much, must stay below
@@ -29,6 +34,7 @@ impl Default for ProducerConfig {
         Self {
             topic: "trips".to_owned(),
             speed: Speed::Max,
+            paced_from: None,
             batch_bytes: 128 * 1024,
             linger: Duration::from_millis(5),
             give_up_after: Duration::from_secs(300),

@@ -189,7 +189,7 @@ impl<'a> Replay<'a> {
                 .collect(),
             partitions,
             held,
-            clock: ReplayClock::new(config.speed),
+            clock: ReplayClock::new(config.speed, config.paced_from),
             last_tick: clock::now(),
             rows_since_tick: 0,
             reached: None,

@@ -1,7 +1,9 @@
 //! `bikeshare produce`: stage ① alone, against a cluster given by address.
 
 use anyhow::{Context, Result};
+use chrono::{DateTime, Utc};
 use clap::Args;
+use domain::time::{self, TimeError};
 use producer::{ProducerConfig, Source, Speed, Summary};
 use tokio_util::sync::CancellationToken;
 
@@ -46,6 +48,16 @@ pub(crate) struct SourceFlags {
         default_value = "60"
     )]
     speed: Speed,
+    /// Send trips before this time (New York) at once and keep to the pace from there on; a
+    /// simulated city of several days begins with its second morning.
+    #[arg(long, value_name = "TIME", env = "BIKESHARE_FROM", value_parser = parse_from)]
+    from: Option<DateTime<Utc>>,
+}
+
+/// Reads `2026-06-02 08:00` as riders in New York say it.
+fn parse_from(text: &str) -> Result<DateTime<Utc>, TimeError> {
+    let local = time::parse_local(&text.replace('T', " "))?;
+    Ok(time::new_york(local)?.earlier)
 }
 
 impl SourceFlags {
@@ -62,6 +74,13 @@ impl SourceFlags {
         }
     }
 
+    fn usual_from(&self) -> Option<DateTime<Utc>> {
+        match &self.source {
+            Source::Simulate(city) => city.second_morning(),
+            Source::Path(_) => None,
+        }
+    }
+
     /// Sends the source and shows how far it is.
     ///
     /// # Errors
@@ -74,6 +93,7 @@ impl SourceFlags {
         let config = ProducerConfig {
             topic: TOPIC.to_owned(),
             speed: self.speed,
+            paced_from: self.from.or_else(|| self.usual_from()),
             ..ProducerConfig::default()
         };
         let (progress, shown) = progress::start();

@@ -10,8 +10,8 @@ use crate::machine::Machine;
 
 const DESKTOP: (u32, u32) = (1440, 900);
 
-/// Half an hour of the simulated city passes in a second: circles change all the time.
-const CITY: &str = "simulate:seed=3,days=2";
+/// From its second morning on half an hour passes in a second: circles change all the time.
+const CITY: &str = "simulate:seed=3,days=3";
 const SPEED: &str = "1800";
 
 /// A city that moves, and the address of its page.

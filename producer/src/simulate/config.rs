@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use chrono::{Datelike, NaiveDate};
+use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
+use domain::time::new_york;
 
 /// The city's days where neither trips nor days are given.
 pub(super) const DEFAULT_DAYS: u32 = 7;
@@ -113,6 +114,18 @@ impl SimulateConfig {
             _ => return Err(SimulateError::Unknown(name.to_owned())),
         }
         Ok(())
+    }
+
+    /// Eight o'clock on the second day, if the city lives so long: its bikes are all known then.
+    #[must_use]
+    pub fn second_morning(&self) -> Option<DateTime<Utc>> {
+        let days = match (self.trips, self.days) {
+            (None, None) => DEFAULT_DAYS,
+            (_, days) => days.unwrap_or(1),
+        };
+        let morning = (self.start + Days::new(1)).and_hms_opt(8, 0, 0)?;
+        let instants = new_york(morning).ok()?;
+        (days > 1).then_some(instants.earlier)
     }
 
     /// Checks the ranges; a parsed configuration has been checked.
