@@ -6,6 +6,7 @@
 //!   running.toml   addresses of the running parts; gone when `up` has stopped
 //!   postgres/      the private database
 //!   fluvio/        the embedded broker's topics
+//!   spill/         rows of large files while they are sent, and which files were sent
 //! ```
 
 use std::fs;
@@ -80,6 +81,16 @@ impl DataDir {
     /// Folder of the embedded broker.
     pub(crate) fn fluvio(&self) -> PathBuf {
         self.path.join("fluvio")
+    }
+
+    /// Folder for the rows of files that do not fit into memory.
+    pub(crate) fn spill(&self) -> PathBuf {
+        self.path.join("spill")
+    }
+
+    /// Whether there is a data folder, of whatever version.
+    pub(crate) fn exists(path: &Path) -> bool {
+        path.join("version").exists()
     }
 
     /// Tells other commands where to find the parts, until the result is dropped.

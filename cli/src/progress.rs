@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use producer::Progress;
+use producer::{FileProgress, Progress};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -33,7 +33,7 @@ async fn draw(mut progress: watch::Receiver<Progress>) {
             bar.set_style(style("{wide_bar} {pos} of {len} rows  {per_sec}  {msg}"));
         }
         bar.set_position(now.rows);
-        bar.set_message(clock(&now));
+        bar.set_message(message(&now));
         // The sender publishes ten times a second, which is as often as one can read.
     }
     bar.finish_and_clear();
@@ -55,19 +55,53 @@ async fn print(mut progress: watch::Receiver<Progress>) {
         tracing::info!(
             "{}{total} rows, {rate:.0} rows/s, {}",
             now.rows,
-            clock(&now)
+            message(&now)
         );
     }
 }
 
-/// Where the replay is, in event time.
-fn clock(progress: &Progress) -> String {
+/// Where the replay is, in event time, and what is being read for it.
+fn message(progress: &Progress) -> String {
     let clock = progress
         .clock
         .map(|clock| clock.format("%Y-%m-%d %H:%M:%S UTC").to_string());
-    clock.unwrap_or_default()
+    let reading = progress.reading.as_ref().map(reading);
+    let parts: Vec<_> = clock.into_iter().chain(reading).collect();
+    parts.join("  ")
+}
+
+fn reading(file: &FileProgress) -> String {
+    format!(
+        "reading {}: {} of {} MB, {} rows",
+        file.file,
+        file.bytes / 1_000_000,
+        file.bytes_total.div_ceil(1_000_000),
+        file.rows
+    )
 }
 
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).expect("the template is constant")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_read_is_shown_with_its_bytes_and_rows() {
+        let progress = Progress {
+            reading: Some(FileProgress {
+                file: "202401-citibike-tripdata.zip".to_owned(),
+                bytes: 120_500_000,
+                bytes_total: 371_000_001,
+                rows: 812_000,
+            }),
+            ..Progress::default()
+        };
+        assert_eq!(
+            message(&progress),
+            "reading 202401-citibike-tripdata.zip: 120 of 372 MB, 812000 rows"
+        );
+    }
 }

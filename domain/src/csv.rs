@@ -35,6 +35,8 @@ const GENERATIONS: [&str; 2] = ["legacy", "2021"];
 
 /// One row per column: its meaning, and how each generation of the header spells it.
 ///
+/// docs/TRIP_FILES.md shows the same for people, with a fixture of each form.
+///
 /// Read without regard to case, blanks and underscores, so that the first spelling stands for all
 /// of these. Legacy: quoted or not, New York 2013-06 to 2019-12, Jersey City 2015-09 to 2021-01;
 /// in Title Case (`Start Time`, `Bike ID`) about 2015-09 to 2017-03. 2021: Jersey City from
@@ -485,11 +487,27 @@ impl Column {
 impl StationColumns {
     fn station(&self, row: &StringRecord) -> Result<Station, Reason> {
         Ok(Station {
-            station_id: without_zero_fraction(self.id.needed(row)?).to_owned(),
+            station_id: station_id(self.id.needed(row)?),
             street: self.street.needed(row)?.to_owned(),
             lat: self.lat.degrees(row, 90.0)?,
             lon: self.lon.degrees(row, 180.0)?,
         })
+    }
+}
+
+/// A station's id without what spreadsheet tools do to numbers.
+///
+/// Since 2021 New York's ids are four digits, a point and two digits. So one digit after the point
+/// means that a zero was lost: `5343.1` is `5343.10`.
+fn station_id(text: &str) -> String {
+    let id = without_zero_fraction(text);
+    match id.as_bytes() {
+        [number @ .., b'.', b'1'..=b'9']
+            if number.len() == 4 && number.iter().all(u8::is_ascii_digit) =>
+        {
+            format!("{id}0")
+        }
+        _ => id.to_owned(),
     }
 }
 
@@ -630,7 +648,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_lose_a_zero_fraction_and_blanks_and_keep_everything_else() {
+    fn ids_lose_a_zero_fraction_and_blanks_get_a_lost_zero_and_keep_everything_else() {
         let id = |written: &str| {
             let row = LEGACY_ROW.replacen("3202", written, 1);
             parse(LEGACY, &row).unwrap().from.station_id
@@ -638,6 +656,8 @@ mod tests {
         assert_eq!(id("497.0"), "497");
         assert_eq!(id("6926.01"), "6926.01");
         assert_eq!(id("6498.10"), "6498.10");
+        assert_eq!(id("6498.1"), "6498.10");
+        assert_eq!(id("20645.1"), "20645.1");
         assert_eq!(id(" HB103 "), "HB103");
         assert_eq!(id("Shop Morgan "), "Shop Morgan");
     }

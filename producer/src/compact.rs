@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use domain::{Rider, Trip};
 use fluvio::dataplane::record::RecordData;
+use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// A trip whose bike and stations are indices into [`Names`].
@@ -41,6 +42,19 @@ pub(crate) struct Names {
     bikes: Interned,
     stations: Interned,
     station_keys: Vec<StationKey>,
+}
+
+/// Names as they stood in the file, in the order of their indices.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Texts {
+    bikes: Vec<String>,
+    stations: Vec<StationText>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct StationText {
+    station_id: String,
+    street: String,
 }
 
 /// What decides about the partition of a trip from a station.
@@ -98,12 +112,17 @@ impl Names {
         self.bikes.index(bike_id, || json(bike_id)).0
     }
 
-    /// Keeps a station's id and street.
+    /// Keeps a station's id and street, beside its place.
     pub(crate) fn place(&mut self, station: &domain::Station) -> Place {
-        let domain::Station {
-            station_id, street, ..
-        } = station;
-        // No id holds a line break: it would have cut the row.
+        Place {
+            lat: station.lat,
+            lon: station.lon,
+            station: self.station(&station.station_id, &station.street),
+        }
+    }
+
+    /// Keeps a station's id and street.
+    fn station(&mut self, station_id: &str, street: &str) -> NameIndex {
         let key = format!("{station_id}\n{street}");
         let text = || {
             let (station_id, street) = (json(station_id), json(street));
@@ -112,15 +131,40 @@ impl Names {
         let (index, is_new) = self.stations.index(&key, text);
         if is_new {
             self.station_keys.push(StationKey {
-                key: RecordData::from(station_id.as_str()),
+                key: RecordData::from(station_id),
                 hash: xxh3_64(station_id.as_bytes()),
             });
         }
-        Place {
-            lat: station.lat,
-            lon: station.lon,
-            station: index,
+        index
+    }
+
+    /// The texts alone, from which [`Names::from_texts`] makes the same indices.
+    pub(crate) fn to_texts(&self) -> Texts {
+        let station = |text: &String| serde_json::from_str(&format!("{{{text}}}"));
+        let bike = |text: &String| serde_json::from_str(text);
+        let bikes: Result<_, _> = self.bikes.texts.iter().map(bike).collect();
+        let stations: Result<_, _> = self.stations.texts.iter().map(station).collect();
+        Texts {
+            bikes: bikes.expect("it was written as JSON"),
+            stations: stations.expect("it was written as JSON"),
         }
+    }
+
+    /// Keeps texts in their order.
+    pub(crate) fn from_texts(texts: &Texts) -> Self {
+        let mut names = Self::default();
+        for bike_id in &texts.bikes {
+            names.bike(bike_id);
+        }
+        for StationText { station_id, street } in &texts.stations {
+            names.station(station_id, street);
+        }
+        names
+    }
+
+    /// How many there are: what bounds their memory.
+    pub(crate) fn len(&self) -> usize {
+        self.bikes.texts.len() + self.stations.texts.len()
     }
 
     /// The bike's id as a JSON string.
@@ -146,4 +190,30 @@ fn json(text: &str) -> String {
 /// The instant, from microseconds since 1970.
 pub(crate) fn instant(micros: i64) -> DateTime<Utc> {
     DateTime::from_timestamp_micros(micros).unwrap_or(DateTime::UNIX_EPOCH)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn names_made_from_their_texts_have_the_same_indices(
+            bikes in prop::collection::vec(".{0,5}", 0..20),
+            stations in prop::collection::vec(("[a-c\n\"é]{0,3}", "[a-c\n]{0,3}"), 0..20),
+        ) {
+            let mut names = Names::default();
+            bikes.iter().for_each(|bike| { names.bike(bike); });
+            stations.iter().for_each(|(id, street)| { names.station(id, street); });
+            let again = Names::from_texts(&names.to_texts());
+            prop_assert_eq!(&again.bikes.texts, &names.bikes.texts);
+            prop_assert_eq!(&again.stations.texts, &names.stations.texts);
+            let hashes = |names: &Names| -> Vec<u64> {
+                names.station_keys.iter().map(|key| key.hash).collect()
+            };
+            prop_assert_eq!(hashes(&again), hashes(&names));
+        }
+    }
 }

@@ -4,6 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use domain::Position;
+use zip::result::ZipError;
+
+use crate::source::S3Error;
 
 /// A run that could not go on. A bad row is no error: it is rejected.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +26,20 @@ pub enum ProducerError {
         /// The folder as given.
         path: PathBuf,
     },
+    /// The bucket cannot be used.
+    #[error("cannot use {location}")]
+    Bucket {
+        /// Bucket and prefix, as a URL.
+        location: String,
+        /// What the server says.
+        #[source]
+        source: S3Error,
+    },
+    /// A file cannot be read now; nothing is wrong with it.
+    ///
+    /// Nothing is lost: a new run goes on with this file.
+    #[error("cannot read on")]
+    Unreachable(#[source] std::io::Error),
     /// The only file given cannot be used.
     #[error("file \"{name}\" is refused")]
     Refused {
@@ -31,6 +48,15 @@ pub enum ProducerError {
         /// What is wrong with it.
         #[source]
         source: RefusedFile,
+    },
+    /// Rows cannot be kept on the disk while they are ordered.
+    #[error("cannot keep rows in \"{}\" while they are ordered", path.display())]
+    Spill {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
     },
     /// The simulated city cannot be built from these parameters.
     #[error("cannot simulate a city")]
@@ -105,13 +131,19 @@ pub enum RefusedFile {
     Read(#[from] std::io::Error),
     /// The archive is broken.
     #[error("it is not a usable zip archive")]
-    Zip(#[from] zip::result::ZipError),
+    Zip(#[source] ZipError),
     /// The archive holds no trip file.
-    #[error("it holds no .csv file{}", if *.nested { ", only archives: unpack it first" } else { "" })]
-    NoMembers {
-        /// Whether it holds archives instead.
-        nested: bool,
-    },
+    #[error("it holds no .csv file")]
+    NoMembers,
+    /// The archive holds more files than a year of trips.
+    #[error("it holds {0} files")]
+    TooManyMembers(usize),
+    /// Archives in archives in archives.
+    #[error("it is an archive in an archive in an archive")]
+    TooDeep,
+    /// The file names more bikes and stations than a city has.
+    #[error("it names more than {0} bikes and stations")]
+    TooManyNames(usize),
     /// There is not even a header.
     #[error("it is empty")]
     Empty,
@@ -121,6 +153,29 @@ pub enum RefusedFile {
     /// The columns are not those of a trip file.
     #[error("its columns are unknown")]
     Columns(#[from] domain::csv::FileError),
+}
+
+impl From<ZipError> for RefusedFile {
+    fn from(error: ZipError) -> Self {
+        match error {
+            ZipError::Io(error) => Self::Read(error),
+            error => Self::Zip(error),
+        }
+    }
+}
+
+impl RefusedFile {
+    /// The error that ends the run, if nothing is wrong with the file itself.
+    pub(crate) fn into_transient(self) -> Result<ProducerError, Self> {
+        let is_transient = |error: &std::io::Error| {
+            let cause = error.get_ref().and_then(|cause| cause.downcast_ref());
+            cause.is_some_and(S3Error::is_transient)
+        };
+        match self {
+            Self::Read(error) if is_transient(&error) => Ok(ProducerError::Unreachable(error)),
+            refused => Err(refused),
+        }
+    }
 }
 
 /// The error and its causes in one line.

@@ -1,22 +1,24 @@
 //! Rows of all sources in one order: by departure.
 //!
 //! ```text
-//!  file a ─ ordered in memory ─┐
-//!  file b ─ ordered in memory ─┼─ merged by departure ─▶ (feed, seq, row)
-//!  city   ─ made in order ─────┘
+//!  file a ─ ordered ───────┐
+//!  file b ─ ordered ───────┼─ merged by departure ─▶ (feed, seq, row)
+//!  city   ─ made in order ─┘
 //! ```
 //!
 //! Within a source rows are numbered in this order, from 0, without gaps: a row's `seq` is the same
-//! in every run. Not here: ordering a file that does not fit in memory.
+//! in every run. Not here: ordering a file (see [`crate::sort`]).
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::io;
+use std::path::Path;
 
-use domain::Reject;
-
-use crate::compact::{CompactTrip, Names};
+use crate::compact::Names;
+use crate::row::Row;
 use crate::simulate::City;
-use crate::source::{Table, TableRow};
+use crate::sort::{Counts, SortedRows};
+use crate::source::Table;
 
 /// The rows of one source, ordered by departure.
 #[derive(Debug)]
@@ -31,154 +33,204 @@ pub(crate) struct Feed {
 
 #[derive(Debug)]
 enum FeedRows {
-    Table { table: Box<Table>, next: usize },
+    File {
+        rows: SortedRows,
+        names: Box<Names>,
+        counts: Counts,
+    },
     City(Box<City>),
-}
-
-/// A row and when it departed.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Row {
-    /// Microseconds since 1970; [`i64::MIN`] for a reject before the first good row.
-    pub(crate) at: i64,
-    pub(crate) content: Content,
-}
-
-/// What a row is.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Content {
-    /// A trip.
-    Trip(CompactTrip),
-    /// A row that is no trip.
-    Reject(Box<Reject>),
+    /// All were taken.
+    Gone,
 }
 
 impl Feed {
-    /// The rows of a file.
-    pub(crate) fn table(file: &str, table: Table) -> Self {
-        let source = format!("{file}#{:016x}", table.hash);
-        Self::new(
-            source,
-            FeedRows::Table {
-                table: Box::new(table),
-                next: 0,
-            },
-        )
+    /// The rows of a file, whose runs are in `folder`; `name` stands in its rejects.
+    ///
+    /// # Errors
+    /// If the runs cannot be read.
+    pub(crate) fn file(name: &str, table: Table, folder: &Path) -> io::Result<Self> {
+        // For people: the file's own name, without the archive around it.
+        let short = name.rsplit('/').next().unwrap_or(name);
+        let source = format!("{short}#{:016x}", table.hash);
+        let rows = FeedRows::File {
+            rows: table.rows.open(folder, name)?,
+            names: Box::new(table.names),
+            counts: table.counts,
+        };
+        Self::new(source, rows)
     }
 
     /// The rows of a simulated city.
     pub(crate) fn city(city: City) -> Self {
-        Self::new(city.source_name(), FeedRows::City(Box::new(city)))
+        let source = city.source_name();
+        Self::new(source, FeedRows::City(Box::new(city))).expect("a city reads nothing")
     }
 
-    fn new(source: String, rows: FeedRows) -> Self {
-        let mut feed = Self {
+    fn new(source: String, mut rows: FeedRows) -> io::Result<Self> {
+        Ok(Self {
             source,
+            next: rows.next()?,
             rows,
             next_seq: 0,
-            next: None,
-        };
-        feed.next = feed.rows.next();
-        feed
+        })
     }
 
     /// How many rows there are in all, where that is known before they are made.
     pub(crate) fn total(&self) -> Option<u64> {
         match &self.rows {
-            FeedRows::Table { table, .. } => Some(table.rows.len() as u64),
+            FeedRows::File { counts, .. } => Some(counts.rows),
             FeedRows::City(city) => city.total(),
+            FeedRows::Gone => Some(self.next_seq),
         }
     }
 
     /// The texts the feed's trips point to.
     pub(crate) fn names(&self) -> &Names {
         match &self.rows {
-            FeedRows::Table { table, .. } => &table.names,
+            FeedRows::File { names, .. } => names,
             FeedRows::City(city) => city.names(),
+            FeedRows::Gone => unreachable!("no row of it is left that could have names"),
         }
     }
 
-    fn pop(&mut self) -> Option<(u64, Row)> {
-        let row = self.next.take()?;
-        self.next = self.rows.next();
+    /// Whether all rows were taken.
+    pub(crate) fn is_used_up(&self) -> bool {
+        self.next.is_none()
+    }
+
+    /// Gives back the memory of rows and names; only for a feed that is used up.
+    fn let_go(&mut self) {
+        self.rows = FeedRows::Gone;
+    }
+
+    fn pop(&mut self) -> io::Result<Option<(u64, Row)>> {
+        let Some(row) = self.next.take() else {
+            return Ok(None);
+        };
+        self.next = self.rows.next()?;
         let seq = self.next_seq;
         self.next_seq += 1;
-        Some((seq, row))
+        Ok(Some((seq, row)))
     }
 }
 
 impl FeedRows {
-    fn next(&mut self) -> Option<Row> {
+    fn next(&mut self) -> io::Result<Option<Row>> {
         match self {
-            Self::City(city) => city.next(),
-            Self::Table { table, next } => {
-                let row = table.rows.get(*next)?;
-                *next += 1;
-                let content = match row {
-                    TableRow::Trip(trip) => Content::Trip(*trip),
-                    TableRow::Reject { index, .. } => {
-                        Content::Reject(Box::new(table.rejects[*index as usize].clone()))
-                    }
-                };
-                Some(Row {
-                    at: row.at(),
-                    content,
-                })
-            }
+            Self::City(city) => Ok(city.next()),
+            Self::File { rows, .. } => rows.next(),
+            Self::Gone => Ok(None),
         }
     }
 }
 
 /// All feeds in one order; the earlier feed first among rows that departed together.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Merged {
     pub(crate) feeds: Vec<Feed>,
     heads: BinaryHeap<Reverse<(i64, usize)>>,
+    /// Where the feeds begin that were added last.
+    newest: usize,
+    /// How many of these have rows left.
+    newest_left: usize,
 }
 
 impl Merged {
-    pub(crate) fn new(feeds: Vec<Feed>) -> Self {
-        let head = |(index, feed): (usize, &Feed)| Some(Reverse((feed.next.as_ref()?.at, index)));
-        let heads = feeds.iter().enumerate().filter_map(head).collect();
-        Self { feeds, heads }
+    /// Adds feeds, whose numbers follow those there are; what is used up of these is let go.
+    pub(crate) fn add(&mut self, feeds: Vec<Feed>) {
+        for used_up in self.feeds.iter_mut().filter(|feed| feed.is_used_up()) {
+            used_up.let_go();
+        }
+        self.newest = self.feeds.len();
+        self.feeds.extend(feeds);
+        for (index, feed) in self.feeds.iter().enumerate().skip(self.newest) {
+            self.heads
+                .extend(feed.next.iter().map(|row| Reverse((row.at, index))));
+        }
+        let newest = self.feeds.iter().skip(self.newest);
+        self.newest_left = newest.filter(|feed| !feed.is_used_up()).count();
+    }
+
+    /// The departure of the next row.
+    pub(crate) fn next_at(&self) -> Option<i64> {
+        self.heads.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// Whether the feeds that were added last have rows left.
+    pub(crate) fn has_newest(&self) -> bool {
+        self.newest_left > 0
     }
 
     /// Gives the next row with its feed's index and its `seq`.
-    pub(crate) fn next(&mut self) -> Option<(usize, u64, Row)> {
-        let Reverse((_, index)) = self.heads.pop()?;
+    ///
+    /// # Errors
+    /// If rows that lie on the disk cannot be read.
+    pub(crate) fn next(&mut self) -> io::Result<Option<(usize, u64, Row)>> {
+        let Some(Reverse((_, index))) = self.heads.pop() else {
+            return Ok(None);
+        };
         let feed = &mut self.feeds[index];
-        let (seq, row) = feed.pop()?;
-        if let Some(next) = &feed.next {
-            self.heads.push(Reverse((next.at, index)));
+        let Some((seq, row)) = feed.pop()? else {
+            return Ok(None);
+        };
+        match &feed.next {
+            Some(next) => self.heads.push(Reverse((next.at, index))),
+            None => self.newest_left -= usize::from(index >= self.newest),
         }
-        Some((index, seq, row))
-    }
-
-    /// How many rows there are in all, where every feed knows.
-    pub(crate) fn total(&self) -> Option<u64> {
-        self.feeds.iter().map(Feed::total).sum()
+        Ok(Some((index, seq, row)))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use domain::Reject;
     use proptest::prelude::*;
 
     use super::*;
+    use crate::compact::CompactTrip;
+    use crate::sort::{Room, SortPlace, Sorter};
 
-    /// A table whose rows departed at these times; `None` is a reject.
+    /// A file whose rows departed at these times; `None` is a reject.
     fn feed(name: &str, departures: &[Option<i64>]) -> Feed {
-        let mut table = Table {
-            hash: xxhash_rust::xxh3::xxh3_64(name.as_bytes()),
-            ..Table::default()
-        };
-        let mut last = i64::MIN;
+        let mut sorter = Sorter::new(SortPlace {
+            buffer_bytes: usize::MAX,
+            room: Some(Room::new(usize::MAX)),
+            folder: "never-written".into(),
+            prefix: name.to_owned(),
+        });
+        let mut names = Names::default();
         for departure in departures {
-            last = departure.unwrap_or(last);
-            table.rows.push(TableRow::Reject { at: last, index: 0 });
+            match departure {
+                Some(at) => sorter.push(trip(&mut names, *at)).unwrap(),
+                None => sorter
+                    .push_reject(Reject::new(name, 1, "no trip", ""))
+                    .unwrap(),
+            }
         }
-        table.rejects.push(Reject::new(name, 1, "no trip", ""));
-        table.rows.sort_by_key(TableRow::at);
-        Feed::table(name, table)
+        let table = Table {
+            names,
+            counts: sorter.counts,
+            rows: sorter.finish().unwrap(),
+            hash: xxhash_rust::xxh3::xxh3_64(name.as_bytes()),
+        };
+        Feed::file(name, table, Path::new("never-written")).unwrap()
+    }
+
+    fn trip(names: &mut Names, departed_at: i64) -> CompactTrip {
+        let place = names.place(&domain::Station {
+            station_id: "1".to_owned(),
+            street: "Oak St".to_owned(),
+            lat: 40.7,
+            lon: -73.9,
+        });
+        CompactTrip {
+            departed_at,
+            arrived_at: departed_at,
+            bike: None,
+            from: place,
+            to: place,
+            rider: None,
+        }
     }
 
     proptest! {
@@ -189,18 +241,22 @@ mod tests {
             ),
         ) {
             let feeds = files.iter().enumerate().map(|(i, file)| feed(&i.to_string(), file));
-            let mut merged = Merged::new(feeds.collect());
-            prop_assert_eq!(merged.total(), Some(files.iter().map(Vec::len).sum::<usize>() as u64));
+            let feeds: Vec<_> = feeds.collect();
+            let totals: Vec<_> = feeds.iter().map(|feed| feed.total().unwrap()).collect();
+            let mut merged = Merged::default();
+            merged.add(feeds);
             let mut next_seqs = vec![0; files.len()];
             let mut last = i64::MIN;
-            while let Some((source, seq, row)) = merged.next() {
+            while let Some((source, seq, row)) = merged.next().unwrap() {
                 prop_assert!(row.at >= last);
                 last = row.at;
                 prop_assert_eq!(seq, next_seqs[source]);
                 next_seqs[source] += 1;
             }
             let rows: Vec<_> = files.iter().map(|file| file.len() as u64).collect();
-            prop_assert_eq!(next_seqs, rows);
+            prop_assert_eq!(&next_seqs, &rows);
+            prop_assert_eq!(totals, rows);
+            prop_assert!(!merged.has_newest());
         }
     }
 }

@@ -1,10 +1,13 @@
 //! How far a run is, and what it did in the end.
 
+use std::io::{self, Read, Seek, SeekFrom};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 
@@ -28,6 +31,21 @@ pub struct Progress {
     pub clock: Option<DateTime<Utc>>,
     /// Rows a second, over the last tenths of a second.
     pub rows_per_second: f64,
+    /// The file being read and ordered; files are read ahead of the rows that are sent.
+    pub reading: Option<FileProgress>,
+}
+
+/// How far a file is read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FileProgress {
+    /// The file's name.
+    pub file: String,
+    /// Bytes read of the file as it is packed. An archive's directory is read twice.
+    pub bytes: u64,
+    /// Bytes in all.
+    pub bytes_total: u64,
+    /// Rows found so far.
+    pub rows: u64,
 }
 
 /// What a run did. `rows_read` is always `produced + rejected`.
@@ -41,7 +59,7 @@ pub struct Summary {
     pub rejected: u64,
     /// Of the rows produced and rejected, those an earlier run had sent.
     pub already_produced: u64,
-    /// Files left out because another file of the run has the same content.
+    /// Files left out because another file has the same content, or the same month by its name.
     pub duplicate_files: u64,
     /// Files that could not be used; each is one of `rejected`.
     pub refused_files: u64,
@@ -51,20 +69,116 @@ pub struct Summary {
     pub stopped: bool,
 }
 
+/// The reading thread's link to the run: whether to stop, and how far it is.
+#[derive(Debug, Clone)]
+pub(crate) struct Reading {
+    stop: CancellationToken,
+    progress: watch::Sender<Progress>,
+    /// Written by the reader of the bytes and that of the rows, which are on one thread.
+    now: Arc<Mutex<(FileProgress, Instant)>>,
+}
+
+impl Reading {
+    pub(crate) fn new(progress: watch::Sender<Progress>, stop: CancellationToken) -> Self {
+        Self {
+            stop,
+            progress,
+            now: Arc::new(Mutex::new((FileProgress::default(), clock::now()))),
+        }
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stop.is_cancelled()
+    }
+
+    pub(crate) fn stop(&self) -> &CancellationToken {
+        &self.stop
+    }
+
+    /// A file is begun.
+    pub(crate) fn begin(&self, file: &str, bytes_total: u64) {
+        let mut now = self.lock();
+        now.0 = FileProgress {
+            file: file.to_owned(),
+            bytes_total,
+            ..FileProgress::default()
+        };
+        self.publish(&mut now);
+    }
+
+    /// No file is being read any more.
+    pub(crate) fn end(&self) {
+        self.progress
+            .send_modify(|progress| progress.reading = None);
+    }
+
+    /// More was read of the file.
+    pub(crate) fn add(&self, bytes: u64, rows: u64) {
+        let mut now = self.lock();
+        now.0.bytes += bytes;
+        now.0.rows += rows;
+        if now.1.elapsed() >= PUBLISH_EVERY {
+            self.publish(&mut now);
+        }
+    }
+
+    fn publish(&self, now: &mut (FileProgress, Instant)) {
+        now.1 = clock::now();
+        let reading = Some(now.0.clone());
+        self.progress
+            .send_modify(|progress| progress.reading = reading);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (FileProgress, Instant)> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Counts the bytes that are read of a file.
+#[derive(Debug)]
+pub(crate) struct Counted<R> {
+    input: R,
+    reading: Reading,
+}
+
+impl<R> Counted<R> {
+    pub(crate) fn new(input: R, reading: &Reading) -> Self {
+        Self {
+            input,
+            reading: reading.clone(),
+        }
+    }
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.input.read(buffer)?;
+        self.reading.add(count as u64, 0);
+        Ok(count)
+    }
+}
+
+impl<R: Seek> Seek for Counted<R> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.input.seek(to)
+    }
+}
+
 /// Publishes progress now and then.
 #[derive(Debug)]
 pub(crate) struct Reporter {
     progress: watch::Sender<Progress>,
-    total: Option<u64>,
+    /// Rows in all, once that is known.
+    pub(crate) total: Option<u64>,
     published: Instant,
     rows_then: u64,
 }
 
 impl Reporter {
-    pub(crate) fn new(progress: watch::Sender<Progress>, total: Option<u64>) -> Self {
+    pub(crate) fn new(progress: watch::Sender<Progress>) -> Self {
         Self {
             progress,
-            total,
+            total: None,
             published: clock::now(),
             rows_then: 0,
         }
@@ -84,14 +198,17 @@ impl Reporter {
         let rows_per_second = (summary.rows_read - self.rows_then) as f64 / seconds;
         self.published = clock::now();
         self.rows_then = summary.rows_read;
-        self.progress.send_replace(Progress {
-            rows: summary.rows_read,
-            confirmed,
-            total: self.total,
-            rejected: summary.rejected,
-            already_produced: summary.already_produced,
-            clock: at.map(crate::compact::instant),
-            rows_per_second,
+        self.progress.send_modify(|progress| {
+            *progress = Progress {
+                rows: summary.rows_read,
+                confirmed,
+                total: self.total,
+                rejected: summary.rejected,
+                already_produced: summary.already_produced,
+                clock: at.map(crate::compact::instant),
+                rows_per_second,
+                reading: progress.reading.take(),
+            };
         });
     }
 }

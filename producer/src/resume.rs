@@ -9,6 +9,8 @@
 mod head;
 mod log;
 
+use std::collections::HashMap;
+
 use domain::record::source_identity;
 use fluvio::Fluvio;
 use futures_util::future::try_join_all;
@@ -36,11 +38,25 @@ pub(crate) struct Held {
     next_seqs: Vec<u64>,
     /// The newest tick of any of the sources, in microseconds.
     pub(crate) ticked: i64,
-    /// Offset of the next record.
-    pub(crate) end: i64,
 }
 
 impl Held {
+    /// Nothing, of no source.
+    pub(crate) fn new() -> Self {
+        Self {
+            next_seqs: Vec::new(),
+            ticked: i64::MIN,
+        }
+    }
+
+    /// Adds sources to the run.
+    pub(crate) fn add(&mut self, sources: &[Seen]) {
+        for seen in sources {
+            self.next_seqs.push(seen.next_seq);
+            self.ticked = self.ticked.max(seen.ticked);
+        }
+    }
+
     /// Whether the partition holds this row, which belongs to it.
     pub(crate) fn has(&self, source: usize, seq: u64) -> bool {
         seq < self.next_seqs[source]
@@ -52,124 +68,143 @@ impl Held {
     }
 }
 
-/// Finds what each partition holds of `sources`.
-pub(crate) async fn find(
-    fluvio: &Fluvio,
-    config: &ProducerConfig,
-    partitions: Partitions,
-    sources: &[String],
-) -> Result<Vec<Held>, ProducerError> {
-    let identities: Vec<_> = sources
-        .iter()
-        .map(|source| source_identity(source))
-        .collect();
-    let each = partitions.iter().map(async |partition| {
-        let log = Log::new(fluvio, config, partition).await?;
-        look_back(&log, &identities).await
-    });
-    try_join_all(each).await
+/// The partitions as they were when the run began, read as far back as was needed.
+#[derive(Debug)]
+pub(crate) struct Tails(Vec<Tail>);
+
+/// One partition, read from its end backwards.
+#[derive(Debug)]
+struct Tail {
+    log: Log,
+    /// Offset of the next record.
+    end: i64,
+    /// Offset of the first record that was read.
+    low: i64,
+    /// Whether there is nothing before it.
+    is_start: bool,
+    /// Records in the last step.
+    width: i64,
+    /// By the identity of the source; others' sources are among them.
+    seen: HashMap<String, Seen>,
 }
 
-/// Reads one partition backwards until all sources were seen.
-async fn look_back(log: &Log, identities: &[&str]) -> Result<Held, ProducerError> {
-    let mut seen = Seen::new(identities.len());
-    let mut step = Step::new(identities);
-    // From a place near the end up to the end, then what came in meanwhile.
-    let tail = log
-        .read_last(FIRST_STEP, &mut |value| step.look(value))
-        .await?;
-    let mut low = tail.start;
-    let end = log.read_on(tail.end, &mut |value| step.look(value)).await?;
-    seen.add(step);
-    let mut width = i64::from(FIRST_STEP);
-    while !seen.is_complete() && low > 0 {
-        width = (width * STEP_GROWTH).min(STEP_MAX);
-        let mut step = Step::new(identities);
-        let from = (low - width).max(0);
-        let start = log
-            .read_between(from, low, &mut |value| step.look(value))
+/// What a partition holds of a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// The first `seq` that is not there.
+    pub(crate) next_seq: u64,
+    /// Its newest tick, in microseconds.
+    ticked: i64,
+}
+
+impl Seen {
+    const NOTHING: Self = Self {
+        next_seq: 0,
+        ticked: i64::MIN,
+    };
+}
+
+impl Tails {
+    /// Reads the ends of all partitions.
+    ///
+    /// # Errors
+    /// If one cannot be read.
+    pub(crate) async fn read(
+        fluvio: &Fluvio,
+        config: &ProducerConfig,
+        partitions: Partitions,
+    ) -> Result<Self, ProducerError> {
+        let each = partitions.iter().map(async |partition| {
+            let log = Log::new(fluvio, config, partition).await?;
+            Tail::read(log).await
+        });
+        Ok(Self(try_join_all(each).await?))
+    }
+
+    /// Offset of each partition's next record when the run began.
+    pub(crate) fn ends(&self) -> Vec<i64> {
+        self.0.iter().map(|tail| tail.end).collect()
+    }
+
+    /// Finds what each partition held of `sources` when the run began.
+    ///
+    /// Cost: a source that was never sent has the whole log read, once in a run.
+    ///
+    /// # Errors
+    /// If a partition cannot be read.
+    pub(crate) async fn find(&mut self, sources: &[&str]) -> Result<Vec<Vec<Seen>>, ProducerError> {
+        let each = self.0.iter_mut().map(|tail| tail.find(sources));
+        try_join_all(each).await
+    }
+}
+
+impl Tail {
+    /// Reads the last records.
+    async fn read(log: Log) -> Result<Self, ProducerError> {
+        let mut seen = HashMap::new();
+        // From a place near the end up to the end, then what came in meanwhile.
+        let tail = log
+            .read_last(FIRST_STEP, &mut |value| look(&mut seen, value))
             .await?;
-        seen.add(step);
+        let end = log
+            .read_on(tail.end, &mut |value| look(&mut seen, value))
+            .await?;
+        Ok(Self {
+            log,
+            end,
+            low: tail.start,
+            is_start: tail.start == 0,
+            width: i64::from(FIRST_STEP),
+            seen,
+        })
+    }
+
+    /// Reads on backwards until all sources were seen.
+    async fn find(&mut self, sources: &[&str]) -> Result<Vec<Seen>, ProducerError> {
+        let identities = || sources.iter().map(|source| source_identity(source));
+        while !self.is_start && identities().any(|identity| !self.seen.contains_key(identity)) {
+            self.step_back().await?;
+        }
+        let seen = |identity| self.seen.get(identity).copied();
+        Ok(identities()
+            .map(|identity| seen(identity).unwrap_or(Seen::NOTHING))
+            .collect())
+    }
+
+    async fn step_back(&mut self) -> Result<(), ProducerError> {
+        self.width = (self.width * STEP_GROWTH).min(STEP_MAX);
+        let from = (self.low - self.width).max(0);
+        let (log, seen) = (&self.log, &mut self.seen);
+        let start = log
+            .read_between(from, self.low, &mut |value| look(seen, value))
+            .await?;
         info!(
             topic = log.topic(),
             partition = log.partition(),
             offset = start,
-            "looked for an earlier run in {}/{} back to offset {start} of {end}",
+            "looked for an earlier run in {}/{} back to offset {start} of {}",
             log.topic(),
             log.partition(),
+            self.end,
         );
-        if start > from {
-            // What was before has been deleted.
-            break;
-        }
-        low = start;
-    }
-    Ok(seen.held(end))
-}
-
-/// What was seen of each source, from the log's end back.
-struct Seen {
-    next_seqs: Vec<Option<u64>>,
-    ticked: i64,
-}
-
-/// What one step, read forwards, shows of each source.
-struct Step<'a> {
-    identities: &'a [&'a str],
-    seen: Seen,
-}
-
-impl Seen {
-    fn new(sources: usize) -> Self {
-        Self {
-            next_seqs: vec![None; sources],
-            ticked: i64::MIN,
-        }
-    }
-
-    /// Adds an earlier step: what later steps have shown is newer.
-    fn add(&mut self, step: Step<'_>) {
-        for (seen, earlier) in self.next_seqs.iter_mut().zip(step.seen.next_seqs) {
-            *seen = seen.or(earlier);
-        }
-        self.ticked = self.ticked.max(step.seen.ticked);
-    }
-
-    fn is_complete(&self) -> bool {
-        self.next_seqs.iter().all(Option::is_some)
-    }
-
-    fn held(self, end: i64) -> Held {
-        let next_seqs = self.next_seqs.into_iter().map(Option::unwrap_or_default);
-        Held {
-            next_seqs: next_seqs.collect(),
-            ticked: self.ticked,
-            end,
-        }
+        self.low = start;
+        // What was before may have been deleted.
+        self.is_start = start > from || start == 0;
+        Ok(())
     }
 }
 
-impl<'a> Step<'a> {
-    fn new(identities: &'a [&'a str]) -> Self {
-        Self {
-            identities,
-            seen: Seen::new(identities.len()),
-        }
+/// Notes what a record tells of its source; the order of the records does not matter.
+fn look(seen: &mut HashMap<String, Seen>, value: &[u8]) {
+    // What is no record of ours is none of our business.
+    let Some(head) = head(value) else { return };
+    let name = source_identity(&head.source);
+    if !seen.contains_key(name) {
+        seen.insert(name.to_owned(), Seen::NOTHING);
     }
-
-    fn look(&mut self, value: &[u8]) {
-        // What is no record of ours is none of our business.
-        let Some(head) = head(value) else { return };
-        let name = source_identity(&head.source);
-        let Some(source) = self.identities.iter().position(|known| *known == name) else {
-            return;
-        };
-        let next = head.next_seq();
-        let seen = &mut self.seen.next_seqs[source];
-        *seen = Some(seen.map_or(next, |before| before.max(next)));
-        if let Some(at) = head.tick {
-            self.seen.ticked = self.seen.ticked.max(at);
-        }
+    if let Some(seen) = seen.get_mut(name) {
+        seen.next_seq = seen.next_seq.max(head.next_seq());
+        seen.ticked = seen.ticked.max(head.tick.unwrap_or(i64::MIN));
     }
 }
 
@@ -179,24 +214,22 @@ mod tests {
 
     #[test]
     fn the_last_record_of_a_source_tells_where_to_go_on() {
-        let identities = ["aaaa", "bbbb", "cccc"];
-        let mut later = Step::new(&identities);
-        later.look(br#"{"source":"renamed.csv#aaaa","seq":41,"trip":{}}"#);
-        later.look(br#"{"source":"x.csv#ffff","seq":99,"trip":{}}"#);
-        later.look(b"not a record");
-        let mut earlier = Step::new(&identities);
-        earlier.look(br#"{"source":"b.csv#bbbb","seq":6,"trip":{}}"#);
-        earlier.look(br#"{"source":"b.csv#bbbb","seq":9,"tick":"1970-01-01T00:00:01Z"}"#);
-        earlier.look(br#"{"source":"a.csv#aaaa","seq":40,"reject":{}}"#);
-        let mut seen = Seen::new(3);
-        seen.add(later);
-        assert!(!seen.is_complete());
-        seen.add(earlier);
-        let held = seen.held(500);
+        let mut seen = HashMap::new();
+        for value in [
+            r#"{"source":"renamed.csv#aaaa","seq":41,"trip":{}}"#,
+            r#"{"source":"x.csv#ffff","seq":99,"trip":{}}"#,
+            "not a record",
+            r#"{"source":"b.csv#bbbb","seq":6,"trip":{}}"#,
+            r#"{"source":"b.csv#bbbb","seq":9,"tick":"1970-01-01T00:00:01Z"}"#,
+            r#"{"source":"a.csv#aaaa","seq":40,"reject":{}}"#,
+        ] {
+            look(&mut seen, value.as_bytes());
+        }
+        let mut held = Held::new();
+        held.add(&[seen["aaaa"], seen["bbbb"], Seen::NOTHING]);
         let expected = Held {
             next_seqs: vec![42, 9, 0],
             ticked: 1_000_000,
-            end: 500,
         };
         assert_eq!(held, expected);
         assert!(held.has(0, 41) && !held.has(0, 42) && !held.has(2, 0));

@@ -11,7 +11,7 @@
 
 mod task;
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use fluvio::dataplane::record::RecordData;
 use fluvio::{Fluvio, RecordKey};
@@ -23,7 +23,6 @@ use self::task::Task;
 use crate::config::ProducerConfig;
 use crate::error::ProducerError;
 use crate::partition::Partitions;
-use crate::resume::Held;
 
 /// Records that wait for a partition (chosen: about 1.5 MB, a few batches).
 const QUEUE_RECORDS: usize = 4_096;
@@ -60,6 +59,26 @@ pub(crate) struct Waiting(Vec<mpsc::Receiver<Outgoing>>);
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Closed;
 
+/// How many rows, without ticks, each partition has confirmed to this run.
+///
+/// Written by the partitions' tasks, read by the pipeline.
+#[derive(Debug)]
+pub(crate) struct Confirmed(Vec<AtomicU64>);
+
+impl Confirmed {
+    pub(crate) fn new(partitions: Partitions) -> Self {
+        Self(partitions.iter().map(|_| AtomicU64::new(0)).collect())
+    }
+
+    pub(crate) fn of(&self, partition: usize) -> u64 {
+        self.0[partition].load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn sum(&self) -> u64 {
+        (0..self.0.len()).map(|partition| self.of(partition)).sum()
+    }
+}
+
 /// Makes a queue for each partition.
 pub(crate) fn queues(partitions: Partitions) -> (Queues, Waiting) {
     let (senders, receivers) = partitions
@@ -79,7 +98,7 @@ impl Queues {
 
 /// Delivers what comes through the queues; ends when they are dropped and all is confirmed.
 ///
-/// Each partition goes on after what it holds. `confirmed` counts rows, without ticks.
+/// Each partition goes on at the offset in `ends`.
 ///
 /// # Errors
 /// The first error of any partition.
@@ -87,16 +106,15 @@ pub(crate) async fn deliver(
     fluvio: &Fluvio,
     config: &ProducerConfig,
     waiting: Waiting,
-    held: &[Held],
-    confirmed: &AtomicU64,
+    ends: &[i64],
+    confirmed: &Confirmed,
     stop: &CancellationToken,
 ) -> Result<(), ProducerError> {
-    let each = (0..)
-        .zip(waiting.0)
-        .zip(held)
-        .map(|((partition, waiting), held)| {
-            Task::new(fluvio, config, partition, held.end, confirmed, stop).run(waiting)
-        });
+    let each = (0..).zip(waiting.0).zip(ends.iter().zip(&confirmed.0)).map(
+        |((partition, waiting), (end, confirmed))| {
+            Task::new(fluvio, config, partition, *end, confirmed, stop).run(waiting)
+        },
+    );
     try_join_all(each).await?;
     Ok(())
 }

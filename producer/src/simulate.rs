@@ -27,7 +27,7 @@ use self::fleet::Fleet;
 use self::map::Map;
 use self::random::Random;
 use crate::compact::{CompactTrip, NameIndex, Names, Place};
-use crate::order::{Content, Row};
+use crate::row::{Content, Row};
 
 /// A ride ends where it began this often (chosen: about what the real system has).
 const ROUND_TRIPS_PERCENT: u64 = 2;

@@ -1,53 +1,88 @@
-//! Where trips come from: a file, a folder of files, or a simulated city.
+//! Where trips come from: a file, a folder, a bucket, or a simulated city.
 
-mod files;
+mod bucket;
+mod catalog;
+mod folder;
 #[cfg(test)]
 mod golden;
+mod kept;
+mod loader;
+mod months;
 mod rows;
+mod store;
 mod table;
+mod unpack;
 
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 
-use tokio_util::sync::CancellationToken;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
 
-pub(crate) use self::table::{Table, TableRow};
+use self::bucket::Bucket;
+pub use self::bucket::{S3Error, S3Location};
+use self::catalog::Catalog;
+use self::folder::Folder;
+pub(crate) use self::kept::Kept;
+use self::loader::Loader;
+pub(crate) use self::loader::{Loaded, SentUnit};
+pub(crate) use self::months::Month;
+use self::store::Store;
+use self::table::NotRead;
+pub(crate) use self::table::Table;
+use crate::config::S3Config;
 use crate::error::ProducerError;
 use crate::order::Feed;
+use crate::progress::Reading;
 use crate::simulate::{City, SimulateConfig, SimulateError};
+use crate::spill::Spill;
+
+/// Months that are ready and not taken (chosen: one is prepared while another is sent).
+const MONTHS_AHEAD: usize = 1;
 
 /// Where the trips come from.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Source {
     /// A trip file (`.csv`, `.csv.gz`, `.zip`) or a folder of such files.
     Path(PathBuf),
+    /// The trip files of a bucket whose keys begin alike.
+    S3(S3Location),
     /// A city that does not exist.
     Simulate(SimulateConfig),
 }
 
-/// What a source holds, ready to be merged.
-#[derive(Debug, Default)]
-pub(crate) struct Loaded {
-    /// One for each file that is not a duplicate, in the order of the files' names.
-    pub(crate) feeds: Vec<Feed>,
-    /// Files left out because another one has the same content.
-    pub(crate) duplicate_files: u64,
-    /// Files that could not be used; each is one reject.
-    pub(crate) refused_files: u64,
-    /// Whether reading was stopped: then the feeds are not complete.
-    pub(crate) stopped: bool,
+/// A text that names no source.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SourceError {
+    /// The simulated city's parameters are wrong.
+    #[error(transparent)]
+    Simulate(#[from] SimulateError),
+    /// The bucket's name is missing.
+    #[error("\"{0}\" names no bucket: write s3://bucket or s3://bucket/prefix")]
+    NoBucket(String),
 }
 
 impl FromStr for Source {
-    type Err = SimulateError;
+    type Err = SourceError;
 
-    /// Reads `simulate`, `simulate:seed=7,trips=300000`, or else a path.
+    /// Reads `simulate`, `simulate:seed=7,trips=300000`, `s3://bucket/prefix`, or else a path.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Some(place) = text.strip_prefix("s3://") {
+            let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
+            return match bucket {
+                "" => Err(SourceError::NoBucket(text.to_owned())),
+                _ => Ok(Self::S3(S3Location {
+                    bucket: bucket.to_owned(),
+                    prefix: prefix.to_owned(),
+                })),
+            };
+        }
         match text.strip_prefix("simulate") {
             Some("") => Ok(Self::Simulate(SimulateConfig::default())),
             Some(rest) if rest.starts_with(':') => {
-                rest.trim_start_matches(':').parse().map(Self::Simulate)
+                Ok(Self::Simulate(rest.trim_start_matches(':').parse()?))
             }
             _ => Ok(Self::Path(PathBuf::from(text))),
         }
@@ -58,23 +93,93 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Path(path) => path.display().fmt(f),
+            Self::S3(location) => location.fmt(f),
             Self::Simulate(config) => config.source_name().fmt(f),
         }
     }
 }
 
 impl Source {
-    /// Reads the files, or builds the city. Blocks: not for an async thread.
+    /// Lists the files, or builds the city; reads no rows yet. None if told to stop.
     ///
-    /// Cost: 72 bytes a row of the files, all files at once.
-    pub(crate) fn load(&self, stop: &CancellationToken) -> Result<Loaded, ProducerError> {
-        match self {
-            Self::Path(path) => files::load(path, stop),
-            Self::Simulate(config) => Ok(Loaded {
-                feeds: vec![Feed::city(City::new(config)?)],
-                ..Loaded::default()
-            }),
+    /// # Errors
+    /// If the source cannot be listed or the city not be built.
+    pub(crate) async fn open(
+        &self,
+        s3: &S3Config,
+        spill: &Arc<Spill>,
+        reading: &Reading,
+    ) -> Result<Option<Opened>, ProducerError> {
+        let store: Box<dyn Store> = match self {
+            Self::Simulate(config) => {
+                let city = Feed::city(City::new(config)?);
+                return Ok(Some(Opened::City(Box::new(city))));
+            }
+            Self::Path(path) => Box::new(Folder::new(path)),
+            // Finding credentials takes far more room than all the rest.
+            Self::S3(location) => Box::new(Box::pin(Bucket::new(location, s3, reading)).await),
+        };
+        let (spill, reading) = (Arc::clone(spill), reading.clone());
+        let stop = reading.stop().clone();
+        let listing = tokio::task::spawn_blocking(move || {
+            let catalog = Catalog::open(store, &reading)?;
+            Ok(Loader::new(catalog, spill, reading)?)
+        });
+        match listing.await? {
+            // A listing that is stopped ends with an error of its own.
+            Err(_) if stop.is_cancelled() => Ok(None),
+            Ok(loader) => Ok(Some(Opened::Files(Box::new(loader)))),
+            Err(NotRead::Stopped) => Ok(None),
+            Err(NotRead::Failed(error)) => Err(error),
+            Err(NotRead::Refused(reason)) => unreachable!("a catalog refuses no file: {reason}"),
         }
+    }
+}
+
+/// A source whose rows can be read.
+#[derive(Debug)]
+pub(crate) enum Opened {
+    City(Box<Feed>),
+    Files(Box<Loader>),
+}
+
+impl Opened {
+    /// What an earlier run has sent, as far as that was noted: see [`SentUnit`].
+    pub(crate) fn sent(&self) -> Vec<SentUnit> {
+        match self {
+            Self::City(_) => Vec::new(),
+            Self::Files(loader) => loader.sent(),
+        }
+    }
+
+    /// Files left out because another one holds the same month.
+    pub(crate) fn duplicate_files(&self) -> u64 {
+        match self {
+            Self::City(_) => 0,
+            Self::Files(loader) => loader.duplicate_files(),
+        }
+    }
+
+    /// Starts to read everything but `skip`, on a thread of its own, which ends with the receiver.
+    pub(crate) fn start(
+        self,
+        skip: Vec<SentUnit>,
+    ) -> mpsc::Receiver<Result<Loaded, ProducerError>> {
+        let (sender, receiver) = mpsc::channel(MONTHS_AHEAD);
+        match self {
+            Self::City(city) => {
+                let loaded = Loaded {
+                    feeds: vec![*city],
+                    ..Loaded::default()
+                };
+                sender.try_send(Ok(loaded)).expect("the channel is empty");
+            }
+            Self::Files(loader) => {
+                let runtime = Handle::current();
+                tokio::task::spawn_blocking(move || loader.run(&skip, &sender, &runtime));
+            }
+        }
+        receiver
     }
 }
 
@@ -88,13 +193,14 @@ mod tests {
         let found = match text.parse::<Source>() {
             Ok(Source::Path(path)) => format!("path {}", path.display()),
             Ok(Source::Simulate(config)) => config.source_name(),
+            Ok(Source::S3(location)) => format!("{location:?}"),
             Err(error) => error.to_string(),
         };
         expected.assert_eq(&found);
     }
 
     #[test]
-    fn a_source_is_a_city_or_a_path() {
+    fn a_source_is_a_city_a_bucket_or_a_path() {
         check("simulate", expect!["simulate:7"]);
         check("simulate:seed=3", expect!["simulate:3"]);
         check(
@@ -103,6 +209,18 @@ mod tests {
         );
         check("simulate:seed=3,days=2", expect!["simulate:3,days=2"]);
         check("data/JC.zip", expect!["path data/JC.zip"]);
+        check(
+            "s3://tripdata",
+            expect![[r#"S3Location { bucket: "tripdata", prefix: "" }"#]],
+        );
+        check(
+            "s3://tripdata/JC-2020",
+            expect![[r#"S3Location { bucket: "tripdata", prefix: "JC-2020" }"#]],
+        );
+        check(
+            "s3:///x",
+            expect![[r#""s3:///x" names no bucket: write s3://bucket or s3://bucket/prefix"#]],
+        );
         check("simulated.csv", expect!["path simulated.csv"]);
     }
 

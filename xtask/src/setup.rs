@@ -7,8 +7,12 @@ use anyhow::{Result, bail};
 
 use crate::{shell, workspace};
 
-/// The Python client that the conformance tests hold the embedded broker to.
-const PYTHON_CLIENT: &str = "fluvio==0.21.*";
+/// What tests take from `PyPI` as a second opinion, with the module that shows it is there: the
+/// Fluvio client that the embedded broker is held to, and an S3 server for the producer.
+const PYTHON_PACKAGES: [(&str, &str); 2] = [
+    ("fluvio==0.21.*", "fluvio"),
+    ("moto[server]==5.*", "moto.server"),
+];
 
 /// Makes sure that the server binaries of Postgres are on this machine.
 ///
@@ -42,15 +46,17 @@ pub(crate) fn browser() -> Result<()> {
     )
 }
 
-/// A Python with the official Fluvio client; gives the interpreter's path.
+/// A Python with the packages that tests need; gives the interpreter's path.
 ///
 /// # Errors
-/// If Python is missing or the client cannot be downloaded.
+/// If Python is missing or a package cannot be downloaded.
 pub(crate) fn python() -> Result<PathBuf> {
     let folder = workspace::target()?.join("python");
     let python = folder.join("bin/python");
-    let has_client = || shell::read(Command::new(&python).args(["-c", "import fluvio"])).is_ok();
-    if python.exists() && has_client() {
+    let imports = PYTHON_PACKAGES.map(|(_, module)| format!("import {module}"));
+    let has_packages =
+        || shell::read(Command::new(&python).args(["-c", &imports.join("\n")])).is_ok();
+    if python.exists() && has_packages() {
         return Ok(python);
     }
     // `ensurepip` is what Debian puts into a package of its own.
@@ -68,9 +74,9 @@ pub(crate) fn python() -> Result<PathBuf> {
         "install",
         "--quiet",
         "--disable-pip-version-check",
-        PYTHON_CLIENT,
     ];
-    shell::run(Command::new(&python).args(pip))?;
+    let packages = PYTHON_PACKAGES.map(|(package, _)| package);
+    shell::run(Command::new(&python).args(pip).args(packages))?;
     Ok(python)
 }
 

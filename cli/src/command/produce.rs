@@ -4,11 +4,12 @@ use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use clap::Args;
 use domain::time::{self, TimeError};
-use producer::{ProducerConfig, Source, Speed, Summary};
+use producer::{ProducerConfig, S3Config, Source, Speed, Summary};
 use tokio_util::sync::CancellationToken;
 
 use crate::addresses::{DataDirFlag, FluvioFlag, connect};
 use crate::cluster::TOPIC;
+use crate::data_dir::DataDir;
 use crate::{progress, shutdown};
 
 /// Send trips to topic trips, paced by their departures; ends when the source does.
@@ -16,8 +17,10 @@ use crate::{progress, shutdown};
 #[command(after_help = "\
 Examples:
   bikeshare produce --source trips.csv --fluvio sc.example:9003
+  bikeshare produce --source s3://tripdata/JC-2020 --s3-anonymous --speed 600
   bikeshare produce --source simulate:trips=100000 --speed max
 
+A bucket's files are kept in the data folder while they are sent, and not read again after that.
 A source that was sent before is not sent again: a run goes on after the last row that is there.")]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -31,8 +34,8 @@ pub(crate) struct Arguments {
 /// What to send and how fast, the same in `up`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct SourceFlags {
-    /// A trip file (.csv, .csv.gz, .zip), a folder of such files, `simulate`, or
-    /// `simulate:seed=7,trips=300000,days=2`.
+    /// A trip file (.csv, .csv.gz, .zip), a folder of such files, `s3://BUCKET/PREFIX`, `simulate`,
+    /// or `simulate:seed=7,trips=300000,days=2`.
     #[arg(
         long,
         value_name = "SOURCE",
@@ -52,12 +55,44 @@ pub(crate) struct SourceFlags {
     /// simulated city of several days begins with its second morning.
     #[arg(long, value_name = "TIME", env = "BIKESHARE_FROM", value_parser = parse_from)]
     from: Option<DateTime<Utc>>,
+    #[command(flatten)]
+    bucket: BucketFlags,
 }
 
 /// Reads `2026-06-02 08:00` as riders in New York say it.
 fn parse_from(text: &str) -> Result<DateTime<Utc>, TimeError> {
     let local = time::parse_local(&text.replace('T', " "))?;
     Ok(time::new_york(local)?.earlier)
+}
+
+/// How to reach the bucket of a source `s3://…`. What is not said here, the environment and the
+/// profile files of Amazon's tools say.
+#[derive(Debug, Clone, Args)]
+struct BucketFlags {
+    /// Server of the bucket, if it is not Amazon's.
+    #[arg(long, value_name = "URL", env = "BIKESHARE_S3_ENDPOINT")]
+    s3_endpoint: Option<String>,
+    /// Region of the bucket.
+    #[arg(long, value_name = "REGION", env = "BIKESHARE_S3_REGION")]
+    s3_region: Option<String>,
+    /// Name the bucket in the path of URLs; most servers that are not Amazon's need it.
+    #[arg(long, env = "BIKESHARE_S3_PATH_STYLE")]
+    s3_path_style: bool,
+    /// Ask without credentials, as for a public bucket.
+    #[arg(long, env = "BIKESHARE_S3_ANONYMOUS")]
+    s3_anonymous: bool,
+}
+
+impl BucketFlags {
+    fn config(&self) -> S3Config {
+        S3Config {
+            endpoint: self.s3_endpoint.clone(),
+            region: self.s3_region.clone(),
+            path_style: self.s3_path_style,
+            anonymous: self.s3_anonymous,
+            ..S3Config::default()
+        }
+    }
 }
 
 impl SourceFlags {
@@ -70,30 +105,38 @@ impl SourceFlags {
             Source::Path(path) => std::fs::metadata(path)
                 .map(drop)
                 .with_context(|| format!("could not read --source {path:?}")),
-            Source::Simulate(_) => Ok(()),
+            Source::S3(_) | Source::Simulate(_) => Ok(()),
         }
     }
 
     fn usual_from(&self) -> Option<DateTime<Utc>> {
         match &self.source {
             Source::Simulate(city) => city.second_morning(),
-            Source::Path(_) => None,
+            Source::Path(_) | Source::S3(_) => None,
         }
     }
 
-    /// Sends the source and shows how far it is.
+    /// Whether what is read of the source is worth keeping over restarts.
+    fn is_remote(&self) -> bool {
+        matches!(self.source, Source::S3(_))
+    }
+
+    /// Sends the source and shows how far it is; rows wait in `data_dir`, or in a temporary folder.
     ///
     /// # Errors
     /// If the source cannot be used or the cluster takes no records.
     pub(crate) async fn produce(
         &self,
         fluvio: &fluvio::Fluvio,
+        data_dir: Option<&DataDir>,
         stop: CancellationToken,
     ) -> Result<Summary> {
         let config = ProducerConfig {
             topic: TOPIC.to_owned(),
             speed: self.speed,
             paced_from: self.from.or_else(|| self.usual_from()),
+            spill_dir: data_dir.map(DataDir::spill),
+            s3: self.bucket.config(),
             ..ProducerConfig::default()
         };
         let (progress, shown) = progress::start();
@@ -111,7 +154,14 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     arguments.source.check()?;
     let stop = shutdown::on_signal()?;
     let fluvio = connect(&arguments.fluvio.resolve(&arguments.data_dir)?).await?;
-    let summary = arguments.source.produce(&fluvio, stop).await?;
+    let path = &arguments.data_dir.data_dir;
+    // A file that lies here needs no data folder; a temporary one will do.
+    let data_dir = match arguments.source.is_remote() || DataDir::exists(path) {
+        true => Some(DataDir::open(path)?),
+        false => None,
+    };
+    let produce = arguments.source.produce(&fluvio, data_dir.as_ref(), stop);
+    let summary = produce.await?;
     println!(
         "{} rows read, {} produced, {} rejected, {} of them by an earlier run",
         summary.rows_read, summary.produced, summary.rejected, summary.already_produced

@@ -37,6 +37,7 @@ Examples:
   bikeshare up                                      a simulated city, a minute in a second
   bikeshare up --source 202003-citibike-tripdata.zip --speed 600
   bikeshare up --source trips/ --speed max --once   load files, print the counts as JSON, stop
+  bikeshare up --source s3://tripdata/JC-2020 --s3-anonymous --speed 600
   bikeshare up --fluvio sc.example:9003 --database-url postgres://bikes@db.example/bikes
 
 A second start on the same data folder goes on where the first one stopped; a source that was
@@ -86,14 +87,12 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
                 {
                     tracing::info!("{step}");
                 }
-                Box::pin(work(
-                    &arguments,
-                    &data_dir,
-                    &database,
-                    &fluvio,
-                    (stop, started),
-                ))
-                .await
+                let services = Services {
+                    data_dir: &data_dir,
+                    database: &database,
+                    fluvio: &fluvio,
+                };
+                Box::pin(work(&arguments, services, (stop, started))).await
             };
             let outcome = outcome.await;
             fluvio.stop().await.and(outcome)
@@ -107,14 +106,25 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     Ok(())
 }
 
+/// What the roles run on.
+#[derive(Clone, Copy)]
+struct Services<'a> {
+    data_dir: &'a DataDir,
+    database: &'a Database,
+    fluvio: &'a Fluvio,
+}
+
 /// Starts the roles on running services, works and stops the roles again.
 async fn work(
     arguments: &Arguments,
-    data_dir: &DataDir,
-    database: &Database,
-    fluvio: &Fluvio,
+    services: Services<'_>,
     (stop, started): (CancellationToken, Instant),
 ) -> Result<Option<Outcome>> {
+    let Services {
+        data_dir,
+        database,
+        fluvio,
+    } = services;
     let mut roles = Roles::start(fluvio.address(), &arguments.page, database.url()).await?;
     let _announcement = data_dir.announce(&Running {
         fluvio: fluvio.address().to_owned(),
@@ -126,22 +136,28 @@ async fn work(
         started.elapsed().as_secs_f32()
     );
     println!("\n    The map:  {}\n", roles.page());
-    let outcome = produce_and_wait(arguments, database, fluvio, &mut roles, &stop).await;
+    let outcome = produce_and_wait(arguments, services, &mut roles, &stop).await;
     roles.stop().await.and(outcome)
 }
 
 /// Sends the source, then waits for all to be stored (`--once`) or for the end.
 async fn produce_and_wait(
     arguments: &Arguments,
-    database: &Database,
-    fluvio: &Fluvio,
+    services: Services<'_>,
     roles: &mut Roles,
     stop: &CancellationToken,
 ) -> Result<Option<Outcome>> {
+    let Services {
+        data_dir,
+        database,
+        fluvio,
+    } = services;
     let started = Instant::now();
     let client = connect(fluvio.address()).await?;
     let stop_producing = stop.child_token();
-    let produce = arguments.source.produce(&client, stop_producing.clone());
+    let produce = arguments
+        .source
+        .produce(&client, Some(data_dir), stop_producing.clone());
     let mut produce = std::pin::pin!(produce);
     let summary = tokio::select! {
         summary = &mut produce => summary?,

@@ -8,25 +8,65 @@ use expect_test::{Expect, expect};
 use proptest::prelude::*;
 use tokio_util::sync::CancellationToken;
 
+use tokio::sync::watch;
+
 use super::*;
+use crate::config::ProducerConfig;
 use crate::encode::Encoder;
 use crate::error::chain;
-use crate::order::{Content, Merged};
+use crate::order::Merged;
+use crate::progress::Progress;
+use crate::row::Content;
 use crate::simulate::write_csv;
 
 fn testdata() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata/trips")
 }
 
-fn load(path: &Path) -> Result<Loaded, ProducerError> {
-    Source::Path(path.to_owned()).load(&CancellationToken::new())
+fn load(path: &Path) -> Result<Months, ProducerError> {
+    load_within(path, &ProducerConfig::default())
+}
+
+fn load_within(path: &Path, config: &ProducerConfig) -> Result<Months, ProducerError> {
+    read(Source::Path(path.to_owned()), config)
+}
+
+/// All months of a source, one after the other.
+fn read(source: Source, config: &ProducerConfig) -> Result<Months, ProducerError> {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let spill = Arc::new(Spill::new(config)?);
+        let (progress, _) = watch::channel(Progress::default());
+        let reading = Reading::new(progress, CancellationToken::new());
+        let opened = source.open(&config.s3, &spill, &reading).await?.unwrap();
+        let mut months = Months {
+            duplicate_files: opened.duplicate_files(),
+            ..Months::default()
+        };
+        let mut receiver = opened.start(Vec::new());
+        while let Some(loaded) = receiver.recv().await {
+            let loaded = loaded?;
+            months.duplicate_files += loaded.duplicate_files;
+            months.refused_files += loaded.refused_files;
+            months.feeds.extend(loaded.feeds);
+        }
+        Ok(months)
+    })
+}
+
+#[derive(Default)]
+struct Months {
+    feeds: Vec<Feed>,
+    duplicate_files: u64,
+    refused_files: u64,
 }
 
 /// The records of everything at `path`, as they would be sent.
-fn records(loaded: Loaded) -> Vec<Record> {
-    let mut rows = Merged::new(loaded.feeds);
+fn records(loaded: Months) -> Vec<Record> {
+    let mut rows = Merged::default();
+    rows.add(loaded.feeds);
     let mut records = Vec::new();
-    while let Some((source, seq, row)) = rows.next() {
+    while let Some((source, seq, row)) = rows.next().unwrap() {
         let feed = &rows.feeds[source];
         let encoder = Encoder::new(&feed.source);
         let json = match &row.content {
@@ -283,6 +323,69 @@ fn a_row_that_is_not_utf8_is_rejected() {
     );
 }
 
+#[test]
+fn legacy_with_an_extra_column() {
+    check(
+        "extra-column.csv",
+        expect![[r#"
+        0 06 12:00:00Z 101 "Oak St & 1 Ave" 40.7301 -73.9901 → 06 12:10:00.500Z 102 "Elm St & 2 Ave" 40.7402 -73.9802 bike Some("9001") Some(Member)
+        1 06 12:01:00.250Z 102 "Elm St & 2 Ave" 40.7402 -73.9802 → 06 12:06:00.250Z 103 "Ash St & 3 Ave" 40.7503 -73.9703 bike Some("9002") Some(Casual)
+    "#]],
+    );
+}
+
+#[test]
+fn depots_are_stations() {
+    check(
+        "depots.csv",
+        expect![[r#"
+        0 06 12:00:00Z 101 "Oak St & 1 Ave" 40.7301 -73.9901 → 06 12:10:00Z 3240 "NYCBS DEPOT - DELANCEY" 40.7165 -73.9816 bike Some("9001") Some(Member)
+        1 06 12:20:00Z 3240 "NYCBS DEPOT - DELANCEY" 40.7165 -73.9816 → 06 12:30:00Z 102 "Elm St & 2 Ave" 40.7402 -73.9802 bike Some("9001") Some(Member)
+        2 06 12:40:00Z 102 "Elm St & 2 Ave" 40.7402 -73.9802 → 06 12:50:00Z 3250 "JCBS Depot" 40.7097 -74.0683 bike Some("9001") Some(Member)
+    "#]],
+    );
+}
+
+#[test]
+fn a_zero_that_an_id_has_lost_is_put_back() {
+    check(
+        "lost-zeros.csv",
+        expect![[r#"
+        0 05 12:00:00Z 5343.10 "Oak St & 1 Ave" 40.7301 -73.9901 → 05 12:10:00Z 6102.01 "Elm St & 2 Ave" 40.7402 -73.9802 bike None Some(Member)
+        1 05 12:01:00Z 6102.01 "Elm St & 2 Ave" 40.7402 -73.9802 → 05 12:11:00Z 5343.10 "Oak St & 1 Ave" 40.7301 -73.9901 bike None Some(Member)
+        2 05 12:02:00Z 20645 "Ash St & 3 Ave" 40.7503 -73.9703 → 05 12:12:00Z 6102.01 "Elm St & 2 Ave" 40.7402 -73.9802 bike None Some(Casual)
+    "#]],
+    );
+}
+
+#[test]
+fn every_row_of_every_fixture_is_produced_or_rejected_with_reason_file_and_line() {
+    let mut fixtures = 0;
+    for entry in std::fs::read_dir(testdata()).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if name == "unknown-header.csv" {
+            continue;
+        }
+        fixtures += 1;
+        let text = std::fs::read(&path).unwrap();
+        let lines = text.split(|byte| *byte == b'\n');
+        let lines = lines
+            .filter(|line| !line.iter().all(u8::is_ascii_whitespace))
+            .count();
+        let rows = lines - usize::from(name != "no-header.csv");
+        let records = records(load(&path).unwrap());
+        assert_eq!(records.len(), rows, "{name}");
+        for record in records {
+            if let Body::Reject(reject) = record.body {
+                assert!(reject.line > 1 && !reject.reason.is_empty(), "{reject:?}");
+                assert_eq!(reject.file, name);
+            }
+        }
+    }
+    assert!(fixtures > 15);
+}
+
 /// Rows, trips and reasons of a real file, values left out.
 fn check_real(file: &str, expected: Expect) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -449,6 +552,30 @@ fn a_folder_is_read_by_name_and_the_same_content_once_however_it_is_packed() {
 }
 
 #[test]
+fn a_month_that_is_there_twice_is_taken_once_wherever_it_lies() {
+    let folder = folder(&[("202001-trips.csv", "basic.csv")]);
+    let [new, unquoted] =
+        ["new.csv", "unquoted.csv"].map(|file| std::fs::read(testdata().join(file)).unwrap());
+    let month = zip(&[
+        ("202002-trips_1.csv", &new),
+        ("202002-trips.csv", &unquoted),
+    ]);
+    let year: [(&str, &[u8]); 2] = [
+        ("2020/202001-trips_1.csv", &new),
+        ("2020/202002-trips.zip", &month),
+    ];
+    std::fs::write(folder.path().join("2020.zip"), zip(&year)).unwrap();
+    check_folder(
+        folder.path(),
+        expect![[r#"
+        duplicates 2, refused 0
+        202001-trips.csv 3
+        202002-trips.csv 2
+    "#]],
+    );
+}
+
+#[test]
 fn a_bad_file_in_a_folder_is_refused_counted_and_kept_as_one_reject() {
     let folder = folder(&[("a.csv", "basic.csv"), ("b.csv", "unknown-header.csv")]);
     let basic = std::fs::read(testdata().join("basic.csv")).unwrap();
@@ -473,7 +600,7 @@ fn a_bad_file_in_a_folder_is_refused_counted_and_kept_as_one_reject() {
         d.csv 1
         e.csv.gz 1
         f.zip 1
-        g.zip 1
+        inner.zip 1
         x.csv 3
         y.csv 1
         i.csv.gz 1
@@ -482,7 +609,7 @@ fn a_bad_file_in_a_folder_is_refused_counted_and_kept_as_one_reject() {
         0 d.csv, line 1: file refused: it is not a text file | 
         0 e.csv.gz, line 1: file refused: it cannot be read or decompressed: incomplete deflate stream | 
         0 f.zip, line 1: file refused: it is not a usable zip archive: invalid Zip archive: Could not find EOCD | 
-        0 g.zip, line 1: file refused: it holds no .csv file, only archives: unpack it first | 
+        0 g.zip/inner.zip, line 1: file refused: it is not a usable zip archive: invalid Zip archive: Could not find EOCD | 
         0 h.zip/y.csv, line 1: file refused: it is empty | 
         0 i.csv.gz, line 1: file refused: it cannot be read or decompressed: invalid gzip header | 
     "#]],
@@ -518,7 +645,8 @@ proptest! {
         let path = folder.path().join("city.csv");
         write_csv(&config, &mut std::fs::File::create(&path).unwrap()).unwrap();
         let from_file = records(load(&path).unwrap());
-        let made = records(Source::Simulate(config).load(&CancellationToken::new()).unwrap());
+        let city = read(Source::Simulate(config), &ProducerConfig::default());
+        let made = records(city.unwrap());
         prop_assert_eq!(from_file.len(), made.len());
         for (file, city) in from_file.iter().zip(&made) {
             match (&file.body, &city.body) {
@@ -544,16 +672,20 @@ proptest! {
         let header = std::fs::read_to_string(testdata().join("unquoted.csv")).unwrap();
         let header = header.lines().next().unwrap().to_owned();
         let text = format!("{header}\n{}\n", rows.join("\n"));
-        let table = table::read("x.csv", text.as_bytes(), &CancellationToken::new()).unwrap().unwrap();
-        let trips = table.rows.iter().filter(|row| matches!(row, TableRow::Trip(_))).count();
-        prop_assert_eq!(table.rows.len(), trips + table.rejects.len());
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.csv");
+        std::fs::write(&path, &text).unwrap();
+        // A few rows, and all of them, in memory.
+        let small = ProducerConfig { sort_bytes: 500, ..ProducerConfig::default() };
+        let loaded = load_within(&path, &small).unwrap();
+        let counted = loaded.feeds[0].total().unwrap();
+        let ordered = records(loaded);
+        prop_assert_eq!(&ordered, &records(load(&path).unwrap()));
+        prop_assert_eq!(ordered.len() as u64, counted);
         // A whole row is never lost to a broken one before it.
+        let trips = ordered.iter().filter(|record| matches!(record.body, Body::Trip(_))).count();
         let whole = rows.iter().filter(|row| row.starts_with("600,2019")).count();
         prop_assert!(trips >= whole, "{trips} of {whole}: {text}");
-        let mut last = i64::MIN;
-        for row in &table.rows {
-            prop_assert!(row.at() >= last);
-            last = row.at();
-        }
+        prop_assert!(ordered.iter().map(|record| record.seq).eq(0..counted));
     }
 }

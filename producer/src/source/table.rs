@@ -1,105 +1,141 @@
 //! Reads one trip file into rows ordered by departure.
 
-use std::io::{BufReader, Read};
+use std::io::{self, BufReader, Read};
 
 use csv::StringRecord;
 use domain::Reject;
 use domain::csv::Columns;
-use tokio_util::sync::CancellationToken;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::rows::{Fields, RawRow, Rows};
 use crate::compact::{CompactTrip, Names};
-use crate::error::RefusedFile;
+use crate::error::{ProducerError, RefusedFile};
+use crate::progress::Reading;
+use crate::sort::{Counts, SortPlace, Sorted, Sorter};
 
 /// Bytes taken from a file at a time (chosen: what a disk gives at once).
 const READ_BYTES: usize = 256 * 1024;
 
-/// A stop is looked for once in this many rows (chosen: a few milliseconds' work).
-const STOP_CHECK_ROWS: usize = 4_096;
+/// Rows are told and a stop looked for once in so many (chosen: a few milliseconds' work).
+const REPORT_ROWS: u64 = 4_096;
+
+/// A file with more bikes and stations is refused (chosen: ten times what the city ever had).
+const NAMES_MAX: usize = 500_000;
 
 /// The rows of one file, ordered by departure, file order among equals.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Table {
     pub(crate) names: Names,
-    pub(crate) rows: Vec<TableRow>,
-    pub(crate) rejects: Vec<Reject>,
+    pub(crate) rows: Sorted,
+    pub(crate) counts: Counts,
     /// Hash of the file's content.
     pub(crate) hash: u64,
 }
 
-/// A row in few bytes.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum TableRow {
-    Trip(CompactTrip),
-    /// An index into [`Table::rejects`], and the departure of the good row before it.
-    Reject {
-        at: i64,
-        index: u32,
-    },
+/// Why there is no table.
+#[derive(Debug)]
+pub(crate) enum NotRead {
+    /// Reading was stopped.
+    Stopped,
+    /// The file cannot be used; others may.
+    Refused(RefusedFile),
+    /// The run cannot go on.
+    Failed(ProducerError),
 }
 
-impl TableRow {
-    /// What orders the rows: the departure, in microseconds.
-    pub(crate) fn at(&self) -> i64 {
-        match self {
-            Self::Trip(trip) => trip.departed_at,
-            Self::Reject { at, .. } => *at,
+impl From<ProducerError> for NotRead {
+    fn from(error: ProducerError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<RefusedFile> for NotRead {
+    /// What may pass is no reason to refuse a file: a later run can read it.
+    fn from(reason: RefusedFile) -> Self {
+        match reason.into_transient() {
+            Ok(error) => Self::Failed(error),
+            Err(reason) => Self::Refused(reason),
         }
     }
 }
 
-/// Reads a file named `name` to its end; gives nothing if told to stop.
+impl From<io::Error> for NotRead {
+    fn from(error: io::Error) -> Self {
+        RefusedFile::from(error).into()
+    }
+}
+
+/// Reads a file named `name` to its end.
 pub(crate) fn read(
     name: &str,
     input: impl Read,
-    stop: &CancellationToken,
-) -> Result<Option<Table>, RefusedFile> {
+    sort: SortPlace,
+    reading: &Reading,
+) -> Result<Table, NotRead> {
     let mut hashed = Hashed::new(input);
     let mut rows = Rows::new(BufReader::with_capacity(READ_BYTES, &mut hashed));
     let mut raw = RawRow::default();
     let mut parser = Parser::open(name, &mut rows, &mut raw)?;
+    let folder = sort.folder.clone();
+    let unwritable = |source| {
+        NotRead::Failed(ProducerError::Spill {
+            path: folder.clone(),
+            source,
+        })
+    };
+    let mut sorter = Sorter::new(sort);
     let mut more = !parser.columns.has_header() || rows.next(&mut raw)?;
     while more {
-        if parser.table.rows.len() % STOP_CHECK_ROWS == 0 && stop.is_cancelled() {
-            return Ok(None);
+        if sorter.counts.rows.is_multiple_of(REPORT_ROWS) {
+            reading.add(0, REPORT_ROWS.min(sorter.counts.rows));
+            if reading.is_stopped() {
+                return Err(NotRead::Stopped);
+            }
+            if parser.names.len() > NAMES_MAX {
+                return Err(RefusedFile::TooManyNames(NAMES_MAX).into());
+            }
         }
-        parser.push(&raw);
+        match parser.parse(&raw) {
+            Ok(trip) => sorter.push(trip),
+            Err(reject) => sorter.push_reject(reject),
+        }
+        .map_err(unwritable)?;
         more = rows.next(&mut raw)?;
     }
-    let mut table = parser.finish();
-    table.hash = hashed.hash.digest();
-    Ok(Some(table))
+    Ok(Table {
+        names: parser.names,
+        counts: sorter.counts,
+        rows: sorter.finish().map_err(unwritable)?,
+        hash: hashed.hash.digest(),
+    })
 }
 
 /// The table of a file that cannot be used: one reject, so that it is seen where rows are counted.
 pub(crate) fn refused(name: &str, content_hash: u64, reason: &str) -> Table {
     let reject = Reject::new(name, 1, format!("file refused: {reason}"), "");
     Table {
-        rows: vec![TableRow::Reject {
-            at: i64::MIN,
-            index: 0,
-        }],
-        rejects: vec![reject],
+        rows: Sorted::reject(reject),
+        counts: Counts {
+            rows: 1,
+            rejected: 1,
+        },
         hash: content_hash,
         names: Names::default(),
     }
 }
 
-/// Turns rows into a table.
+/// Turns rows into trips.
 struct Parser<'a> {
     name: &'a str,
     columns: Columns,
     fields: Fields,
     record: StringRecord,
-    table: Table,
-    /// Departure of the last good row.
-    last_at: Option<i64>,
+    names: Names,
 }
 
 impl<'a> Parser<'a> {
     /// Finds the columns in the first row, which stays in `raw`.
-    fn open<R: std::io::BufRead>(
+    fn open<R: io::BufRead>(
         name: &'a str,
         rows: &mut Rows<R>,
         raw: &mut RawRow,
@@ -120,28 +156,8 @@ impl<'a> Parser<'a> {
             columns: Columns::from_header(&record)?,
             fields,
             record,
-            table: Table::default(),
-            last_at: None,
+            names: Names::default(),
         })
-    }
-
-    fn push(&mut self, raw: &RawRow) {
-        let row = match self.parse(raw) {
-            Ok(trip) => {
-                self.last_at = Some(trip.departed_at);
-                TableRow::Trip(trip)
-            }
-            Err(reject) => {
-                self.table.rejects.push(reject);
-                TableRow::Reject {
-                    // Rejects before the first good row come first.
-                    at: self.last_at.unwrap_or(i64::MIN),
-                    index: u32::try_from(self.table.rejects.len() - 1)
-                        .expect("a file has fewer than 4 billion rows"),
-                }
-            }
-        };
-        self.table.rows.push(row);
     }
 
     fn parse(&mut self, raw: &RawRow) -> Result<CompactTrip, Reject> {
@@ -153,14 +169,7 @@ impl<'a> Parser<'a> {
             .columns
             .parse_row(&self.record, self.name, raw.line)
             .map_err(|error| error.into_reject(&text()))?;
-        Ok(self.table.names.compact(&trip))
-    }
-
-    fn finish(mut self) -> Table {
-        // Stable: rows that departed together keep the order of the file.
-        self.table.rows.sort_by_key(TableRow::at);
-        self.table.rows.shrink_to_fit();
-        self.table
+        Ok(self.names.compact(&trip))
     }
 }
 
@@ -180,7 +189,7 @@ impl<R> Hashed<R> {
 }
 
 impl<R: Read> Read for Hashed<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.input.read(buffer)?;
         self.hash.update(&buffer[..count]);
         Ok(count)

@@ -202,7 +202,8 @@ async fn a_broker_that_stays_away_ends_the_run_with_the_position() {
         broker.shutdown().await.unwrap();
     };
     let run = cluster.run(source, config, CancellationToken::new());
-    let (result, ()) = within_patience("the run gives up", async { tokio::join!(run, away) }).await;
+    let both = Box::pin(async { tokio::join!(run, away) });
+    let (result, ()) = within_patience("the run gives up", both).await;
     let Err(ProducerError::Undelivered { records, at, .. }) = result else {
         panic!("the run ended with {result:?}");
     };

@@ -4,7 +4,12 @@
     reason = "a test panics where its data is not as it says"
 )]
 
+mod archives;
+mod bucket;
 mod delivery;
+mod life;
+mod moto;
 mod pacing;
 mod resume;
+mod s3_server;
 mod support;

@@ -3,20 +3,20 @@
 use std::time::Duration;
 
 use domain::Body;
-use fluvio::{Fluvio, FluvioClusterConfig};
-use producer::{Progress, Source, Speed};
+use producer::{Source, Speed};
 use proptest::prelude::*;
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Cluster, assert_whole, at_full_speed, cluster, rows, testdata};
+use crate::archives::{city as city_file, shuffled};
+use crate::life::{live_and_die, process};
+use crate::support::{assert_whole, at_full_speed, cluster, rows, testdata};
 
 const TRIPS: u64 = 100_000;
 
+const CITY: &str = "simulate:trips=100000,days=4,dirty=0.001";
+
 fn city() -> Source {
-    format!("simulate:trips={TRIPS},days=4,dirty=0.001")
-        .parse()
-        .unwrap()
+    CITY.parse().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -68,42 +68,6 @@ async fn a_file_added_to_a_folder_is_sent_and_the_others_are_not_sent_again() {
     assert_eq!(stored, 8);
 }
 
-/// The life of a producer in a process of its own: see the test below.
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "run by another test, which kills it"]
-async fn life() {
-    let address = std::env::var(ADDRESS).unwrap();
-    let config = FluvioClusterConfig::new(address);
-    let client = Fluvio::connect_with_config(&config).await.unwrap();
-    let (progress, _) = watch::channel(Progress::default());
-    let stop = CancellationToken::new();
-    producer::run(&client, city(), at_full_speed(), progress, stop)
-        .await
-        .unwrap();
-}
-
-const ADDRESS: &str = "PRODUCER_TEST_ADDRESS";
-
-/// Starts a producer and kills it after a while, by SIGKILL.
-async fn live_and_die(cluster: &Cluster, after: Duration) {
-    let mut process = tokio::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "resume::life", "--ignored"])
-        .env(ADDRESS, cluster.address.to_string())
-        .stdout(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
-    if tokio::time::timeout(after, process.wait()).await.is_err() {
-        process.kill().await.unwrap();
-    }
-    // The broker may still have the last batch before it: what it stores after the next producer
-    // has looked would stand there twice, and be dropped by readers.
-    let mut before = None;
-    while before != Some(cluster.rows_stored().await) {
-        before = Some(cluster.rows_stored().await);
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-}
-
 proptest! {
     #![proptest_config(ProptestConfig {
         // Times are not repeatable: a smaller case says nothing.
@@ -121,7 +85,8 @@ proptest! {
             let cluster = cluster().await;
             let mut stored = Vec::new();
             for life in lives {
-                live_and_die(&cluster, Duration::from_millis(life)).await;
+                let mut process = process(&cluster, CITY);
+                live_and_die(&cluster, &mut process, Duration::from_millis(life)).await;
                 stored.push(cluster.rows_stored().await);
             }
             assert!(stored.is_sorted(), "each life goes on: {stored:?}");
@@ -185,4 +150,50 @@ async fn a_run_killed_before_its_last_tick_sends_it_the_next_time() {
             matches!(partition.last().unwrap().record.body, Body::Tick(at) if at.timestamp() % 5 == 0)
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_whose_rows_lie_on_the_disk_is_not_read_again() {
+    let cluster = cluster().await;
+    let (folder, spill) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let path = folder.path().join("202606-trips.csv");
+    let text = shuffled(&city_file("trips=20000,stations=60,bikes=600,days=2"));
+    std::fs::write(&path, &text).unwrap();
+    let source = || Source::Path(folder.path().to_owned());
+    let config = producer::ProducerConfig {
+        // About a thousand rows.
+        sort_bytes: 100_000,
+        spill_dir: Some(spill.path().to_owned()),
+        ..at_full_speed()
+    };
+    let slowly = producer::ProducerConfig {
+        // Two days in about twenty seconds.
+        speed: Speed::Times(8_640.0),
+        ..config.clone()
+    };
+    let stop = CancellationToken::new();
+    let stopping = async {
+        while cluster.rows_stored().await < 1_000 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        stop.cancel();
+    };
+    let (first, ()) = tokio::join!(cluster.run(source(), slowly, stop.clone()), stopping);
+    let first = first.unwrap();
+    assert!(first.stopped && first.rows_read < 20_000, "{first:?}");
+
+    // As if it could not be read any more: the same file by its size and time.
+    let modified = std::fs::metadata(&path).unwrap().modified().unwrap();
+    std::fs::write(&path, vec![b'x'; text.len()]).unwrap();
+    let file = std::fs::File::options().write(true).open(&path).unwrap();
+    file.set_modified(modified).unwrap();
+    let rest = cluster.produce(source(), config.clone()).await;
+    assert_eq!(
+        (rest.rows_read, rest.already_produced),
+        (20_000, first.rows_read)
+    );
+    assert_whole(&cluster.stored().await, 20_000);
+
+    let again = cluster.produce(source(), config).await;
+    assert_eq!((again.rows_read, again.already_produced), (20_000, 20_000));
 }

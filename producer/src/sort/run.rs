@@ -1,0 +1,241 @@
+//! Ordered rows in a file: 62 bytes a trip, numbers little-endian.
+//!
+//! ```text
+//!  trip    1  departed_at i64  arrived_at i64  bike u32  rider u8  from  to
+//!             from, to: lat f64  lon f64  station u32
+//!  reject  2  at i64  line u64  reason: length u32, text  row: length u32, text
+//! ```
+//!
+//! Bikes and stations are indices into the file's names; a bike of 0 is none.
+
+use std::fs::{self, File};
+use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::path::Path;
+
+use domain::{Reject, Rider};
+use serde::{Deserialize, Serialize};
+
+use crate::compact::{CompactTrip, NameIndex, Place};
+use crate::row::{Content, Row};
+
+const TRIP: u8 = 1;
+const REJECT: u8 = 2;
+
+/// Bytes read or written at a time (chosen: many runs are open at once).
+const BUFFER_BYTES: usize = 64 * 1024;
+
+/// A longer text is no text of ours (chosen: twice what a whole row can have).
+const TEXT_BYTES_MAX: usize = 1 << 20;
+
+/// A run, and what it must hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Run {
+    /// Name of the file in its folder.
+    pub(crate) name: String,
+    pub(crate) rows: u64,
+    pub(crate) bytes: u64,
+}
+
+impl Run {
+    /// Writes rows, which are in order, to a new file.
+    pub(super) fn write(
+        folder: &Path,
+        name: &str,
+        rows: impl Iterator<Item = Row>,
+    ) -> io::Result<Self> {
+        fs::create_dir_all(folder)?;
+        let mut file = BufWriter::with_capacity(BUFFER_BYTES, File::create(folder.join(name))?);
+        let mut record = Vec::new();
+        let mut run = Self {
+            name: name.to_owned(),
+            rows: 0,
+            bytes: 0,
+        };
+        for row in rows {
+            record.clear();
+            encode(&row, &mut record);
+            file.write_all(&record)?;
+            run.rows += 1;
+            run.bytes += record.len() as u64;
+        }
+        file.into_inner().map_err(io::IntoInnerError::into_error)?;
+        Ok(run)
+    }
+
+    /// Whether the file is there in its whole length.
+    pub(crate) fn is_whole(&self, folder: &Path) -> bool {
+        fs::metadata(folder.join(&self.name)).is_ok_and(|found| found.len() == self.bytes)
+    }
+}
+
+/// Reads a run from its start.
+#[derive(Debug)]
+pub(super) struct RunReader {
+    input: BufReader<File>,
+    /// Rows not read yet.
+    left: u64,
+    /// Name of the rows' file, as it stands in rejects.
+    file: String,
+}
+
+impl RunReader {
+    pub(super) fn open(folder: &Path, run: &Run, file: &str) -> io::Result<Self> {
+        let input = File::open(folder.join(&run.name))?;
+        Ok(Self {
+            input: BufReader::with_capacity(BUFFER_BYTES, input),
+            left: run.rows,
+            file: file.to_owned(),
+        })
+    }
+
+    pub(super) fn next(&mut self) -> io::Result<Option<Row>> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        self.left -= 1;
+        let [kind] = self.bytes()?;
+        let at = i64::from_le_bytes(self.bytes()?);
+        let content = match kind {
+            TRIP => Content::Trip(self.trip(at)?),
+            REJECT => Content::Reject(Box::new(self.reject()?)),
+            _ => return Err(damaged()),
+        };
+        Ok(Some(Row { at, content }))
+    }
+
+    fn trip(&mut self, departed_at: i64) -> io::Result<CompactTrip> {
+        Ok(CompactTrip {
+            departed_at,
+            arrived_at: i64::from_le_bytes(self.bytes()?),
+            bike: NameIndex::new(u32::from_le_bytes(self.bytes()?)),
+            rider: match self.bytes()? {
+                [0] => None,
+                [1] => Some(Rider::Member),
+                [2] => Some(Rider::Casual),
+                _ => return Err(damaged()),
+            },
+            from: self.place()?,
+            to: self.place()?,
+        })
+    }
+
+    fn place(&mut self) -> io::Result<Place> {
+        Ok(Place {
+            lat: f64::from_le_bytes(self.bytes()?),
+            lon: f64::from_le_bytes(self.bytes()?),
+            station: NameIndex::new(u32::from_le_bytes(self.bytes()?)).ok_or_else(damaged)?,
+        })
+    }
+
+    fn reject(&mut self) -> io::Result<Reject> {
+        Ok(Reject {
+            file: self.file.clone(),
+            line: u64::from_le_bytes(self.bytes()?),
+            reason: self.text()?,
+            row: self.text()?,
+        })
+    }
+
+    fn text(&mut self) -> io::Result<String> {
+        let length = u32::from_le_bytes(self.bytes()?) as usize;
+        if length > TEXT_BYTES_MAX {
+            return Err(damaged());
+        }
+        let mut text = vec![0; length];
+        self.input.read_exact(&mut text)?;
+        String::from_utf8(text).map_err(|_| damaged())
+    }
+
+    fn bytes<const N: usize>(&mut self) -> io::Result<[u8; N]> {
+        let mut bytes = [0; N];
+        self.input.read_exact(&mut bytes)?;
+        Ok(bytes)
+    }
+}
+
+fn damaged() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        "a run of ordered rows is damaged",
+    )
+}
+
+fn encode(row: &Row, out: &mut Vec<u8>) {
+    out.push(match &row.content {
+        Content::Trip(_) => TRIP,
+        Content::Reject(_) => REJECT,
+    });
+    out.extend_from_slice(&row.at.to_le_bytes());
+    match &row.content {
+        Content::Trip(trip) => encode_trip(trip, out),
+        Content::Reject(reject) => {
+            out.extend_from_slice(&reject.line.to_le_bytes());
+            encode_text(&reject.reason, out);
+            encode_text(&reject.row, out);
+        }
+    }
+}
+
+fn encode_trip(trip: &CompactTrip, out: &mut Vec<u8>) {
+    out.extend_from_slice(&trip.arrived_at.to_le_bytes());
+    out.extend_from_slice(&trip.bike.map_or(0, NameIndex::get).to_le_bytes());
+    out.push(match trip.rider {
+        None => 0,
+        Some(Rider::Member) => 1,
+        Some(Rider::Casual) => 2,
+    });
+    for place in [&trip.from, &trip.to] {
+        out.extend_from_slice(&place.lat.to_le_bytes());
+        out.extend_from_slice(&place.lon.to_le_bytes());
+        out.extend_from_slice(&place.station.get().to_le_bytes());
+    }
+}
+
+fn encode_text(text: &str, out: &mut Vec<u8>) {
+    let end = text.floor_char_boundary(TEXT_BYTES_MAX);
+    let length = u32::try_from(end).expect("a text is far shorter");
+    out.extend_from_slice(&length.to_le_bytes());
+    out.extend_from_slice(&text.as_bytes()[..end]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reject(line: u64, reason: &str, row: &str) -> Row {
+        Row {
+            at: i64::MIN,
+            content: Content::Reject(Box::new(Reject::new("a.csv", line, reason, row))),
+        }
+    }
+
+    #[test]
+    fn a_run_that_is_cut_short_is_not_whole_and_an_error_where_it_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let rows = [reject(1, "no trip", "a,é"), reject(2, "", "")];
+        let run = Run::write(folder.path(), "0.run", rows.clone().into_iter()).unwrap();
+        assert!(run.is_whole(folder.path()));
+        let file = File::options()
+            .write(true)
+            .open(folder.path().join("0.run"));
+        let file = file.unwrap();
+        file.set_len(run.bytes - 1).unwrap();
+        assert!(!run.is_whole(folder.path()));
+        let mut reader = RunReader::open(folder.path(), &run, "a.csv").unwrap();
+        assert_eq!(reader.next().unwrap(), Some(rows[0].clone()));
+        assert!(reader.next().is_err());
+    }
+
+    #[test]
+    fn bytes_that_are_no_run_are_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("0.run"), [9; 100]).unwrap();
+        let run = Run {
+            name: "0.run".to_owned(),
+            rows: 1,
+            bytes: 100,
+        };
+        let mut reader = RunReader::open(folder.path(), &run, "a.csv").unwrap();
+        assert!(reader.next().is_err());
+    }
+}

@@ -1,0 +1,145 @@
+//! Which files there are, in the order in which their months come.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use tracing::warn;
+use zip::ZipArchive;
+
+use super::months::{Month, left_out};
+use super::store::{Entry, Input, Listing, Packing, Store};
+use super::table::NotRead;
+use super::unpack::members;
+use crate::error::RefusedFile;
+use crate::progress::Reading;
+
+/// A file, or what a file has of one month: is read, kept and sent as one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unit {
+    pub(crate) entry: Entry,
+    /// Names of those members of an archive that are meant; empty if all are.
+    pub(crate) members: Vec<String>,
+    pub(crate) month: Option<Month>,
+}
+
+/// All units, ordered by month; those without a month come first.
+#[derive(Debug)]
+pub(crate) struct Catalog {
+    pub(crate) store: Box<dyn Store>,
+    pub(crate) units: Vec<Unit>,
+    /// Whether the source names one file: then it is an error if it cannot be used.
+    pub(crate) is_single: bool,
+    /// Files left out because another file holds the same month.
+    pub(crate) duplicate_files: u64,
+}
+
+impl Catalog {
+    /// Lists the store and looks into archives whose name has no month.
+    ///
+    /// # Errors
+    /// If the store cannot be listed. An archive that cannot be used is listed as it is.
+    pub(crate) fn open(store: Box<dyn Store>, reading: &Reading) -> Result<Self, NotRead> {
+        let (entries, is_single) = match store.list()? {
+            Listing::File(entry) => (vec![entry], true),
+            Listing::Files(entries) => (entries, false),
+        };
+        let mut found = Vec::new();
+        for entry in &entries {
+            found.extend(contents(store.as_ref(), entry, reading)?);
+        }
+        let (units, duplicate_files) = units(found);
+        Ok(Self {
+            store,
+            units,
+            is_single,
+            duplicate_files,
+        })
+    }
+}
+
+/// A file, or one in an archive.
+#[derive(Debug)]
+struct Found {
+    entry: Entry,
+    member: Option<String>,
+    /// With the archive's name before it.
+    name: String,
+}
+
+impl Found {
+    fn whole(entry: &Entry) -> Self {
+        Self {
+            name: entry.name.clone(),
+            entry: entry.clone(),
+            member: None,
+        }
+    }
+}
+
+/// The entry, or the members of an archive that may hold several months.
+fn contents(store: &dyn Store, entry: &Entry, reading: &Reading) -> Result<Vec<Found>, NotRead> {
+    let whole = || vec![Found::whole(entry)];
+    if Packing::of(&entry.name) != Some(Packing::Zip) || Month::in_name(&entry.name).is_some() {
+        return Ok(whole());
+    }
+    if reading.is_stopped() {
+        return Err(NotRead::Stopped);
+    }
+    match list(store, entry).map_err(NotRead::from) {
+        // Reading it will show the same, at its turn.
+        Err(NotRead::Refused(_)) => Ok(whole()),
+        Err(error) => Err(error),
+        Ok(members) => Ok(members),
+    }
+}
+
+fn list(store: &dyn Store, entry: &Entry) -> Result<Vec<Found>, RefusedFile> {
+    let input: Box<dyn Input> = store.open(entry)?;
+    let archive = ZipArchive::new(io::BufReader::new(input))?;
+    let found = members(&archive)?.into_iter().map(|member| Found {
+        entry: entry.clone(),
+        name: format!("{}/{}", entry.name, member.name),
+        member: Some(member.name),
+    });
+    Ok(found.collect())
+}
+
+/// Puts together what belongs to one month of one file; tells how many files are left out.
+fn units(found: Vec<Found>) -> (Vec<Unit>, u64) {
+    let names: Vec<_> = found.iter().map(|found| found.name.as_str()).collect();
+    let left_out = left_out(&names);
+    let duplicate_files = warn_of(&names, &left_out);
+    let mut units: BTreeMap<(Option<Month>, String), Unit> = BTreeMap::new();
+    for (found, _) in found
+        .into_iter()
+        .zip(left_out)
+        .filter(|(_, left)| left.is_none())
+    {
+        let month = Month::in_name(&found.name);
+        let unit = units.entry((month, found.entry.name.clone()));
+        let unit = unit.or_insert_with(|| Unit {
+            entry: found.entry,
+            members: Vec::new(),
+            month,
+        });
+        unit.members.extend(found.member);
+    }
+    (units.into_values().collect(), duplicate_files)
+}
+
+/// Says which file is taken instead of which; tells how many are left out.
+pub(super) fn warn_of(names: &[&str], left_out: &[Option<usize>]) -> u64 {
+    let mut count = 0;
+    for (name, taken) in names.iter().zip(left_out) {
+        let Some(taken) = taken.map(|index| names[index]) else {
+            continue;
+        };
+        count += 1;
+        warn!(
+            file = name,
+            duplicate_of = taken,
+            "file \"{name}\" is left out: \"{taken}\" is taken for the same month",
+        );
+    }
+    count
+}

@@ -1,0 +1,388 @@
+//! Reads units, one month after the other, and keeps one table for each content.
+//!
+//! ```text
+//!  unit ─ kept? ───────────────────────────── runs ─┐
+//!    └─ open ─ unpack ─ parse ─ order ─ keep ─ table ─┴─▶ feeds of a month ─▶ the pipeline
+//! ```
+//!
+//! One month is prepared while the one before is sent. Runs on a thread that may block.
+
+use std::collections::{HashMap, HashSet};
+use std::io::{self, BufReader, Read};
+use std::sync::Arc;
+
+use flate2::read::MultiGzDecoder;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tracing::{error, info, warn};
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+use zip::ZipArchive;
+
+use super::catalog::{Catalog, Unit, warn_of};
+use super::kept::{self, Kept, SentFile};
+use super::months::{Month, left_out};
+use super::store::{Entry, Input, Packing};
+use super::table::{self, NotRead, Table};
+use super::unpack::{Bounded, DEPTH_MAX, Member, members};
+use crate::error::{ProducerError, RefusedFile, chain};
+use crate::order::Feed;
+use crate::progress::{Counted, Reading};
+use crate::spill::Spill;
+
+/// One month's files, ready to be merged.
+#[derive(Debug, Default)]
+pub(crate) struct Loaded {
+    /// One for each file that is not a duplicate, in the order of their names.
+    pub(crate) feeds: Vec<Feed>,
+    /// What is kept of the units, and how many of the feeds are the unit's.
+    pub(crate) kept: Vec<(Kept, usize)>,
+    /// The month to come; none if this is the last one.
+    pub(crate) next_month: Option<Month>,
+    /// Files left out because another one has the same content.
+    pub(crate) duplicate_files: u64,
+    /// Files that could not be used; each is one reject.
+    pub(crate) refused_files: u64,
+}
+
+/// Files with their names, archives' names before them.
+type Tables = Vec<(String, Table)>;
+
+/// Reads the units of a catalog.
+#[derive(Debug)]
+pub(crate) struct Loader {
+    catalog: Catalog,
+    kept: Vec<Kept>,
+    spill: Arc<Spill>,
+    reading: Reading,
+    /// Name of the file that had this content first.
+    seen: HashMap<u64, String>,
+}
+
+/// A unit that an earlier run has sent, if the topic is still the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SentUnit {
+    /// Its number in the catalog.
+    pub(crate) unit: usize,
+    pub(crate) files: Vec<SentFile>,
+}
+
+impl Loader {
+    /// Forgets what is kept of files that the store has no more.
+    ///
+    /// # Errors
+    /// If the folder of what is kept cannot be used.
+    pub(crate) fn new(
+        catalog: Catalog,
+        spill: Arc<Spill>,
+        reading: Reading,
+    ) -> Result<Self, ProducerError> {
+        let folder = kept::store_folder(spill.folder(), catalog.store.as_ref());
+        let kept: Vec<_> = catalog
+            .units
+            .iter()
+            .map(|unit| Kept::of(&folder, unit))
+            .collect();
+        kept::remove_others(&folder, &kept).map_err(|source| spill.error(source))?;
+        Ok(Self {
+            catalog,
+            kept,
+            spill,
+            reading,
+            seen: HashMap::new(),
+        })
+    }
+
+    /// Files left out because another one holds the same month.
+    pub(crate) fn duplicate_files(&self) -> u64 {
+        self.catalog.duplicate_files
+    }
+
+    /// The units of which a note says that they were sent.
+    pub(crate) fn sent(&self) -> Vec<SentUnit> {
+        let sent = |(unit, kept): (usize, &Kept)| kept.sent().map(|files| SentUnit { unit, files });
+        self.kept.iter().enumerate().filter_map(sent).collect()
+    }
+
+    /// Reads all units but those in `skip`, and hands over a month whenever the last one was taken.
+    pub(crate) fn run(
+        mut self,
+        skip: &[SentUnit],
+        to: &mpsc::Sender<Result<Loaded, ProducerError>>,
+        runtime: &Handle,
+    ) {
+        let files = skip.iter().flat_map(|unit| &unit.files);
+        self.seen = files.map(|file| (file.hash, file.name.clone())).collect();
+        let mut months = self.months(&skip.iter().map(|sent| sent.unit).collect());
+        months.reverse();
+        while let Some((_, units)) = months.pop() {
+            // The room for it first: what is read ahead lies on the disk.
+            let Ok(permit) = runtime.block_on(to.reserve()) else {
+                return;
+            };
+            let next_month = months.last().and_then(|(month, _)| *month);
+            let loaded = self.month(&units).map(|loaded| Loaded {
+                next_month,
+                ..loaded
+            });
+            self.reading.end();
+            match loaded {
+                Ok(loaded) => permit.send(Ok(loaded)),
+                Err(NotRead::Stopped) => return,
+                Err(NotRead::Failed(error)) => return permit.send(Err(error)),
+                Err(NotRead::Refused(source)) => {
+                    let name = self.catalog.units[units[0]].entry.name.clone();
+                    return permit.send(Err(ProducerError::Refused { name, source }));
+                }
+            }
+        }
+    }
+
+    /// Numbers of the units to read, by month.
+    fn months(&self, skip: &HashSet<usize>) -> Vec<(Option<Month>, Vec<usize>)> {
+        let mut months: Vec<(Option<Month>, Vec<usize>)> = Vec::new();
+        for (number, unit) in self.catalog.units.iter().enumerate() {
+            if skip.contains(&number) {
+                continue;
+            }
+            match months.last_mut() {
+                Some((month, units)) if *month == unit.month => units.push(number),
+                _ => months.push((unit.month, vec![number])),
+            }
+        }
+        months
+    }
+
+    fn month(&mut self, units: &[usize]) -> Result<Loaded, NotRead> {
+        let mut loaded = Loaded::default();
+        for &unit in units {
+            self.unit(unit, &mut loaded)?;
+        }
+        Ok(loaded)
+    }
+
+    fn unit(&mut self, number: usize, loaded: &mut Loaded) -> Result<(), NotRead> {
+        let kept = self.kept[number].clone();
+        let (tables, is_to_keep) = match kept.tables() {
+            Some(tables) => (tables, false),
+            None => self.read(number, loaded)?,
+        };
+        let count = tables.len();
+        let tables: Vec<_> = tables
+            .into_iter()
+            .filter(|(name, table)| self.is_new(name, table.hash))
+            .collect();
+        // A copy of another file may be all that is left of it the next time.
+        if is_to_keep && self.spill.is_lasting() && tables.len() == count {
+            let saved = kept.save(&tables);
+            saved.map_err(|source| self.spill.error(source))?;
+        }
+        loaded.duplicate_files += (count - tables.len()) as u64;
+        loaded.kept.push((kept.clone(), tables.len()));
+        for (name, table) in tables {
+            let feed = Feed::file(&name, table, &kept.folder);
+            let feed = feed.map_err(|source| self.spill.error(source))?;
+            loaded.feeds.push(feed);
+        }
+        Ok(())
+    }
+
+    /// Whether this is the first file with this content.
+    fn is_new(&mut self, name: &str, hash: u64) -> bool {
+        if let Some(first) = self.seen.get(&hash) {
+            warn!(
+                file = name,
+                duplicate_of = first,
+                "file \"{name}\" has the same content as \"{first}\": it is left out"
+            );
+            return false;
+        }
+        self.seen.insert(hash, name.to_owned());
+        true
+    }
+
+    /// Reads a unit from its store, and tells whether it is worth keeping. A file that cannot be
+    /// used does not stop the others.
+    fn read(&self, number: usize, loaded: &mut Loaded) -> Result<(Tables, bool), NotRead> {
+        let unit = &self.catalog.units[number];
+        let kept = &self.kept[number];
+        kept.clear().map_err(|source| self.spill.error(source))?;
+        let mut reader = UnitReader {
+            loader: self,
+            kept,
+            unit,
+            tables: Vec::new(),
+            duplicates: 0,
+            refused: 0,
+        };
+        match reader.entry() {
+            Err(NotRead::Refused(reason)) if !self.catalog.is_single => {
+                reader.refuse(&unit.entry.name, self.hash_of(&unit.entry), &reason);
+            }
+            read => read?,
+        }
+        loaded.duplicate_files += reader.duplicates;
+        loaded.refused_files += reader.refused;
+        // A file that was refused may be better the next time.
+        let is_to_keep = reader.refused == 0;
+        Ok((reader.tables, is_to_keep))
+    }
+
+    /// What tells a file that cannot be used from others.
+    fn hash_of(&self, entry: &Entry) -> u64 {
+        let store = self.catalog.store.as_ref();
+        if store.is_remote() {
+            return xxh3_64(entry.version.as_bytes());
+        }
+        let hash = store.open(entry).and_then(hash_of);
+        hash.unwrap_or_default()
+    }
+}
+
+/// Reads one unit.
+struct UnitReader<'a> {
+    loader: &'a Loader,
+    kept: &'a Kept,
+    unit: &'a Unit,
+    tables: Tables,
+    duplicates: u64,
+    refused: u64,
+}
+
+impl UnitReader<'_> {
+    fn entry(&mut self) -> Result<(), NotRead> {
+        let entry = &self.unit.entry;
+        let reading = &self.loader.reading;
+        reading.begin(&entry.name, entry.bytes);
+        let input = Counted::new(self.loader.catalog.store.open(entry)?, reading);
+        match Packing::of(&entry.name) {
+            Some(Packing::Zip) => self.archive(&entry.name, Box::new(input), 1),
+            Some(Packing::Gzip) => self.gzip(&entry.name, input, entry.bytes),
+            // Whatever the name says, its first row tells whether it is a trip file.
+            Some(Packing::Plain) | None => self.table(&entry.name, input),
+        }
+    }
+
+    /// Reads the members of an archive: like a folder, a bad member does not stop the others.
+    fn archive(
+        &mut self,
+        name: &str,
+        input: Box<dyn Input + '_>,
+        depth: usize,
+    ) -> Result<(), NotRead> {
+        let mut archive = ZipArchive::new(BufReader::new(input)).map_err(RefusedFile::from)?;
+        let mut members = members(&archive)?;
+        if depth == 1 && !self.unit.members.is_empty() {
+            members.retain(|member| self.unit.members.contains(&member.name));
+        }
+        for member in self.without_duplicates(name, members) {
+            let name = format!("{name}/{}", member.name);
+            let mut checksum = 0;
+            let read = match archive.by_name(&member.name) {
+                Ok(file) => {
+                    checksum = u64::from(file.crc32());
+                    let packed = file.compressed_size();
+                    self.member(&name, member.packing, Bounded::new(file, packed), depth)
+                }
+                Err(error) => Err(RefusedFile::from(error).into()),
+            };
+            match read {
+                Err(NotRead::Refused(reason)) => self.refuse(&name, checksum, &reason),
+                read => read?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves out members that hold the same month as another one.
+    fn without_duplicates(&mut self, archive: &str, members: Vec<Member>) -> Vec<Member> {
+        let names: Vec<_> = members
+            .iter()
+            .map(|member| format!("{archive}/{}", member.name))
+            .collect();
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
+        let left_out = left_out(&names);
+        self.duplicates += warn_of(&names, &left_out);
+        let taken = members.into_iter().zip(left_out);
+        taken
+            .filter_map(|(member, instead)| instead.is_none().then_some(member))
+            .collect()
+    }
+
+    fn member(
+        &mut self,
+        name: &str,
+        packing: Packing,
+        mut input: impl Read,
+        depth: usize,
+    ) -> Result<(), NotRead> {
+        match packing {
+            Packing::Plain => self.table(name, input),
+            Packing::Gzip => self.gzip(name, input, 0),
+            Packing::Zip if depth == DEPTH_MAX => Err(RefusedFile::TooDeep.into()),
+            Packing::Zip => {
+                // Its directory is at its end, so it must be unpacked to be read.
+                let mut file = self
+                    .spool()
+                    .map_err(|source| self.loader.spill.error(source))?;
+                io::copy(&mut input, &mut file)?;
+                self.archive(name, Box::new(file), depth + 1)
+            }
+        }
+    }
+
+    fn spool(&self) -> io::Result<std::fs::File> {
+        std::fs::create_dir_all(&self.kept.folder)?;
+        tempfile::tempfile_in(&self.kept.folder)
+    }
+
+    fn gzip(&mut self, name: &str, input: impl Read, packed: u64) -> Result<(), NotRead> {
+        let unpacked = MultiGzDecoder::new(BufReader::new(input));
+        self.table(name, Bounded::new(unpacked, packed))
+    }
+
+    fn table(&mut self, name: &str, input: impl Read) -> Result<(), NotRead> {
+        let Loader { spill, reading, .. } = self.loader;
+        // What was fetched from afar is kept; what lies here can be read again.
+        let is_remote = self.loader.catalog.store.is_remote();
+        let room = (!is_remote).then(|| spill.room());
+        let place = spill.place(&self.kept.folder, self.tables.len().to_string(), room);
+        let table = match table::read(name, input, place, reading) {
+            // A read that is stopped ends with an error of its own.
+            Err(_) if reading.is_stopped() => return Err(NotRead::Stopped),
+            table => table?,
+        };
+        info!(
+            file = name,
+            rows = table.counts.rows,
+            rejected = table.counts.rejected,
+            "read file \"{name}\": {} rows, of which {} are rejected",
+            table.counts.rows,
+            table.counts.rejected,
+        );
+        self.tables.push((name.to_owned(), table));
+        Ok(())
+    }
+
+    /// Keeps a file that cannot be used as one reject.
+    fn refuse(&mut self, name: &str, content_hash: u64, reason: &RefusedFile) {
+        let reason = chain(reason);
+        error!(file = name, "file \"{name}\" is refused: {reason}");
+        self.refused += 1;
+        // With its name in the hash: two unreadable files are not duplicates of each other.
+        let hash = content_hash ^ xxh3_64(name.as_bytes());
+        self.tables
+            .push((name.to_owned(), table::refused(name, hash, &reason)));
+    }
+}
+
+/// Hash of the bytes as they lie in the store.
+fn hash_of(mut input: Box<dyn Input>) -> io::Result<u64> {
+    let mut hash = Xxh3::new();
+    let mut buffer = vec![0; 256 * 1024];
+    loop {
+        match input.read(&mut buffer)? {
+            0 => return Ok(hash.digest()),
+            count => hash.update(&buffer[..count]),
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! What holds trip files: a folder or a bucket.
+
+use std::fmt::Debug;
+use std::io::{self, Read, Seek};
+use std::path::Path;
+
+use crate::error::ProducerError;
+
+/// A file's bytes, from any place.
+pub(crate) trait Input: Read + Seek + Send {}
+
+impl<T: Read + Seek + Send> Input for T {}
+
+/// A trip file in a store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// Its name below the store's folder or prefix; parts are separated by `/`.
+    pub(crate) name: String,
+    pub(crate) bytes: u64,
+    /// Changes when the content does.
+    pub(crate) version: String,
+}
+
+/// Lists and opens trip files.
+pub(crate) trait Store: Debug + Send {
+    /// The visible trip files, ordered by name.
+    ///
+    /// # Errors
+    /// If the store cannot be listed or holds none.
+    fn list(&self) -> Result<Listing, ProducerError>;
+
+    /// Opens a file that was listed.
+    ///
+    /// # Errors
+    /// If it cannot be opened. A bucket's file may be found missing only when it is read.
+    fn open(&self, entry: &Entry) -> io::Result<Box<dyn Input>>;
+
+    /// What tells this store from others.
+    fn identity(&self) -> String;
+
+    /// Whether reading a file again is dear, so that what was read is worth keeping.
+    fn is_remote(&self) -> bool;
+}
+
+/// What a store holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Listing {
+    /// The source names this very file: if it cannot be used there is nothing to do.
+    File(Entry),
+    /// A folder or a prefix: if a file cannot be used the others can.
+    Files(Vec<Entry>),
+}
+
+/// How a file's name says that it is packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Packing {
+    Plain,
+    Gzip,
+    Zip,
+}
+
+impl Packing {
+    /// None if the name is not that of a trip file.
+    pub(crate) fn of(name: &str) -> Option<Self> {
+        if name.ends_with('/') {
+            return None;
+        }
+        let extension = Path::new(name).extension()?.to_str()?;
+        match extension.to_ascii_lowercase().as_str() {
+            "csv" => Some(Self::Plain),
+            "gz" => Some(Self::Gzip),
+            "zip" => Some(Self::Zip),
+            _ => None,
+        }
+    }
+}
+
+/// Whether the name, or a folder in it, is one that systems leave behind.
+pub(crate) fn is_hidden(name: &str) -> bool {
+    let is_point = |part: &str| part == "." || part == "..";
+    name.split('/')
+        .any(|part| (part.starts_with('.') && !is_point(part)) || part == "__MACOSX")
+}
