@@ -7,8 +7,13 @@ use anyhow::{Result, bail};
 
 use crate::{shell, workspace};
 
-/// The Python client that the conformance tests hold the embedded broker to.
-const PYTHON_CLIENT: &str = "fluvio==0.21.*";
+/// Packages from `PyPI` that tests hold our programs to, each with the module it is known by.
+const PYTHON_PACKAGES: [(&str, &str); 2] = [
+    // The official client, for the embedded broker.
+    ("fluvio==0.21.*", "fluvio"),
+    // For the feed that the app serves.
+    ("gbfs-validator==0.1.*", "gbfs_validator"),
+];
 
 /// Makes sure that the server binaries of Postgres are on this machine.
 ///
@@ -42,15 +47,17 @@ pub(crate) fn browser() -> Result<()> {
     )
 }
 
-/// A Python with the official Fluvio client; gives the interpreter's path.
+/// A Python with the packages that tests need; gives the interpreter's path.
 ///
 /// # Errors
-/// If Python is missing or the client cannot be downloaded.
+/// If Python is missing or a package cannot be downloaded.
 pub(crate) fn python() -> Result<PathBuf> {
     let folder = workspace::target()?.join("python");
     let python = folder.join("bin/python");
-    let has_client = || shell::read(Command::new(&python).args(["-c", "import fluvio"])).is_ok();
-    if python.exists() && has_client() {
+    let modules = PYTHON_PACKAGES.map(|(_, module)| module).join(", ");
+    let import = format!("import {modules}");
+    let has_all = || shell::read(Command::new(&python).args(["-c", &import])).is_ok();
+    if python.exists() && has_all() {
         return Ok(python);
     }
     // `ensurepip` is what Debian puts into a package of its own.
@@ -68,9 +75,9 @@ pub(crate) fn python() -> Result<PathBuf> {
         "install",
         "--quiet",
         "--disable-pip-version-check",
-        PYTHON_CLIENT,
     ];
-    shell::run(Command::new(&python).args(pip))?;
+    let packages = PYTHON_PACKAGES.map(|(package, _)| package);
+    shell::run(Command::new(&python).args(pip).args(packages))?;
     Ok(python)
 }
 

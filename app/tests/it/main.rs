@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod follow;
+mod gbfs;
 mod live;
 mod page;
 mod port;
