@@ -27,6 +27,9 @@ pub struct DockRow {
     pub version: i64,
 }
 
+/// `location_id, station_id, street, latitude, longitude, bikes, estimated, version`
+type Row = (i32, String, String, f64, f64, i32, bool, i64);
+
 /// The one row of table `replay_clock`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Clock {
@@ -48,7 +51,7 @@ pub struct Clock {
 /// Any error of the connection or of a missing table.
 pub async fn read_changes(connection: &mut PgConnection, after: i64) -> sqlx::Result<Reading> {
     let clock = read_clock(connection).await?;
-    let rows: Vec<(i32, String, String, f64, f64, i32, bool, i64)> = sqlx::query_as(
+    let rows: Vec<Row> = sqlx::query_as(
         "select location_id, station_id, street, latitude, longitude, bikes, estimated, version
            from availability join location using (location_id)
           where version > $1",
