@@ -22,6 +22,11 @@ pub struct ProducerConfig {
     pub give_up_after: Duration,
     /// How long the cluster may take to answer a batch.
     pub answer_within: Duration,
+    /// A live feed is polled no more often, whatever its files say of themselves; after a failure
+    /// the first pause is as long.
+    pub poll_min: Duration,
+    /// So many polls of a live feed; without it, until the run is stopped.
+    pub polls_max: Option<u64>,
 }
 
 impl Default for ProducerConfig {
@@ -33,6 +38,9 @@ impl Default for ProducerConfig {
             linger: Duration::from_millis(5),
             give_up_after: Duration::from_secs(300),
             answer_within: Duration::from_secs(5),
+            // Chosen: the width of a window; a feed that changes at any time is fresh enough then.
+            poll_min: Duration::from_secs(5),
+            polls_max: None,
         }
     }
 }

@@ -5,6 +5,7 @@ mod compact;
 mod config;
 mod encode;
 mod error;
+mod gbfs;
 mod order;
 mod partition;
 mod pipeline;
@@ -16,7 +17,8 @@ mod source;
 
 pub use config::{ProducerConfig, Speed, SpeedError};
 pub use error::{ClusterError, ProducerError, RefusedFile};
+pub use gbfs::{FeedError, FeedUrl, FeedUrlError};
 pub use pipeline::run;
-pub use progress::{Progress, Summary};
+pub use progress::{FeedSummary, Progress, Summary};
 pub use simulate::{SimulateConfig, SimulateError};
-pub use source::Source;
+pub use source::{Source, SourceError};

@@ -23,6 +23,7 @@ use crate::compact::instant;
 use crate::config::ProducerConfig;
 use crate::encode::Encoder;
 use crate::error::{ClusterError, ProducerError};
+use crate::gbfs;
 use crate::order::{Content, Merged, Row};
 use crate::partition::Partitions;
 use crate::progress::{Progress, Reporter, Summary};
@@ -48,7 +49,8 @@ const TOPIC_WITHIN: Duration = Duration::from_secs(10);
 /// How often to look for it.
 const TOPIC_LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// Sends the source's rows to the topic, in order of departure, until its end or `stop`.
+/// Sends the source's rows to the topic, in order of departure, until its end or `stop`; a live feed
+/// has no end.
 ///
 /// Returns when the topic has confirmed everything that was sent. Rows that an earlier run has sent
 /// are not sent again.
@@ -63,6 +65,9 @@ pub async fn run(
     progress: watch::Sender<Progress>,
     stop: CancellationToken,
 ) -> Result<Summary, ProducerError> {
+    if let Source::Gbfs(url) = source {
+        return Box::pin(gbfs::run(fluvio, url, config, progress, stop)).await;
+    }
     let loaded = load(source, stop.clone()).await?;
     if loaded.stopped {
         return Ok(Summary {
@@ -102,7 +107,10 @@ async fn load(source: Source, stop: CancellationToken) -> Result<Loaded, Produce
 }
 
 /// Asks for the topic until it is there: one that was created just now may take a moment.
-async fn find_partitions(fluvio: &Fluvio, topic: &str) -> Result<Partitions, ProducerError> {
+pub(crate) async fn find_partitions(
+    fluvio: &Fluvio,
+    topic: &str,
+) -> Result<Partitions, ProducerError> {
     let error = |source| ProducerError::Topic {
         topic: topic.to_owned(),
         source,

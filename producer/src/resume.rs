@@ -45,6 +45,11 @@ impl Held {
         seq < self.next_seqs[source]
     }
 
+    /// The first `seq` of this source that is not there.
+    pub(crate) fn next_seq(&self, source: usize) -> u64 {
+        self.next_seqs[source]
+    }
+
     /// Whether the partition's last record of this source is later than this place.
     pub(crate) fn is_past(&self, source: usize, next_seq: u64) -> bool {
         next_seq < self.next_seqs[source]

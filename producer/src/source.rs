@@ -1,4 +1,4 @@
-//! Where trips come from: a file, a folder of files, or a simulated city.
+//! Where trips come from: a file, a folder of files, a simulated city, or a live feed.
 
 mod files;
 #[cfg(test)]
@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::table::{Table, TableRow};
 use crate::error::ProducerError;
+use crate::gbfs::{FeedUrl, FeedUrlError};
 use crate::order::Feed;
 use crate::simulate::{City, SimulateConfig, SimulateError};
 
@@ -24,6 +25,19 @@ pub enum Source {
     Path(PathBuf),
     /// A city that does not exist.
     Simulate(SimulateConfig),
+    /// A GBFS system, by the address of its `gbfs.json`.
+    Gbfs(FeedUrl),
+}
+
+/// A text that names no source.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum SourceError {
+    /// The simulated city's parameters are wrong.
+    #[error(transparent)]
+    Simulate(#[from] SimulateError),
+    /// The feed's address is none.
+    #[error(transparent)]
+    Gbfs(#[from] FeedUrlError),
 }
 
 /// What a source holds, ready to be merged.
@@ -40,14 +54,18 @@ pub(crate) struct Loaded {
 }
 
 impl FromStr for Source {
-    type Err = SimulateError;
+    type Err = SourceError;
 
-    /// Reads `simulate`, `simulate:seed=7,trips=300000`, or else a path.
+    /// Reads `simulate`, `simulate:seed=7,trips=300000`, `gbfs:https://…/gbfs.json`, or else a path.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Some(url) = text.strip_prefix("gbfs:") {
+            return Ok(Self::Gbfs(url.parse()?));
+        }
         match text.strip_prefix("simulate") {
             Some("") => Ok(Self::Simulate(SimulateConfig::default())),
             Some(rest) if rest.starts_with(':') => {
-                rest.trim_start_matches(':').parse().map(Self::Simulate)
+                let config = rest.trim_start_matches(':').parse()?;
+                Ok(Self::Simulate(config))
             }
             _ => Ok(Self::Path(PathBuf::from(text))),
         }
@@ -59,6 +77,7 @@ impl fmt::Display for Source {
         match self {
             Self::Path(path) => path.display().fmt(f),
             Self::Simulate(config) => config.source_name().fmt(f),
+            Self::Gbfs(url) => write!(f, "gbfs:{url}"),
         }
     }
 }
@@ -74,6 +93,8 @@ impl Source {
                 feeds: vec![Feed::city(City::new(config)?)],
                 ..Loaded::default()
             }),
+            // A live feed has nothing to load: it is polled (see `gbfs`).
+            Self::Gbfs(_) => Ok(Loaded::default()),
         }
     }
 }
@@ -88,13 +109,14 @@ mod tests {
         let found = match text.parse::<Source>() {
             Ok(Source::Path(path)) => format!("path {}", path.display()),
             Ok(Source::Simulate(config)) => config.source_name(),
+            Ok(Source::Gbfs(url)) => format!("feed {url}"),
             Err(error) => error.to_string(),
         };
         expected.assert_eq(&found);
     }
 
     #[test]
-    fn a_source_is_a_city_or_a_path() {
+    fn a_source_is_a_city_a_feed_or_a_path() {
         check("simulate", expect!["simulate:7"]);
         check("simulate:seed=3", expect!["simulate:3"]);
         check(
@@ -102,6 +124,16 @@ mod tests {
             expect!["simulate:3,trips=300000,start=2026-03-08,stations=20,bikes=90,dirty=0.01"],
         );
         check("simulate:seed=3,days=2", expect!["simulate:3,days=2"]);
+        check(
+            "gbfs:https://gbfs.example/2.3/gbfs.json",
+            expect!["feed https://gbfs.example/2.3/gbfs.json"],
+        );
+        check(
+            "gbfs:http://gbfs.example/gbfs.json",
+            expect![[
+                r#""http://gbfs.example/gbfs.json" is not the address of a feed: write gbfs:https://…/gbfs.json (http only for this machine)"#
+            ]],
+        );
         check("data/JC.zip", expect!["path data/JC.zip"]);
         check("simulated.csv", expect!["path simulated.csv"]);
     }

@@ -15,8 +15,10 @@ use crate::{progress, shutdown};
 Examples:
   bikeshare produce --source trips.csv --fluvio sc.example:9003
   bikeshare produce --source simulate:trips=100000 --speed max
+  bikeshare produce --source gbfs:https://gbfs.citibikenyc.com/gbfs/2.3/gbfs.json
 
-A source that was sent before is not sent again: a run goes on after the last row that is there.")]
+A source that was sent before is not sent again: a run goes on after the last row that is there. A
+live feed is polled until the program is stopped.")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     source: SourceFlags,
@@ -24,13 +26,16 @@ pub(crate) struct Arguments {
     fluvio: FluvioFlag,
     #[command(flatten)]
     data_dir: DataDirFlag,
+    /// Poll a live feed once, then end.
+    #[arg(long)]
+    once: bool,
 }
 
 /// What to send and how fast, the same in `up`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct SourceFlags {
-    /// A trip file (.csv, .csv.gz, .zip), a folder of such files, `simulate`, or
-    /// `simulate:seed=7,trips=300000,days=2`.
+    /// A trip file (.csv, .csv.gz, .zip), a folder of such files, `simulate`,
+    /// `simulate:seed=7,trips=300000,days=2`, or a live feed, `gbfs:https://…/gbfs.json`.
     #[arg(
         long,
         value_name = "SOURCE",
@@ -58,22 +63,29 @@ impl SourceFlags {
             Source::Path(path) => std::fs::metadata(path)
                 .map(drop)
                 .with_context(|| format!("could not read --source {path:?}")),
-            Source::Simulate(_) => Ok(()),
+            Source::Simulate(_) | Source::Gbfs(_) => Ok(()),
         }
     }
 
-    /// Sends the source and shows how far it is.
+    /// Whether the source is polled, and has news only as often as its operator gives them.
+    pub(crate) fn is_live(&self) -> bool {
+        matches!(self.source, Source::Gbfs(_))
+    }
+
+    /// Sends the source and shows how far it is; a live feed for so many polls, or until stopped.
     ///
     /// # Errors
     /// If the source cannot be used or the cluster takes no records.
     pub(crate) async fn produce(
         &self,
         fluvio: &fluvio::Fluvio,
+        polls_max: Option<u64>,
         stop: CancellationToken,
     ) -> Result<Summary> {
         let config = ProducerConfig {
             topic: TOPIC.to_owned(),
             speed: self.speed,
+            polls_max,
             ..ProducerConfig::default()
         };
         let (progress, shown) = progress::start();
@@ -91,7 +103,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     arguments.source.check()?;
     let stop = shutdown::on_signal()?;
     let fluvio = connect(&arguments.fluvio.resolve(&arguments.data_dir)?).await?;
-    let summary = arguments.source.produce(&fluvio, stop).await?;
+    let polls_max = arguments.once.then_some(1);
+    let summary = arguments.source.produce(&fluvio, polls_max, stop).await?;
     println!(
         "{} rows read, {} produced, {} rejected, {} of them by an earlier run",
         summary.rows_read, summary.produced, summary.rejected, summary.already_produced

@@ -1,6 +1,7 @@
 //! `bikeshare serve`: stage ④ alone, any number of them on one database.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::Result;
 use app::server::{AppConfig, Server};
@@ -46,6 +47,10 @@ pub(crate) struct PageFlags {
         default_value = ""
     )]
     pub(crate) tile_attribution: String,
+    /// Seconds without news after which the page calls itself stale; 10, and in `up` 180 for a
+    /// live feed, which has news as often as its operator says.
+    #[arg(long, value_name = "SECONDS", env = "BIKESHARE_STALE_AFTER")]
+    pub(crate) stale_after: Option<u64>,
     /// Where others reach the page, such as `https://bikes.example`: the addresses in the GBFS
     /// feed begin with it; without it, with the host that was asked.
     #[arg(long, value_name = "URL", env = "BIKESHARE_PUBLIC_URL")]
@@ -71,6 +76,9 @@ impl PageFlags {
             database_url,
             tile_url: self.tile_url.clone(),
             tile_attribution: self.tile_attribution.clone(),
+            stale_after: self
+                .stale_after
+                .map_or(default.stale_after, Duration::from_secs),
             public_url: self.public_url.clone(),
             system_id: given(&self.system_id, default.system_id),
             system_name: given(&self.system_name, default.system_name),

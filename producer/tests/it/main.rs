@@ -5,6 +5,8 @@
 )]
 
 mod delivery;
+mod feed;
+mod gbfs;
 mod pacing;
 mod resume;
 mod support;
