@@ -1,16 +1,23 @@
 //! A live feed's counts are the truth, and what is inferred from them says so.
 
+use std::time::Duration;
+
+use app::{AppConfig, Server};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::window::window_start;
 use domain::{Body, Inferred, Record, Status};
 use expect_test::expect;
+use fluvio::Fluvio;
+use producer::{ProducerConfig, Progress};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use crate::availability::assert_right;
-use crate::city::{morning, partition, placed, resent, station, tick, trip};
+use crate::city::{City, morning, partition, placed, resent, station, tick, trip};
 use crate::delivery::WRONG_WINDOWS;
-use crate::support::{Cluster, Database};
+use crate::support::{Cluster, Database, PATIENCE};
 
 const FEED: &str = "gbfs:made_up_city";
 
@@ -172,4 +179,104 @@ async fn a_dock_follows_its_trips_until_a_feed_counts_it() {
     sink.drained(&cluster).await;
     sink.stop().await.unwrap();
     assert_right(&database).await;
+}
+
+/// Serves what the database holds until the token is cancelled; gives the feed's address.
+async fn serve(database: &Database, stop: &CancellationToken) -> String {
+    let config = AppConfig {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        database_url: database.url(),
+        ..AppConfig::default()
+    };
+    let server = Server::bind(config).await.unwrap();
+    let address = server.address();
+    tokio::spawn(server.run(stop.clone()));
+    format!("gbfs:http://{address}/gbfs/gbfs.json")
+}
+
+/// Polls the feed until told to stop.
+fn poll(
+    cluster: &Cluster,
+    source: &str,
+    stop: CancellationToken,
+) -> tokio::task::JoinHandle<producer::Summary> {
+    let source = source.parse().unwrap();
+    let address = cluster.config();
+    tokio::spawn(async move {
+        let fluvio = Fluvio::connect_with_config(&address).await.unwrap();
+        let config = ProducerConfig {
+            poll_min: Duration::from_millis(50),
+            ..ProducerConfig::default()
+        };
+        let (progress, _) = watch::channel(Progress::default());
+        producer::run(&fluvio, source, config, progress, stop)
+            .await
+            .unwrap()
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn our_own_feed_as_a_source_gives_the_same_counts() {
+    let records = City {
+        rows: 600,
+        ..City::default()
+    }
+    .records();
+    let (before, after) = crate::city::split_behind_ticks(&records, 300);
+    let (city, copy) = (Cluster::start().await, Cluster::start().await);
+    let (original, copied) = (Database::migrated().await, Database::migrated().await);
+    let (mut sink, mut copying_sink) = (city.sink(&original), copy.sink(&copied));
+    let stop = CancellationToken::new();
+
+    city.produce(before).await;
+    sink.drained(&city).await;
+    let feed = serve(&original, &stop).await;
+    let polling = poll(&copy, &feed, stop.clone());
+    same_counts(&original, &copied).await;
+
+    // What changes in the original comes through the feed as well.
+    city.produce(after).await;
+    sink.drained(&city).await;
+    same_counts(&original, &copied).await;
+
+    // The clock goes on, so that the last window closes in the copy too.
+    let (_, last) = records.last().unwrap();
+    let Body::Tick(end) = last.body else {
+        panic!("a city ends with ticks")
+    };
+    let later = end + TimeDelta::seconds(10);
+    city.produce(&tick(&last.source, last.seq, later)).await;
+    sink.drained(&city).await;
+    same_counts(&original, &copied).await;
+    stop.cancel();
+    let summary = polling.await.unwrap();
+    assert!(
+        summary.rows_read > 0 && summary.rejected == 0,
+        "{summary:?}"
+    );
+
+    copying_sink.drained(&copy).await;
+    assert_right(&copied).await;
+    assert_eq!(copied.value(WRONG_WINDOWS).await, "0");
+    let inferred = copied
+        .value("select count(*) from records where inferred")
+        .await;
+    assert_ne!(inferred, "0", "the counts differed between two polls");
+    sink.stop().await.unwrap();
+    copying_sink.stop().await.unwrap();
+}
+
+/// Waits until both databases show the same bikes at the same docks at the same second.
+async fn same_counts(original: &Database, copied: &Database) {
+    let clock = "select date_trunc('second', at) from replay_clock";
+    let docks = "select station_id as a, street as b, bikes as c from availability_view order by 1";
+    let wanted = (original.value(clock).await, original.lines(docks).await);
+    assert!(wanted.1.len() > 5, "{wanted:?}");
+    let there = async || (copied.value(clock).await, copied.lines(docks).await);
+    let started = std::time::Instant::now();
+    while there().await != wanted {
+        let found = there().await;
+        assert!(started.elapsed() < PATIENCE, "{found:#?}, not {wanted:#?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
