@@ -34,6 +34,7 @@ pub(crate) fn shell(links: &'static crate::server::Links) -> impl IntoView + use
                 <title>"Bikes at the docks, live"</title>
                 <link rel="stylesheet" href=links.style.as_str() />
                 <link rel="icon" type="image/svg+xml" href=links.icon.as_str() />
+                <link rel="gbfs" type="application/json" href="/gbfs/3.0/gbfs.json" />
                 {client}
             </head>
             <body>

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Postgres ─ NOTIFY availability ─▶ follow ─▶ board ─▶ broadcast ─▶ live (SSE, one per browser)
-//!                                              └────────────────▶ page (first rendering)
+//!                                              └────────────────▶ page (first rendering), gbfs
 //! ```
 
 mod assets;
@@ -11,6 +11,7 @@ mod config;
 mod error;
 mod feed;
 mod follow;
+mod gbfs;
 mod live;
 mod moment;
 mod page;

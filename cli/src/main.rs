@@ -55,7 +55,8 @@ Examples:
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Up(up::Arguments),
+    // By far the largest.
+    Up(Box<up::Arguments>),
     Produce(produce::Arguments),
     Sink(sink_command::Arguments),
     Serve(serve::Arguments),
@@ -91,7 +92,7 @@ fn start(arguments: Arguments) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
     let outcome = runtime.block_on(async {
         match arguments.command {
-            Command::Up(up) => Box::pin(up::run(up)).await,
+            Command::Up(up) => Box::pin(up::run(*up)).await,
             Command::Produce(produce) => Box::pin(produce::run(produce)).await,
             Command::Sink(sink) => Box::pin(sink_command::run(sink)).await,
             Command::Serve(serve) => Box::pin(serve::run(serve)).await,

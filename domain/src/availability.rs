@@ -3,7 +3,8 @@
 //! A bike is at a dock if its latest event at or before the clock is an arrival there: a bike in
 //! transit is nowhere, an arrival ahead of the clock does not count yet. Trips without a bike id
 //! give each station a net flow, counted up from the least baseline that never goes below zero;
-//! such a station is *estimated*.
+//! such a station is *estimated*. A live feed's count of a dock is the truth: from its first status
+//! on a dock shows the latest one, whatever the events say.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap};
@@ -28,6 +29,19 @@ pub struct BikeEvent {
     pub docked: bool,
 }
 
+/// A row of `dock_status`, as availability reads it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct DockStatus {
+    /// From when on the count holds, in UTC.
+    pub at: DateTime<Utc>,
+    /// The row's key: decides between statuses of one instant, the greater one is the later.
+    pub id: i64,
+    /// Where.
+    pub location_id: i32,
+    /// Bikes there.
+    pub bikes: i32,
+}
+
 /// What a dock shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DockCount {
@@ -46,6 +60,8 @@ pub struct Availability {
     docks: HashMap<i32, Dock>,
     /// Events ahead of the clock, the soonest first.
     ahead: BinaryHeap<Reverse<BikeEvent>>,
+    /// Statuses ahead of the clock, the soonest first.
+    statuses_ahead: BinaryHeap<Reverse<DockStatus>>,
     /// Docks whose count may have changed since [`Availability::take_changed`].
     changed: BTreeSet<i32>,
 }
@@ -65,6 +81,8 @@ struct Dock {
     flow: i32,
     flow_min: i32,
     estimated: bool,
+    /// The latest settled one.
+    status: Option<DockStatus>,
 }
 
 impl Availability {
@@ -86,6 +104,15 @@ impl Availability {
         }
     }
 
+    /// Takes in one status, at any time before or after the clock, in any order.
+    pub fn apply_status(&mut self, status: DockStatus) {
+        if self.clock.is_some_and(|clock| status.at <= clock) {
+            self.settle_status(status);
+        } else {
+            self.statuses_ahead.push(Reverse(status));
+        }
+    }
+
     /// Moves the clock to `clock`, never back, and settles what has become due.
     pub fn advance(&mut self, clock: DateTime<Utc>) {
         self.clock = self.clock.max(Some(clock));
@@ -96,6 +123,15 @@ impl Availability {
         {
             if let Some(Reverse(event)) = self.ahead.pop() {
                 self.settle(event);
+            }
+        }
+        while self
+            .statuses_ahead
+            .peek()
+            .is_some_and(|Reverse(status)| Some(status.at) <= self.clock)
+        {
+            if let Some(Reverse(status)) = self.statuses_ahead.pop() {
+                self.settle_status(status);
             }
         }
     }
@@ -114,10 +150,7 @@ impl Availability {
     pub fn count(&self, location_id: i32) -> DockCount {
         self.docks
             .get(&location_id)
-            .map_or_else(DockCount::default, |dock| DockCount {
-                bikes: dock.parked + dock.flow - dock.flow_min,
-                estimated: dock.estimated,
-            })
+            .map_or_else(DockCount::default, Dock::count)
     }
 
     fn settle(&mut self, event: BikeEvent) {
@@ -158,9 +191,29 @@ impl Availability {
         dock.flow_min = dock.flow_min.min(dock.flow);
     }
 
+    fn settle_status(&mut self, status: DockStatus) {
+        let dock = self.dock(status.location_id);
+        dock.status = dock.status.max(Some(status));
+    }
+
     fn dock(&mut self, location_id: i32) -> &mut Dock {
         self.changed.insert(location_id);
         self.docks.entry(location_id).or_default()
+    }
+}
+
+impl Dock {
+    fn count(&self) -> DockCount {
+        match self.status {
+            Some(status) => DockCount {
+                bikes: status.bikes,
+                estimated: false,
+            },
+            None => DockCount {
+                bikes: self.parked + self.flow - self.flow_min,
+                estimated: self.estimated,
+            },
+        }
     }
 }
 

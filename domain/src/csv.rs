@@ -35,7 +35,7 @@ const GENERATIONS: [&str; 2] = ["legacy", "2021"];
 
 /// One row per column: its meaning, and how each generation of the header spells it.
 ///
-/// docs/TRIP_FILES.md shows the same for people, with a fixture of each form.
+/// `docs/TRIP_FILES.md` shows the same for people, with a fixture of each form.
 ///
 /// Read without regard to case, blanks and underscores, so that the first spelling stands for all
 /// of these. Legacy: quoted or not, New York 2013-06 to 2019-12, Jersey City 2015-09 to 2021-01;

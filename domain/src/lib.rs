@@ -6,6 +6,7 @@
 //! | module | what it fixes |
 //! |---|---|
 //! | [`trip`] | a trip and its two stations |
+//! | [`status`] | the bikes at a station, as a live feed counts them |
 //! | [`record`] | what one record on the topic `trips` says |
 //! | [`split`] | trip → departure + arrival |
 //! | [`window`] | departures per window of event time |
@@ -27,6 +28,7 @@ pub mod reject;
 pub mod split;
 #[cfg(feature = "stations")]
 pub mod stations;
+pub mod status;
 #[cfg(feature = "csv")]
 pub mod time;
 pub mod trip;
@@ -38,5 +40,6 @@ pub use record::{Body, Record};
 pub use record_id::{Ordinal, RecordId};
 pub use reject::Reject;
 pub use split::{SplitEvent, SplitOutput, split};
+pub use status::{Inferred, Status};
 pub use trip::{Rider, Station, Trip};
 pub use window::{WindowOutput, Windows};

@@ -6,7 +6,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{Reject, Trip};
+use crate::{Reject, Status, Trip};
 
 /// One record on the topic `trips`.
 ///
@@ -15,10 +15,11 @@ use crate::{Reject, Trip};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Wire", into = "Wire")]
 pub struct Record {
-    /// Where the row came from: `<file name>#<hash of its content>`, or `simulate:<seed>` and what
-    /// differs from the usual city.
+    /// Where the row came from: `<file name>#<hash of its content>`, `simulate:<seed>` and what
+    /// differs from the usual city, or `gbfs:<system id>`.
     pub source: String,
-    /// Rank of the row in its source, ordered by departure, counted from 0.
+    /// Rank of the row in its source, ordered by departure, counted from 0. A live feed cannot be
+    /// read again: its rows go on after the last one on the topic.
     pub seq: u64,
     /// What happened.
     pub body: Body,
@@ -31,11 +32,13 @@ pub fn source_identity(source: &str) -> &str {
     source.rsplit_once('#').map_or(source, |(_, hash)| hash)
 }
 
-/// The three things a record can say.
+/// The four things a record can say.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Body {
     /// A trip was made.
     Trip(Trip),
+    /// A live feed counted the bikes at a station.
+    Status(Status),
     /// The replay clock has reached this instant; sent to every partition, never counted.
     Tick(DateTime<Utc>),
     /// A row of the source could not become a trip.
@@ -52,7 +55,7 @@ impl Record {
     ///
     /// # Errors
     /// [`RecordError`] if the bytes are not JSON, a field is missing or has another type, or the
-    /// object holds not exactly one of `trip`, `tick` and `reject`.
+    /// object holds not exactly one of `trip`, `status`, `tick` and `reject`.
     pub fn from_json(bytes: &[u8]) -> Result<Self, RecordError> {
         Ok(serde_json::from_slice(bytes)?)
     }
@@ -65,6 +68,11 @@ impl Record {
             seq: self.seq,
             trip: if let Body::Trip(trip) = &self.body {
                 Some(trip)
+            } else {
+                None
+            },
+            status: if let Body::Status(status) = &self.body {
+                Some(status)
             } else {
                 None
             },
@@ -90,6 +98,8 @@ struct WireRef<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     trip: Option<&'a Trip>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<&'a Status>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     tick: Option<DateTime<Utc>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reject: Option<&'a Reject>,
@@ -102,6 +112,8 @@ struct Wire {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     trip: Option<Trip>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    status: Option<Status>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     tick: Option<DateTime<Utc>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reject: Option<Reject>,
@@ -111,11 +123,12 @@ impl TryFrom<Wire> for Record {
     type Error = &'static str;
 
     fn try_from(wire: Wire) -> Result<Self, Self::Error> {
-        let body = match (wire.trip, wire.tick, wire.reject) {
-            (Some(trip), None, None) => Body::Trip(trip),
-            (None, Some(at), None) => Body::Tick(at),
-            (None, None, Some(reject)) => Body::Reject(reject),
-            _ => return Err("expected exactly one of `trip`, `tick` and `reject`"),
+        let body = match (wire.trip, wire.status, wire.tick, wire.reject) {
+            (Some(trip), None, None, None) => Body::Trip(trip),
+            (None, Some(status), None, None) => Body::Status(status),
+            (None, None, Some(at), None) => Body::Tick(at),
+            (None, None, None, Some(reject)) => Body::Reject(reject),
+            _ => return Err("expected exactly one of `trip`, `status`, `tick` and `reject`"),
         };
         Ok(Self {
             source: wire.source,
@@ -132,11 +145,13 @@ impl From<Record> for Wire {
             source,
             seq,
             trip: None,
+            status: None,
             tick: None,
             reject: None,
         };
         match body {
             Body::Trip(trip) => wire.trip = Some(trip),
+            Body::Status(status) => wire.status = Some(status),
             Body::Tick(at) => wire.tick = Some(at),
             Body::Reject(reject) => wire.reject = Some(reject),
         }

@@ -1,9 +1,9 @@
-//! The split: a trip becomes its departure and its arrival.
+//! The split: a trip becomes its departure and its arrival, all else passes through.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{Body, Record, Reject, Station};
+use crate::{Body, Record, Reject, Station, Status};
 
 /// One output of the SmartModule `trip-split`.
 ///
@@ -31,6 +31,8 @@ pub enum SplitEvent {
     Departure(DockEvent),
     /// A bike was docked at a station; its time may lie ahead of the replay clock.
     Arrival(DockEvent),
+    /// The bikes at a station were counted; a departure or an arrival may be inferred from it.
+    Status(Status),
     /// The replay clock has reached this instant.
     Tick(DateTime<Utc>),
     /// A row or a record could not be used.
@@ -68,6 +70,7 @@ pub fn split(offset: i64, bytes: &[u8]) -> Vec<SplitOutput> {
     match body {
         Body::Tick(at) => vec![output(SplitEvent::Tick(at))],
         Body::Reject(reject) => vec![output(SplitEvent::Reject(reject))],
+        Body::Status(status) => vec![output(SplitEvent::Status(status))],
         Body::Trip(trip) => {
             let bike_id = trip.bike_id;
             let departure = DockEvent {
@@ -96,6 +99,7 @@ struct Wire {
     seq: u64,
     departure: Option<DockEvent>,
     arrival: Option<DockEvent>,
+    status: Option<Status>,
     tick: Option<DateTime<Utc>>,
     reject: Option<Reject>,
 }
@@ -110,12 +114,14 @@ impl TryFrom<Wire> for SplitOutput {
             seq,
             ..
         } = wire;
-        let event = match (wire.departure, wire.arrival, wire.tick, wire.reject) {
-            (Some(departure), None, None, None) => SplitEvent::Departure(departure),
-            (None, Some(arrival), None, None) => SplitEvent::Arrival(arrival),
-            (None, None, Some(at), None) => SplitEvent::Tick(at),
-            (None, None, None, Some(reject)) => SplitEvent::Reject(reject),
-            _ => return Err("expected exactly one of departure, arrival, tick and reject"),
+        let trip = (wire.departure, wire.arrival);
+        let event = match (trip, wire.status, wire.tick, wire.reject) {
+            ((Some(departure), None), None, None, None) => SplitEvent::Departure(departure),
+            ((None, Some(arrival)), None, None, None) => SplitEvent::Arrival(arrival),
+            ((None, None), Some(status), None, None) => SplitEvent::Status(status),
+            ((None, None), None, Some(at), None) => SplitEvent::Tick(at),
+            ((None, None), None, None, Some(reject)) => SplitEvent::Reject(reject),
+            _ => return Err("expected exactly one of departure, arrival, status, tick and reject"),
         };
         Ok(Self {
             offset,
@@ -187,6 +193,16 @@ mod tests {
     }
 
     #[test]
+    fn a_status_passes_through_with_what_is_inferred_from_it() {
+        check(
+            r#"{"source":"gbfs:a","seq":7,"status":{"station":{"station_id":"3202","street":"Newport PATH","lat":40.7,"lon":-74.0},"at":"2020-03-01T05:14:10Z","bikes":6,"inferred":"departure"}}"#,
+            expect![[
+                r#"{"offset":12,"source":"gbfs:a","seq":7,"status":{"station":{"station_id":"3202","street":"Newport PATH","lat":40.7,"lon":-74.0},"at":"2020-03-01T05:14:10Z","bikes":6,"inferred":"departure"}}"#
+            ]],
+        );
+    }
+
+    #[test]
     fn a_reject_passes_through() {
         check(
             r#"{"source":"a.csv#1","seq":7,"reject":{"file":"a.csv","line":9,"reason":"no arrival","row":"x"}}"#,
@@ -207,7 +223,7 @@ mod tests {
         check(
             r#"{"source":"a","seq":1}"#,
             expect![[
-                r#"{"offset":12,"source":"","seq":0,"reject":{"file":"offset 12","line":1,"reason":"not a record of topic trips: expected exactly one of `trip`, `tick` and `reject`","row":"{\"source\":\"a\",\"seq\":1}"}}"#
+                r#"{"offset":12,"source":"","seq":0,"reject":{"file":"offset 12","line":1,"reason":"not a record of topic trips: expected exactly one of `trip`, `status`, `tick` and `reject`","row":"{\"source\":\"a\",\"seq\":1}"}}"#
             ]],
         );
     }

@@ -28,7 +28,7 @@ pub type WindowCount = (DateTime<Utc>, u64);
 /// What a counter has to know to go on after a record.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WindowState {
-    /// Newest departure or tick seen; nothing before the first one.
+    /// Newest departure, status or tick seen; nothing before the first one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watermark: Option<DateTime<Utc>>,
     /// Windows that start before this instant are closed.
@@ -213,14 +213,21 @@ impl Windows {
             }
         }
         self.advanced.insert(source, seq);
-        if let Body::Trip(trip) = body {
-            let start = window_start(trip.departed_at, self.config.width);
-            let late = self.closed_until.is_some_and(|until| start < until);
-            let windows = if late { &mut self.late } else { &mut self.open };
-            *windows.entry(start).or_default() += 1;
-            self.raise_watermark(trip.departed_at);
+        match body {
+            Body::Trip(trip) => self.count_departure(trip.departed_at),
+            Body::Status(status) if status.is_departure() => self.count_departure(status.at),
+            Body::Status(status) => self.raise_watermark(status.at),
+            Body::Tick(_) | Body::Reject(_) => {}
         }
         false
+    }
+
+    fn count_departure(&mut self, at: DateTime<Utc>) {
+        let start = window_start(at, self.config.width);
+        let late = self.closed_until.is_some_and(|until| start < until);
+        let windows = if late { &mut self.late } else { &mut self.open };
+        *windows.entry(start).or_default() += 1;
+        self.raise_watermark(at);
     }
 
     fn raise_watermark(&mut self, at: DateTime<Utc>) {

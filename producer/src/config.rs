@@ -35,6 +35,11 @@ pub struct ProducerConfig {
     pub spill_dir: Option<PathBuf>,
     /// How to reach a bucket; for such a source only.
     pub s3: S3Config,
+    /// A live feed is polled no more often, whatever its files say of themselves; after a failure
+    /// the first pause is as long.
+    pub poll_min: Duration,
+    /// So many polls of a live feed; without it, until the run is stopped.
+    pub polls_max: Option<u64>,
 }
 
 /// How to reach a server that speaks S3. What is not said here, the environment and the profile
@@ -83,6 +88,9 @@ impl Default for ProducerConfig {
             sort_bytes: 64 << 20,
             spill_dir: None,
             s3: S3Config::default(),
+            // Chosen: the width of a window; a feed that changes at any time is fresh enough then.
+            poll_min: Duration::from_secs(5),
+            polls_max: None,
         }
     }
 }

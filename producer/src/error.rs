@@ -61,6 +61,9 @@ pub enum ProducerError {
     /// The simulated city cannot be built from these parameters.
     #[error("cannot simulate a city")]
     Simulate(#[from] crate::simulate::SimulateError),
+    /// The live feed cannot be used.
+    #[error("cannot use the feed")]
+    Feed(#[source] crate::gbfs::FeedError),
     /// The thread that reads the files died.
     #[error("reading the files was interrupted")]
     Interrupted(#[from] tokio::task::JoinError),

@@ -5,6 +5,7 @@ mod compact;
 mod config;
 mod encode;
 mod error;
+mod gbfs;
 mod order;
 mod partition;
 mod pipeline;
@@ -19,7 +20,8 @@ mod spill;
 
 pub use config::{ProducerConfig, S3Config, Speed, SpeedError};
 pub use error::{ClusterError, ProducerError, RefusedFile};
+pub use gbfs::{FeedError, FeedUrl, FeedUrlError};
 pub use pipeline::run;
-pub use progress::{FileProgress, Progress, Summary};
+pub use progress::{FeedSummary, FileProgress, Progress, Summary};
 pub use simulate::{SimulateConfig, SimulateError};
 pub use source::{S3Error, S3Location, Source, SourceError};

@@ -25,6 +25,7 @@ use self::replay::{Links, Replay};
 use crate::clock::{self, ReplayClock};
 use crate::config::ProducerConfig;
 use crate::error::{ClusterError, ProducerError};
+use crate::gbfs;
 use crate::partition::Partitions;
 use crate::progress::{Progress, Reading, Summary};
 use crate::resume::Tails;
@@ -38,7 +39,8 @@ const TOPIC_WITHIN: Duration = Duration::from_secs(10);
 /// How often to look for it.
 const TOPIC_LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// Sends the source's rows to the topic, in order of departure, until its end or `stop`.
+/// Sends the source's rows to the topic, in order of departure, until its end or `stop`; a live feed
+/// has no end.
 ///
 /// Returns when the topic has confirmed everything that was sent. Rows that an earlier run has sent
 /// are not sent again.
@@ -53,6 +55,9 @@ pub async fn run(
     progress: watch::Sender<Progress>,
     stop: CancellationToken,
 ) -> Result<Summary, ProducerError> {
+    if let Source::Gbfs(url) = source {
+        return Box::pin(gbfs::run(fluvio, url, config, progress, stop)).await;
+    }
     let spill = Arc::new(Spill::new(&config)?);
     // Whatever ends the run ends reading: its thread is not waited for.
     let reading_stop = stop.child_token();
@@ -119,7 +124,10 @@ async fn still_there(
 }
 
 /// Asks for the topic until it is there: one that was created just now may take a moment.
-async fn find_partitions(fluvio: &Fluvio, topic: &str) -> Result<Partitions, ProducerError> {
+pub(crate) async fn find_partitions(
+    fluvio: &Fluvio,
+    topic: &str,
+) -> Result<Partitions, ProducerError> {
     let error = |source| ProducerError::Topic {
         topic: topic.to_owned(),
         source,

@@ -65,8 +65,21 @@ pub struct Summary {
     pub refused_files: u64,
     /// Ticks sent, counted once for all partitions.
     pub ticks: u64,
+    /// Of a live feed, what its polls were like.
+    pub feed: FeedSummary,
     /// Whether the run was stopped before the source's end.
     pub stopped: bool,
+}
+
+/// What became of a live feed's polls.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FeedSummary {
+    /// Polls that were answered, also those that brought nothing new.
+    pub polls: u64,
+    /// Polls without an answer, or with one that could not be used.
+    pub polls_failed: u64,
+    /// Most stations that were missing in one poll and had been there before.
+    pub stations_missing: u64,
 }
 
 /// The reading thread's link to the run: whether to stop, and how far it is.

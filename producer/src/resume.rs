@@ -94,7 +94,7 @@ pub(crate) struct Seen {
     /// The first `seq` that is not there.
     pub(crate) next_seq: u64,
     /// Its newest tick, in microseconds.
-    ticked: i64,
+    pub(crate) ticked: i64,
 }
 
 impl Seen {

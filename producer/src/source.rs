@@ -1,4 +1,4 @@
-//! Where trips come from: a file, a folder, a bucket, or a simulated city.
+//! Where trips come from: a file, a folder, a bucket, a simulated city, or a live feed.
 
 mod bucket;
 mod catalog;
@@ -34,6 +34,7 @@ use self::table::NotRead;
 pub(crate) use self::table::Table;
 use crate::config::S3Config;
 use crate::error::ProducerError;
+use crate::gbfs::{FeedUrl, FeedUrlError};
 use crate::order::Feed;
 use crate::progress::Reading;
 use crate::simulate::{City, SimulateConfig, SimulateError};
@@ -51,14 +52,19 @@ pub enum Source {
     S3(S3Location),
     /// A city that does not exist.
     Simulate(SimulateConfig),
+    /// A GBFS system, by the address of its `gbfs.json`.
+    Gbfs(FeedUrl),
 }
 
 /// A text that names no source.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum SourceError {
     /// The simulated city's parameters are wrong.
     #[error(transparent)]
     Simulate(#[from] SimulateError),
+    /// The feed's address is none.
+    #[error(transparent)]
+    Gbfs(#[from] FeedUrlError),
     /// The bucket's name is missing.
     #[error("\"{0}\" names no bucket: write s3://bucket or s3://bucket/prefix")]
     NoBucket(String),
@@ -67,8 +73,12 @@ pub enum SourceError {
 impl FromStr for Source {
     type Err = SourceError;
 
-    /// Reads `simulate`, `simulate:seed=7,trips=300000`, `s3://bucket/prefix`, or else a path.
+    /// Reads `simulate`, `simulate:seed=7,trips=300000`, `s3://bucket/prefix`,
+    /// `gbfs:https://…/gbfs.json`, or else a path.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Some(url) = text.strip_prefix("gbfs:") {
+            return Ok(Self::Gbfs(url.parse()?));
+        }
         if let Some(place) = text.strip_prefix("s3://") {
             let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
             return match bucket {
@@ -82,7 +92,8 @@ impl FromStr for Source {
         match text.strip_prefix("simulate") {
             Some("") => Ok(Self::Simulate(SimulateConfig::default())),
             Some(rest) if rest.starts_with(':') => {
-                Ok(Self::Simulate(rest.trim_start_matches(':').parse()?))
+                let config = rest.trim_start_matches(':').parse()?;
+                Ok(Self::Simulate(config))
             }
             _ => Ok(Self::Path(PathBuf::from(text))),
         }
@@ -95,6 +106,7 @@ impl fmt::Display for Source {
             Self::Path(path) => path.display().fmt(f),
             Self::S3(location) => location.fmt(f),
             Self::Simulate(config) => config.source_name().fmt(f),
+            Self::Gbfs(url) => write!(f, "gbfs:{url}"),
         }
     }
 }
@@ -116,6 +128,8 @@ impl Source {
                 return Ok(Some(Opened::City(Box::new(city))));
             }
             Self::Path(path) => Box::new(Folder::new(path)),
+            // A live feed has no rows that wait: it is polled (see `gbfs`).
+            Self::Gbfs(_) => return Ok(None),
             // Finding credentials takes far more room than all the rest.
             Self::S3(location) => Box::new(Box::pin(Bucket::new(location, s3, reading)).await),
         };
@@ -194,13 +208,14 @@ mod tests {
             Ok(Source::Path(path)) => format!("path {}", path.display()),
             Ok(Source::Simulate(config)) => config.source_name(),
             Ok(Source::S3(location)) => format!("{location:?}"),
+            Ok(Source::Gbfs(url)) => format!("feed {url}"),
             Err(error) => error.to_string(),
         };
         expected.assert_eq(&found);
     }
 
     #[test]
-    fn a_source_is_a_city_a_bucket_or_a_path() {
+    fn a_source_is_a_city_a_bucket_a_feed_or_a_path() {
         check("simulate", expect!["simulate:7"]);
         check("simulate:seed=3", expect!["simulate:3"]);
         check(
@@ -208,6 +223,16 @@ mod tests {
             expect!["simulate:3,trips=300000,start=2026-03-08,stations=20,bikes=90,dirty=0.01"],
         );
         check("simulate:seed=3,days=2", expect!["simulate:3,days=2"]);
+        check(
+            "gbfs:https://gbfs.example/2.3/gbfs.json",
+            expect!["feed https://gbfs.example/2.3/gbfs.json"],
+        );
+        check(
+            "gbfs:http://gbfs.example/gbfs.json",
+            expect![[
+                r#""http://gbfs.example/gbfs.json" is not the address of a feed: write gbfs:https://…/gbfs.json (http only for this machine)"#
+            ]],
+        );
         check("data/JC.zip", expect!["path data/JC.zip"]);
         check(
             "s3://tripdata",

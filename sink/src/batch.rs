@@ -56,7 +56,7 @@ impl Batch {
         match self {
             Self::Split(chunks) => chunks
                 .iter()
-                .map(|chunk| chunk.events.len() + chunk.rejects.len())
+                .map(|chunk| chunk.events.len() + chunk.statuses.len() + chunk.rejects.len())
                 .sum(),
             Self::Windows(chunk) => chunk.closed.len() + chunk.late.len(),
         }

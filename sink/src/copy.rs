@@ -11,34 +11,65 @@ const SIGNATURE: &[u8; 11] = b"PGCOPY\n\xff\r\n\0";
 const HEADER_BYTES: usize = SIGNATURE.len() + 4 + 4;
 const TRAILER: i16 = -1;
 const NULL: i32 = -1;
+/// Columns that are read.
 const COLUMNS: i16 = 5;
 /// Postgres counts from 2000-01-01, Unix from 1970-01-01: microseconds between them.
 const EPOCH_US: i64 = 946_684_800_000_000;
 
-/// Writes rows `(id, time, bike_id, location_id, docked)`.
+/// Which columns are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Columns {
+    /// `(id, time, bike_id, location_id, docked)`: no event is inferred.
+    OfTrips,
+    /// The same and `inferred`.
+    WithInferred,
+}
+
+impl Columns {
+    /// The columns' names.
+    pub(crate) fn names(self) -> &'static str {
+        match self {
+            Self::OfTrips => "id, time, bike_id, location_id, docked",
+            Self::WithInferred => "id, time, bike_id, location_id, docked, inferred",
+        }
+    }
+
+    fn count(self) -> i16 {
+        match self {
+            Self::OfTrips => 5,
+            Self::WithInferred => 6,
+        }
+    }
+}
+
+/// Where an event was, and what kind it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) location_id: i32,
+    pub(crate) docked: bool,
+    /// Written with [`Columns::WithInferred`] only.
+    pub(crate) inferred: bool,
+}
+
+/// Writes rows of `records`.
 pub(crate) struct RecordsEncoder {
+    columns: Columns,
     bytes: BytesMut,
 }
 
 impl RecordsEncoder {
-    pub(crate) fn with_rows(rows: usize) -> Self {
+    pub(crate) fn with_rows(rows: usize, columns: Columns) -> Self {
         let mut bytes = BytesMut::with_capacity(rows * 56 + 32);
         bytes.put_slice(SIGNATURE);
         bytes.put_i32(0);
         bytes.put_i32(0);
-        Self { bytes }
+        Self { columns, bytes }
     }
 
     /// `at_us` counts from 1970 in microseconds.
-    pub(crate) fn row(
-        &mut self,
-        id: i64,
-        at_us: i64,
-        bike_id: Option<&str>,
-        (location_id, docked): (i32, bool),
-    ) {
+    pub(crate) fn row(&mut self, id: i64, at_us: i64, bike_id: Option<&str>, place: Place) {
         let bytes = &mut self.bytes;
-        bytes.put_i16(COLUMNS);
+        bytes.put_i16(self.columns.count());
         bytes.put_i32(8);
         bytes.put_i64(id);
         bytes.put_i32(8);
@@ -51,9 +82,13 @@ impl RecordsEncoder {
             None => bytes.put_i32(NULL),
         }
         bytes.put_i32(4);
-        bytes.put_i32(location_id);
+        bytes.put_i32(place.location_id);
         bytes.put_i32(1);
-        bytes.put_u8(u8::from(docked));
+        bytes.put_u8(u8::from(place.docked));
+        if self.columns == Columns::WithInferred {
+            bytes.put_i32(1);
+            bytes.put_u8(u8::from(place.inferred));
+        }
     }
 
     pub(crate) fn finish(mut self) -> Bytes {
@@ -173,9 +208,13 @@ mod tests {
             events in events(),
             piece in 1..200_usize,
         ) {
-            let mut encoder = RecordsEncoder::with_rows(events.len());
+            let mut encoder = RecordsEncoder::with_rows(events.len(), Columns::OfTrips);
             for event in &events {
-                let place = (event.location_id, event.docked);
+                let place = Place {
+                    location_id: event.location_id,
+                    docked: event.docked,
+                    inferred: false,
+                };
                 encoder.row(event.id, event.at.timestamp_micros(), event.bike_id.as_deref(), place);
             }
             let mut decoder = RecordsDecoder::default();

@@ -1,14 +1,14 @@
-//! Outputs of `trip-split` → rows of `records` and `rejected`.
+//! Outputs of `trip-split` → rows of `records`, `dock_status` and `rejected`.
 
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use domain::{Ordinal, RecordId, Reject};
+use domain::{Inferred, Ordinal, RecordId, Reject};
 
 use crate::cursor::{Cursor, StreamKey};
 use crate::error::SinkError;
 use crate::source::Sources;
-use crate::wire::{DockWire, SplitWire, StationWire};
+use crate::wire::{DockWire, SplitWire, StationWire, StatusWire};
 
 /// Rows of one answer of the broker, ready to be written.
 #[derive(Debug, Default)]
@@ -16,12 +16,13 @@ pub(crate) struct SplitChunk {
     pub(crate) events: Vec<EventRow>,
     /// The bike ids of `events`, one after the other.
     bike_ids: String,
+    pub(crate) statuses: Vec<StatusRow>,
     pub(crate) rejects: Vec<RejectRow>,
     /// Stations not met before in this stream; their numbers go on from those before.
     pub(crate) stations: Vec<StationRow>,
     pub(crate) sources: Vec<(String, u64)>,
     pub(crate) duplicates: u64,
-    /// Newest departure or tick, none if there was none.
+    /// Newest departure, status or tick, none if there was none.
     pub(crate) watermark: Option<DateTime<Utc>>,
     /// Everything before it is in this chunk or in one before.
     pub(crate) next_offset: i64,
@@ -37,6 +38,18 @@ pub(crate) struct EventRow {
     /// Number of the station in this stream.
     pub(crate) station: u32,
     pub(crate) docked: bool,
+    /// Told by a status; false for a trip's event.
+    pub(crate) inferred: bool,
+}
+
+/// A row of `dock_status`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StatusRow {
+    pub(crate) id: RecordId,
+    pub(crate) at: DateTime<Utc>,
+    /// Number of the station in this stream.
+    pub(crate) station: u32,
+    pub(crate) bikes: i32,
 }
 
 /// A row of `rejected`.
@@ -154,15 +167,55 @@ impl SplitDecoder {
                 self.event(offset, Ordinal::Departure, departure, chunk);
             }
             self.half = Some(Half { offset, duplicate });
+        } else if let Some(status) = wire.status {
+            self.status(offset, (&wire.source.0, wire.seq), status, chunk);
         } else if let Some(reject) = wire.reject {
             self.reject(offset, &wire.source.0, wire.seq, reject, chunk);
         } else if let Some(at) = wire.tick {
             chunk.watermark = chunk.watermark.max(Some(at));
         } else {
-            return Err(self.unusable("neither departure, tick nor reject"));
+            return Err(self.unusable("neither departure, status, tick nor reject"));
         }
         self.next_offset = offset + 1;
         Ok(())
+    }
+
+    fn status(
+        &mut self,
+        offset: i64,
+        (source, seq): (&str, u64),
+        status: StatusWire<'_>,
+        chunk: &mut SplitChunk,
+    ) {
+        if !self.sources.admit(source, seq) {
+            chunk.duplicates += 1;
+            return;
+        }
+        chunk.watermark = chunk.watermark.max(Some(status.at));
+        let station = self.station(status.station, chunk);
+        let docked = status.inferred == Some(Inferred::Arrival);
+        let ordinal = if docked {
+            Ordinal::Arrival
+        } else {
+            Ordinal::Departure
+        };
+        let id = RecordId::pack(offset, self.key.partition, ordinal);
+        chunk.statuses.push(StatusRow {
+            id,
+            at: status.at,
+            station,
+            bikes: i32::try_from(status.bikes).unwrap_or(i32::MAX),
+        });
+        if status.inferred.is_some() {
+            chunk.events.push(EventRow {
+                id,
+                at_us: status.at.timestamp_micros(),
+                bike_id: None,
+                station,
+                docked,
+                inferred: true,
+            });
+        }
     }
 
     fn reject(
@@ -197,6 +250,7 @@ impl SplitDecoder {
             bike_id,
             station,
             docked: ordinal == Ordinal::Arrival,
+            inferred: false,
         });
     }
 
@@ -244,6 +298,7 @@ fn push_storable(stored: &mut String, text: &str) {
 
 #[cfg(test)]
 mod tests {
+    use expect_test::expect;
     use proptest::prelude::*;
 
     use super::*;
@@ -269,6 +324,14 @@ mod tests {
         )
     }
 
+    fn status(source: &str, seq: u64) -> String {
+        let inferred = ["", r#","inferred":"departure""#, r#","inferred":"arrival""#];
+        let (station, minute, inferred) = (seq % 5, seq % 60, inferred[seq as usize % 3]);
+        format!(
+            r#"{{"source":"{source}","seq":{seq},"status":{{"station":{{"station_id":"{station}","street":"A St","lat":40.7,"lon":-74}},"at":"2020-03-01T05:{minute:02}:00Z","bikes":{seq}{inferred}}}}}"#
+        )
+    }
+
     /// The module's outputs for the records, from an offset on.
     fn outputs(records: &[String], from: usize) -> Vec<Vec<u8>> {
         let split = records
@@ -291,10 +354,11 @@ mod tests {
                 at_us,
                 station,
                 docked,
+                inferred,
                 ..
             } = event;
             format!(
-                "{} {at_us} {:?} {station} {docked}",
+                "{} {at_us} {:?} {station} {docked} {inferred}",
                 id.0,
                 chunk.bike_id(event)
             )
@@ -303,7 +367,9 @@ mod tests {
             .rejects
             .iter()
             .map(|row| format!("{} {}", row.id.0, row.source));
-        Ok(chunk.events.iter().map(row).chain(rejects).collect())
+        let statuses = chunk.statuses.iter().map(|row| format!("{row:?}"));
+        let rows = chunk.events.iter().map(row).chain(statuses);
+        Ok(rows.chain(rejects).collect())
     }
 
     fn fresh() -> SplitDecoder {
@@ -313,6 +379,7 @@ mod tests {
     fn records() -> impl Strategy<Value = Vec<String>> {
         let record = prop_oneof![
             8 => (0..3_u64, 0..20_u64).prop_map(|(source, seq)| trip(&format!("f#{source}"), seq)),
+            4 => (0..20_u64).prop_map(|seq| status("gbfs:a", seq)),
             1 => Just(r#"{"source":"f#0","seq":1,"tick":"2020-03-01T05:00:00Z"}"#.to_owned()),
             1 => Just("no record".to_owned()),
         ];
@@ -342,6 +409,20 @@ mod tests {
             prop_assert_eq!(sorted(rows), sorted(expected));
             prop_assert_eq!(decoder.next_offset(), i64::try_from(records.len()).unwrap());
         }
+    }
+
+    #[test]
+    fn a_status_gives_its_count_and_the_event_inferred_from_it() {
+        let records = [0, 1, 2, 2].map(|seq| status("gbfs:a", seq));
+        let mut decoder = fresh();
+        let chunk = decode(&mut decoder, &outputs(&records, 0)).unwrap();
+        expect![[r#"
+            2050 1583038860000000 None 1 false true
+            4099 1583038920000000 None 2 true true
+            StatusRow { id: RecordId(2), at: 2020-03-01T05:00:00Z, station: 0, bikes: 0 }
+            StatusRow { id: RecordId(2050), at: 2020-03-01T05:01:00Z, station: 1, bikes: 1 }
+            StatusRow { id: RecordId(4099), at: 2020-03-01T05:02:00Z, station: 2, bikes: 2 }"#]]
+        .assert_eq(&chunk.join("\n"));
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use std::fmt;
 
 use chrono::{DateTime, Utc};
-use domain::Reject;
 use domain::window::{Gap, WindowCount, WindowState};
+use domain::{Inferred, Reject};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 
@@ -21,6 +21,8 @@ pub(crate) struct SplitWire<'a> {
     pub(crate) departure: Option<DockWire<'a>>,
     #[serde(borrow, default)]
     pub(crate) arrival: Option<DockWire<'a>>,
+    #[serde(borrow, default)]
+    pub(crate) status: Option<StatusWire<'a>>,
     #[serde(default)]
     pub(crate) tick: Option<DateTime<Utc>>,
     #[serde(default)]
@@ -35,6 +37,17 @@ pub(crate) struct DockWire<'a> {
     pub(crate) at: DateTime<Utc>,
     #[serde(borrow)]
     pub(crate) station: StationWire<'a>,
+}
+
+/// A [`domain::Status`].
+#[derive(Debug, Deserialize)]
+pub(crate) struct StatusWire<'a> {
+    #[serde(borrow)]
+    pub(crate) station: StationWire<'a>,
+    pub(crate) at: DateTime<Utc>,
+    pub(crate) bikes: u32,
+    #[serde(default)]
+    pub(crate) inferred: Option<Inferred>,
 }
 
 /// A [`domain::Station`].

@@ -11,10 +11,10 @@ use chrono::{DateTime, Utc};
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 
-use crate::copy::RecordsEncoder;
+use crate::copy::{Columns, Place, RecordsEncoder};
 use crate::cursor::{Cursor, StreamKey, fenced};
 use crate::error::SinkError;
-use crate::split::{RejectRow, SplitChunk, StationRow, storable};
+use crate::split::{RejectRow, SplitChunk, StationRow, StatusRow, storable};
 use crate::window::WindowChunk;
 
 /// Writes one stream's batches, as long as the stream's session lives.
@@ -59,7 +59,7 @@ impl Writer {
         }
     }
 
-    /// Writes events, rejects and cursor.
+    /// Writes events, statuses, rejects and cursor.
     pub(crate) async fn write_split(
         &mut self,
         connection: &mut PgConnection,
@@ -73,6 +73,7 @@ impl Writer {
         };
         self.locate(connection, chunks).await?;
         let rows = chunks.iter().map(|chunk| chunk.events.len()).sum::<usize>();
+        let statuses: Vec<_> = chunks.iter().flat_map(|chunk| &chunk.statuses).collect();
         let rejects: Vec<_> = chunks.iter().flat_map(|chunk| &chunk.rejects).collect();
         let sources = chunks.iter().flat_map(|chunk| &chunk.sources);
         let movement = Move {
@@ -90,8 +91,19 @@ impl Writer {
         let mut transaction = connection.begin().await.map_err(failed())?;
         self.move_cursor(&mut transaction, &movement).await?;
         if rows > 0 {
-            let bytes = self.encode(chunks, rows);
-            copy_records(&mut transaction, &bytes)
+            // An inferred event never comes without its status.
+            let columns = if statuses.is_empty() {
+                Columns::OfTrips
+            } else {
+                Columns::WithInferred
+            };
+            let bytes = self.encode(chunks, rows, columns);
+            copy_records(&mut transaction, columns, &bytes)
+                .await
+                .map_err(failed())?;
+        }
+        if !statuses.is_empty() {
+            self.insert_statuses(&mut transaction, &statuses)
                 .await
                 .map_err(failed())?;
         }
@@ -278,12 +290,39 @@ impl Writer {
         Ok(())
     }
 
-    fn encode(&self, chunks: &[SplitChunk], rows: usize) -> bytes::Bytes {
-        let mut encoder = RecordsEncoder::with_rows(rows);
+    async fn insert_statuses(
+        &self,
+        connection: &mut PgConnection,
+        statuses: &[&StatusRow],
+    ) -> Result<(), sqlx::Error> {
+        let locations = statuses.iter().map(|row| self.location(row.station));
+        sqlx::query(
+            "insert into dock_status (id, time, location_id, bikes)
+             select * from unnest($1::bigint[], $2::timestamptz[], $3::int[], $4::int[])",
+        )
+        .bind(statuses.iter().map(|row| row.id.0).collect::<Vec<_>>())
+        .bind(statuses.iter().map(|row| row.at).collect::<Vec<_>>())
+        .bind(locations.collect::<Vec<_>>())
+        .bind(statuses.iter().map(|row| row.bikes).collect::<Vec<_>>())
+        .execute(connection)
+        .await?;
+        Ok(())
+    }
+
+    /// The `location_id` of a station by its number in this stream.
+    fn location(&self, station: u32) -> i32 {
+        self.locations[station as usize]
+    }
+
+    fn encode(&self, chunks: &[SplitChunk], rows: usize, columns: Columns) -> bytes::Bytes {
+        let mut encoder = RecordsEncoder::with_rows(rows, columns);
         for chunk in chunks {
             for event in &chunk.events {
-                let location_id = self.locations[event.station as usize];
-                let place = (location_id, event.docked);
+                let place = Place {
+                    location_id: self.location(event.station),
+                    docked: event.docked,
+                    inferred: event.inferred,
+                };
                 encoder.row(event.id.0, event.at_us, chunk.bike_id(event), place);
             }
         }
@@ -291,10 +330,14 @@ impl Writer {
     }
 }
 
-async fn copy_records(connection: &mut PgConnection, bytes: &[u8]) -> Result<(), sqlx::Error> {
-    let statement =
-        "copy records (id, time, bike_id, location_id, docked) from stdin (format binary)";
-    let mut copy = connection.copy_in_raw(statement).await?;
+async fn copy_records(
+    connection: &mut PgConnection,
+    columns: Columns,
+    bytes: &[u8],
+) -> Result<(), sqlx::Error> {
+    let names = columns.names();
+    let statement = format!("copy records ({names}) from stdin (format binary)");
+    let mut copy = connection.copy_in_raw(&statement).await?;
     copy.send(bytes).await?;
     copy.finish().await?;
     Ok(())

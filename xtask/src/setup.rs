@@ -8,10 +8,12 @@ use anyhow::{Result, bail};
 use crate::{shell, workspace};
 
 /// What tests take from `PyPI` as a second opinion, with the module that shows it is there: the
-/// Fluvio client that the embedded broker is held to, and an S3 server for the producer.
-const PYTHON_PACKAGES: [(&str, &str); 2] = [
+/// Fluvio client that the embedded broker is held to, an S3 server for the producer, and a validator
+/// for the feed that the app serves.
+const PYTHON_PACKAGES: [(&str, &str); 3] = [
     ("fluvio==0.21.*", "fluvio"),
     ("moto[server]==5.*", "moto.server"),
+    ("gbfs-validator==0.1.*", "gbfs_validator"),
 ];
 
 /// Makes sure that the server binaries of Postgres are on this machine.

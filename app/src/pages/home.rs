@@ -36,6 +36,10 @@ pub fn Home(
             <div class="lists">
                 <SearchResults />
                 <DockList />
+                <footer class="hint">
+                    "For programs: the docks as a "
+                    <a href="/gbfs/gbfs.json" rel="external">"GBFS 3.0 feed"</a>
+                </footer>
             </div>
         </main>
     }

@@ -12,9 +12,23 @@ use crate::model::{Count, Dock};
 pub struct Reading {
     /// The replay clock; none before the first publish.
     pub clock: Option<Clock>,
-    /// Docks that changed after the version asked about, with the version of their last change.
-    pub docks: Vec<(Dock, i64)>,
+    /// Docks that changed after the version asked about.
+    pub docks: Vec<DockRow>,
 }
+
+/// A row of table `availability` with its row of `location`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DockRow {
+    /// The dock, as browsers get it.
+    pub dock: Dock,
+    /// The operator's opaque id of the station.
+    pub station_id: String,
+    /// The publish that changed the dock last.
+    pub version: i64,
+}
+
+/// `location_id, station_id, street, latitude, longitude, bikes, estimated, version`
+type Row = (i32, String, String, f64, f64, i32, bool, i64);
 
 /// The one row of table `replay_clock`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,8 +51,8 @@ pub struct Clock {
 /// Any error of the connection or of a missing table.
 pub async fn read_changes(connection: &mut PgConnection, after: i64) -> sqlx::Result<Reading> {
     let clock = read_clock(connection).await?;
-    let rows: Vec<(i32, String, f64, f64, i32, bool, i64)> = sqlx::query_as(
-        "select location_id, street, latitude, longitude, bikes, estimated, version
+    let rows: Vec<Row> = sqlx::query_as(
+        "select location_id, station_id, street, latitude, longitude, bikes, estimated, version
            from availability join location using (location_id)
           where version > $1",
     )
@@ -47,19 +61,24 @@ pub async fn read_changes(connection: &mut PgConnection, after: i64) -> sqlx::Re
     .await?;
     let docks = rows
         .into_iter()
-        .map(|(id, name, lat, lon, bikes, estimated, version)| {
-            let (lat, lon) = (to_metre(lat), to_metre(lon));
-            (
-                Dock {
+        .map(
+            |(id, station_id, name, lat, lon, bikes, estimated, version)| {
+                let (lat, lon) = (to_metre(lat), to_metre(lon));
+                let count = Count { bikes, estimated };
+                let dock = Dock {
                     id,
                     name,
                     lat,
                     lon,
-                    count: Count { bikes, estimated },
-                },
-                version,
-            )
-        })
+                    count,
+                };
+                DockRow {
+                    dock,
+                    station_id,
+                    version,
+                }
+            },
+        )
         .collect();
     Ok(Reading { clock, docks })
 }

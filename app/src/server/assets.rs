@@ -133,7 +133,7 @@ fn file_hash(file: &EmbeddedFile) -> String {
 }
 
 /// FNV-1a: a name for a content, not a proof of it.
-fn text_hash(text: &str) -> String {
+pub(super) fn text_hash(text: &str) -> String {
     let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });

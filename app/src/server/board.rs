@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::moment::moment;
 use crate::model::{Database, Delta, Dock, Heartbeat, Moment, Snapshot};
-use crate::query::docks::Reading;
+use crate::query::docks::{DockRow, Reading};
 
 /// All docks in memory: one reading of Postgres serves any number of browsers.
 #[derive(Debug, Default)]
@@ -15,6 +15,8 @@ pub struct Board {
     docks: BTreeMap<i32, Entry>,
     version: i64,
     clock: Option<Moment>,
+    /// The clock when a dock was last added, renamed or moved; at first, when the board began.
+    stations_at: Option<Moment>,
     /// When the sink last published, by this machine's clock.
     published: Option<Instant>,
     database: Database,
@@ -23,6 +25,7 @@ pub struct Board {
 #[derive(Debug)]
 struct Entry {
     dock: Dock,
+    station_id: String,
     /// Version of the last change.
     version: i64,
     /// Version at which this server first saw the dock, or first saw it with this name and place.
@@ -46,8 +49,9 @@ impl Board {
     pub fn apply(&mut self, reading: Reading) -> Delta {
         let since = self.version;
         self.take_clock(&reading);
-        for (dock, version) in reading.docks {
-            self.take_dock(dock, version.max(since + 1));
+        for row in reading.docks {
+            let version = row.version.max(since + 1);
+            self.take_dock(DockRow { version, ..row });
         }
         self.delta_since(Some(since))
     }
@@ -59,8 +63,8 @@ impl Board {
             ..Self::default()
         };
         self.take_clock(&reading);
-        for (dock, version) in reading.docks {
-            self.take_dock(dock, version);
+        for row in reading.docks {
+            self.take_dock(row);
         }
         self.delta_since(None)
     }
@@ -103,6 +107,24 @@ impl Board {
         }
     }
 
+    /// The replay clock; none before the first publish.
+    #[must_use]
+    pub fn clock(&self) -> Option<&Moment> {
+        self.clock.as_ref()
+    }
+
+    /// The replay clock when the list of stations last changed, their counts aside.
+    #[must_use]
+    pub fn stations_at(&self) -> Option<&Moment> {
+        self.stations_at.as_ref()
+    }
+
+    /// Every dock with the operator's id of its station, by location.
+    pub fn stations(&self) -> impl Iterator<Item = (&str, &Dock)> {
+        let entries = self.docks.values();
+        entries.map(|entry| (entry.station_id.as_str(), &entry.dock))
+    }
+
     /// How the server fares.
     #[must_use]
     pub fn heartbeat(&self) -> Heartbeat {
@@ -125,19 +147,30 @@ impl Board {
     fn take_clock(&mut self, reading: &Reading) {
         let Some(clock) = reading.clock else { return };
         self.version = clock.version;
-        self.clock = Some(moment(clock.at));
+        let clock_moment = moment(clock.at);
+        self.stations_at.get_or_insert_with(|| clock_moment.clone());
+        self.clock = Some(clock_moment);
         self.published = Some(back_in_time(clock.age));
     }
 
-    fn take_dock(&mut self, dock: Dock, version: i64) {
+    fn take_dock(&mut self, row: DockRow) {
+        let DockRow {
+            dock,
+            station_id,
+            version,
+        } = row;
         let known_at = match self.docks.get(&dock.id) {
             Some(known) if is_same_place(&known.dock, &dock) => known.known_at,
-            _ => version,
+            _ => {
+                self.stations_at = self.clock.clone();
+                version
+            }
         };
         self.docks.insert(
             dock.id,
             Entry {
                 dock,
+                station_id,
                 version,
                 known_at,
             },
@@ -173,7 +206,11 @@ mod tests {
             }),
             docks: docks
                 .iter()
-                .map(|(id, bikes)| (dock(*id, *bikes), version))
+                .map(|(id, bikes)| DockRow {
+                    dock: dock(*id, *bikes),
+                    station_id: id.to_string(),
+                    version,
+                })
                 .collect(),
         }
     }
@@ -256,7 +293,17 @@ mod tests {
     fn a_dock_under_another_name_is_named_again() {
         let mut board = board();
         let mut renamed = reading(13, &[(1, 4)]);
-        renamed.docks[0].0.name = "moved".to_owned();
+        renamed.docks[0].dock.name = "moved".to_owned();
         assert_eq!(board.apply(renamed).new.len(), 1);
+    }
+    #[test]
+    fn the_list_of_stations_is_as_old_as_its_last_new_or_renamed_station() {
+        let at = |board: &Board| board.stations_at().map(|moment| moment.utc.clone());
+        let mut board = board();
+        assert_eq!(at(&board).as_deref(), Some("2020-03-02T13:14:17Z"));
+        board.apply(reading(13, &[(1, 9)]));
+        assert_eq!(at(&board).as_deref(), Some("2020-03-02T13:14:17Z"));
+        board.apply(reading(14, &[(4, 0)]));
+        assert_eq!(at(&board).as_deref(), Some("2020-03-02T13:14:19Z"));
     }
 }

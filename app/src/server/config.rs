@@ -18,6 +18,16 @@ pub struct AppConfig {
     pub tile_attribution: String,
     /// Without a publish for this long the page calls itself stale. Default 10 s.
     pub stale_after: Duration,
+    /// Where browsers and other programs reach the server, such as `https://bikes.example`; the
+    /// GBFS feed's addresses begin with it. Default none: with the host that a request names.
+    pub public_url: Option<String>,
+    /// The GBFS feed's name for the system, never to be changed. Default `bikeshare-availability`.
+    pub system_id: String,
+    /// The system's name for riders. Default `Bikes at the docks`.
+    pub system_name: String,
+    /// Whom users of the GBFS feed may write to; the format requires an address. Default
+    /// `nobody@bikeshare.invalid`, which by its name reaches nobody.
+    pub contact_email: String,
 }
 
 impl Default for AppConfig {
@@ -28,6 +38,10 @@ impl Default for AppConfig {
             tile_url: None,
             tile_attribution: String::new(),
             stale_after: Duration::from_secs(10),
+            public_url: None,
+            system_id: "bikeshare-availability".to_owned(),
+            system_name: "Bikes at the docks".to_owned(),
+            contact_email: "nobody@bikeshare.invalid".to_owned(),
         }
     }
 }
@@ -40,6 +54,10 @@ impl fmt::Debug for AppConfig {
             .field("tile_url", &self.tile_url)
             .field("tile_attribution", &self.tile_attribution)
             .field("stale_after", &self.stale_after)
+            .field("public_url", &self.public_url)
+            .field("system_id", &self.system_id)
+            .field("system_name", &self.system_name)
+            .field("contact_email", &self.contact_email)
             .finish()
     }
 }

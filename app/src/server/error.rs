@@ -33,6 +33,24 @@ pub enum AppError {
         /// What was given.
         url: String,
     },
+    /// The public address cannot begin an address.
+    #[error("public url \"{url}\" must start with http:// or https:// and a host, without ? and #")]
+    PublicUrl {
+        /// What was given.
+        url: String,
+    },
+    /// The system's id cannot stand in a GBFS feed.
+    #[error("system id \"{system_id}\" must be printable ASCII without blanks and %")]
+    SystemId {
+        /// What was given.
+        system_id: String,
+    },
+    /// The contact of the GBFS feed is no e-mail address.
+    #[error("contact \"{address}\" is not an e-mail address such as gbfs@bikes.example")]
+    Contact {
+        /// What was given.
+        address: String,
+    },
     /// The listener broke while serving.
     #[error("the page's server stopped")]
     Serve(#[source] io::Error),

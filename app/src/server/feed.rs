@@ -15,8 +15,8 @@ const UPDATES_BEHIND_MAX: usize = 256;
 /// The shared state of the docks; copies are the same feed.
 #[derive(Debug, Clone)]
 pub struct Feed {
-    /// Written by the one task that follows Postgres, read by every request. Held only to copy,
-    /// never across an await.
+    /// Written by the one task that follows Postgres, read by every request. Held only to copy
+    /// or to write out, never across an await.
     board: Arc<RwLock<Board>>,
     /// One sender; a receiver per browser, which ends with its connection.
     updates: broadcast::Sender<Update>,
@@ -140,7 +140,8 @@ impl Feed {
         drop(self.updates.send(update));
     }
 
-    fn read<T>(&self, get: impl FnOnce(&Board) -> T) -> T {
+    /// Looks at the board.
+    pub(crate) fn read<T>(&self, get: impl FnOnce(&Board) -> T) -> T {
         get(&self.board.read().unwrap_or_else(PoisonError::into_inner))
     }
 }

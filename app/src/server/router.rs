@@ -17,7 +17,8 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use super::config::AppConfig;
 use super::error::AppError;
 use super::feed::Feed;
-use super::{assets, live, page};
+use super::gbfs::System;
+use super::{assets, gbfs, live, page};
 use crate::api::search::Search;
 use crate::geocode::{Geocoder, ManhattanGeocoder};
 use crate::model::{Database, Tiles};
@@ -30,6 +31,7 @@ pub struct AppState {
     pub(crate) stale_after: Duration,
     pub(crate) tiles: Option<Tiles>,
     pub(crate) tile_origin: Option<String>,
+    pub(crate) gbfs: Arc<System>,
     pub(crate) stop: CancellationToken,
 }
 
@@ -37,7 +39,8 @@ impl AppState {
     /// Puts the parts together.
     ///
     /// # Errors
-    /// [`AppError::TileUrl`] if the tile template cannot be used.
+    /// [`AppError::TileUrl`] if the tile template cannot be used, [`AppError::PublicUrl`],
+    /// [`AppError::SystemId`] or [`AppError::Contact`] if the GBFS feed would be invalid.
     pub fn new(config: &AppConfig, feed: Feed, stop: CancellationToken) -> Result<Self, AppError> {
         let tile_origin = config
             .tile_url
@@ -50,18 +53,20 @@ impl AppState {
         });
         let geocoder = Arc::new(ManhattanGeocoder::from_reference_stations());
         let stale_after = config.stale_after;
+        let gbfs = Arc::new(System::new(config)?);
         Ok(Self {
             feed,
             geocoder,
             stale_after,
             tiles,
             tile_origin,
+            gbfs,
             stop,
         })
     }
 }
 
-/// All routes: `/`, `/live`, `/api/…`, `/pkg/…`, `/style.css`, `/icon.svg`, `/healthz`.
+/// All routes: `/`, `/live`, `/api/…`, `/gbfs/…`, `/pkg/…`, `/style.css`, `/icon.svg`, `/healthz`.
 pub fn router(state: AppState) -> Router {
     // Leptos runs its effects on the server's runtime. A second router finds that done: no error.
     drop(any_spawner::Executor::init_tokio());
@@ -75,6 +80,7 @@ pub fn router(state: AppState) -> Router {
         .route("/style.css", get(assets::style))
         .route("/icon.svg", get(assets::icon))
         .route("/healthz", get(healthz))
+        .merge(gbfs::routes())
         // Leaves event streams and what is compressed already as they are.
         .layer(CompressionLayer::new())
         .layer(always(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))

@@ -140,6 +140,12 @@ async fn a_publish_reaches_open_pages_and_a_lost_database_shows_itself() {
     let delta = hear(&mut live, "\"version\":2").await;
     assert!(delta.contains("\"docks\":[[1,6,false]]"), "{delta}");
 
+    let feed = get(address, "/gbfs/3.0/station_status.json").await;
+    assert!(
+        feed.contains("\"station_id\":\"A\",\"num_vehicles_available\":6,"),
+        "{feed}"
+    );
+
     // A dock that nobody knew comes with its name and place.
     city.publish(
         3,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use app::AppConfig;
 use app::model::{Count, Database, Dock};
-use app::query::docks::{Clock, Reading};
+use app::query::docks::{Clock, DockRow, Reading};
 use app::server::{AppState, Feed, router};
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
@@ -131,7 +131,14 @@ pub(crate) fn reading(version: i64, docks: Vec<Dock>) -> Reading {
             at,
             age: Duration::ZERO,
         }),
-        docks: docks.into_iter().map(|dock| (dock, version)).collect(),
+        docks: docks
+            .into_iter()
+            .map(|dock| DockRow {
+                station_id: format!("{}", 3_200 + dock.id),
+                dock,
+                version,
+            })
+            .collect(),
     }
 }
 

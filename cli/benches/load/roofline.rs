@@ -27,7 +27,7 @@ pub(crate) async fn load(url: &str, file: &Path) -> Result<f64> {
     let mut reader = csv::Reader::from_path(file)?;
     let columns = Columns::from_header(reader.headers()?)?;
     let mut row = csv::StringRecord::new();
-    let mut offset = 0;
+    let mut offset = 0_i64;
     while reader.read_record(&mut row)? {
         let trip = columns.parse_row(&row, "trips.csv", offset.unsigned_abs())?;
         tables.push(offset, &trip, &mut bytes);

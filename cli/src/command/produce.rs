@@ -19,9 +19,11 @@ Examples:
   bikeshare produce --source trips.csv --fluvio sc.example:9003
   bikeshare produce --source s3://tripdata/JC-2020 --s3-anonymous --speed 600
   bikeshare produce --source simulate:trips=100000 --speed max
+  bikeshare produce --source gbfs:https://gbfs.citibikenyc.com/gbfs/2.3/gbfs.json
 
 A bucket's files are kept in the data folder while they are sent, and not read again after that.
-A source that was sent before is not sent again: a run goes on after the last row that is there.")]
+A source that was sent before is not sent again: a run goes on after the last row that is there. A
+live feed is polled until the program is stopped.")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     source: SourceFlags,
@@ -29,13 +31,16 @@ pub(crate) struct Arguments {
     fluvio: FluvioFlag,
     #[command(flatten)]
     data_dir: DataDirFlag,
+    /// Poll a live feed once, then end.
+    #[arg(long)]
+    once: bool,
 }
 
 /// What to send and how fast, the same in `up`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct SourceFlags {
     /// A trip file (.csv, .csv.gz, .zip), a folder of such files, `s3://BUCKET/PREFIX`, `simulate`,
-    /// or `simulate:seed=7,trips=300000,days=2`.
+    /// `simulate:seed=7,trips=300000,days=2`, or a live feed, `gbfs:https://…/gbfs.json`.
     #[arg(
         long,
         value_name = "SOURCE",
@@ -105,14 +110,14 @@ impl SourceFlags {
             Source::Path(path) => std::fs::metadata(path)
                 .map(drop)
                 .with_context(|| format!("could not read --source {path:?}")),
-            Source::S3(_) | Source::Simulate(_) => Ok(()),
+            Source::S3(_) | Source::Simulate(_) | Source::Gbfs(_) => Ok(()),
         }
     }
 
     fn usual_from(&self) -> Option<DateTime<Utc>> {
         match &self.source {
             Source::Simulate(city) => city.second_morning(),
-            Source::Path(_) | Source::S3(_) => None,
+            Source::Path(_) | Source::S3(_) | Source::Gbfs(_) => None,
         }
     }
 
@@ -121,7 +126,13 @@ impl SourceFlags {
         matches!(self.source, Source::S3(_))
     }
 
-    /// Sends the source and shows how far it is; rows wait in `data_dir`, or in a temporary folder.
+    /// Whether the source is polled, and has news only as often as its operator gives them.
+    pub(crate) fn is_live(&self) -> bool {
+        matches!(self.source, Source::Gbfs(_))
+    }
+
+    /// Sends the source and shows how far it is; a live feed for so many polls, or until stopped.
+    /// Rows wait in `data_dir`, or in a temporary folder.
     ///
     /// # Errors
     /// If the source cannot be used or the cluster takes no records.
@@ -129,6 +140,7 @@ impl SourceFlags {
         &self,
         fluvio: &fluvio::Fluvio,
         data_dir: Option<&DataDir>,
+        polls_max: Option<u64>,
         stop: CancellationToken,
     ) -> Result<Summary> {
         let config = ProducerConfig {
@@ -137,6 +149,7 @@ impl SourceFlags {
             paced_from: self.from.or_else(|| self.usual_from()),
             spill_dir: data_dir.map(DataDir::spill),
             s3: self.bucket.config(),
+            polls_max,
             ..ProducerConfig::default()
         };
         let (progress, shown) = progress::start();
@@ -160,7 +173,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
         true => Some(DataDir::open(path)?),
         false => None,
     };
-    let produce = arguments.source.produce(&fluvio, data_dir.as_ref(), stop);
+    let polls_max = arguments.once.then_some(1);
+    let produce = arguments
+        .source
+        .produce(&fluvio, data_dir.as_ref(), polls_max, stop);
     let summary = produce.await?;
     println!(
         "{} rows read, {} produced, {} rejected, {} of them by an earlier run",

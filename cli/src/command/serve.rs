@@ -1,6 +1,7 @@
 //! `bikeshare serve`: stage ④ alone, any number of them on one database.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::Result;
 use app::server::{AppConfig, Server};
@@ -46,17 +47,42 @@ pub(crate) struct PageFlags {
         default_value = ""
     )]
     pub(crate) tile_attribution: String,
+    /// Seconds without news after which the page calls itself stale; 10, and in `up` 180 for a
+    /// live feed, which has news as often as its operator says.
+    #[arg(long, value_name = "SECONDS", env = "BIKESHARE_STALE_AFTER")]
+    pub(crate) stale_after: Option<u64>,
+    /// Where others reach the page, such as `https://bikes.example`: the addresses in the GBFS
+    /// feed begin with it; without it, with the host that was asked.
+    #[arg(long, value_name = "URL", env = "BIKESHARE_PUBLIC_URL")]
+    pub(crate) public_url: Option<String>,
+    /// The system's id in the GBFS feed; the same for as long as the system lives.
+    #[arg(long, value_name = "ID", env = "BIKESHARE_SYSTEM_ID")]
+    pub(crate) system_id: Option<String>,
+    /// The system's name in the GBFS feed.
+    #[arg(long, value_name = "TEXT", env = "BIKESHARE_SYSTEM_NAME")]
+    pub(crate) system_name: Option<String>,
+    /// Whom users of the GBFS feed may write to.
+    #[arg(long, value_name = "ADDRESS", env = "BIKESHARE_CONTACT_EMAIL")]
+    pub(crate) contact_email: Option<String>,
 }
 
 impl PageFlags {
     /// The server's configuration.
     pub(crate) fn config(&self, database_url: String) -> AppConfig {
+        let default = AppConfig::default();
+        let given = |flag: &Option<String>, default| flag.clone().unwrap_or(default);
         AppConfig {
             listen: self.listen,
             database_url,
             tile_url: self.tile_url.clone(),
             tile_attribution: self.tile_attribution.clone(),
-            ..AppConfig::default()
+            stale_after: self
+                .stale_after
+                .map_or(default.stale_after, Duration::from_secs),
+            public_url: self.public_url.clone(),
+            system_id: given(&self.system_id, default.system_id),
+            system_name: given(&self.system_name, default.system_name),
+            contact_email: given(&self.contact_email, default.contact_email),
         }
     }
 }

@@ -30,6 +30,10 @@ use outcome::Outcome;
 use roles::Roles;
 use services::{Database, Fluvio};
 
+/// A live feed may be silent for so many seconds: GBFS allows counts to be five minutes old, most
+/// feeds change every minute.
+const LIVE_STALE_AFTER_S: u64 = 180;
+
 /// Run everything on this machine: Postgres, Fluvio, sink, page and producer.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -38,6 +42,7 @@ Examples:
   bikeshare up --source 202003-citibike-tripdata.zip --speed 600
   bikeshare up --source trips/ --speed max --once   load files, print the counts as JSON, stop
   bikeshare up --source s3://tripdata/JC-2020 --s3-anonymous --speed 600
+  bikeshare up --source gbfs:https://gbfs.example/gbfs.json   a live feed's counts
   bikeshare up --fluvio sc.example:9003 --database-url postgres://bikes@db.example/bikes
 
 A second start on the same data folder goes on where the first one stopped; a source that was
@@ -45,7 +50,7 @@ loaded adds nothing. Ctrl-C stops everything in good order, a second one at once
 pub(crate) struct Arguments {
     #[command(flatten)]
     source: SourceFlags,
-    /// Stop when the source is drained, stored and shown; print the counts as one line of JSON.
+    /// Stop when the source is drained (a live feed: polled once), stored and shown; print the counts as one line of JSON.
     #[arg(long)]
     once: bool,
     /// Postgres to use; without it, a private one from this machine's server programs.
@@ -125,7 +130,11 @@ async fn work(
         database,
         fluvio,
     } = services;
-    let mut roles = Roles::start(fluvio.address(), &arguments.page, database.url()).await?;
+    let mut page = arguments.page.clone();
+    if arguments.source.is_live() {
+        page.stale_after.get_or_insert(LIVE_STALE_AFTER_S);
+    }
+    let mut roles = Roles::start(fluvio.address(), &page, database.url()).await?;
     let _announcement = data_dir.announce(&Running {
         fluvio: fluvio.address().to_owned(),
         database_url: database.url().to_owned(),
@@ -155,9 +164,11 @@ async fn produce_and_wait(
     let started = Instant::now();
     let client = connect(fluvio.address()).await?;
     let stop_producing = stop.child_token();
-    let produce = arguments
-        .source
-        .produce(&client, Some(data_dir), stop_producing.clone());
+    let polls_max = arguments.once.then_some(1);
+    let produce =
+        arguments
+            .source
+            .produce(&client, Some(data_dir), polls_max, stop_producing.clone());
     let mut produce = std::pin::pin!(produce);
     let summary = tokio::select! {
         summary = &mut produce => summary?,

@@ -94,7 +94,7 @@ impl Browser {
     }
 }
 
-/// Chromedriver's own command: WebDriver has none that reads the console.
+/// Chromedriver's own command: `WebDriver` has none that reads the console.
 #[derive(Debug)]
 struct ReadConsole;
 

@@ -1,4 +1,9 @@
 //! The `bikeshare` program as a whole: real binary, real broker, real Postgres, real browser.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test panics where something is not as it says, and a skip must be seen"
+)]
 
 mod bad_input;
 mod browser;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 use domain::window::{WindowConfig, WindowState};
-use domain::{Body, Record, Reject, Station, Trip, Windows};
+use domain::{Body, Inferred, Record, Reject, Station, Status, Trip, Windows};
 use fluvio_protocol::record::Record as FluvioRecord;
 use fluvio_smartengine::{
     DEFAULT_SMARTENGINE_VERSION, SmartEngine, SmartModuleChainBuilder, SmartModuleChainInstance,
@@ -117,10 +117,27 @@ fn trip() -> impl Strategy<Value = Body> {
         })
 }
 
-/// Whatever may stand in the topic: trips, ticks, rejects and bytes that are none of them.
+fn status() -> impl Strategy<Value = Body> {
+    let inferred = prop_oneof![
+        Just(None),
+        Just(Some(Inferred::Departure)),
+        Just(Some(Inferred::Arrival))
+    ];
+    (station(), 0_i64..60, 0_u32..30, inferred).prop_map(|(station, seconds, bikes, inferred)| {
+        Body::Status(Status {
+            station,
+            at: at(seconds),
+            bikes,
+            inferred,
+        })
+    })
+}
+
+/// Whatever may stand in the topic: trips, statuses, ticks, rejects and bytes that are none of them.
 fn batch() -> impl Strategy<Value = Vec<Vec<u8>>> {
     let body = prop_oneof![
         6 => trip(),
+        3 => status(),
         1 => (0_i64..60).prop_map(|seconds| Body::Tick(at(seconds))),
         1 => "\\PC{0,20}".prop_map(|row| Body::Reject(Reject::new("a.csv", 3, "no arrival", &row))),
     ];

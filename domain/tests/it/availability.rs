@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use domain::Availability;
-use domain::availability::BikeEvent;
+use domain::availability::{BikeEvent, DockCount, DockStatus};
 use proptest::prelude::*;
 
 const LOCATIONS: i32 = 4;
@@ -68,7 +68,68 @@ fn trips() -> impl Strategy<Value = Vec<BikeEvent>> {
     })
 }
 
+/// Statuses of few docks, some of them of one instant.
+fn statuses() -> impl Strategy<Value = Vec<DockStatus>> {
+    let status = (0_i64..100, 0..LOCATIONS, 0..30_i32);
+    prop::collection::vec(status, 0..20).prop_map(|statuses| {
+        (1_000..)
+            .zip(statuses)
+            .map(|(id, (seconds, location_id, bikes))| DockStatus {
+                at: at(seconds),
+                id,
+                location_id,
+                bikes,
+            })
+            .collect()
+    })
+}
+
+/// As [`oracle`], but for docks with a status at or before the clock: they show the latest one.
+fn oracle_with_statuses(
+    events: &[BikeEvent],
+    statuses: &[DockStatus],
+    clock: DateTime<Utc>,
+) -> Vec<i32> {
+    let latest = |location: i32| {
+        let due = statuses.iter().filter(|status| status.at <= clock);
+        due.filter(|status| status.location_id == location)
+            .max_by_key(|status| (status.at, status.id))
+    };
+    (0..LOCATIONS)
+        .zip(oracle(events, clock))
+        .map(|(location, bikes)| latest(location).map_or(bikes, |status| status.bikes))
+        .collect()
+}
+
 proptest! {
+    #[test]
+    fn a_dock_shows_its_latest_status_whatever_comes_when_and_how_often(
+        events in trips(),
+        (statuses, shuffled) in statuses()
+            .prop_flat_map(|statuses| (Just(statuses.clone()), Just(statuses).prop_shuffle())),
+        clock in 0_i64..170,
+    ) {
+        let mut availability = Availability::default();
+        let (early, late) = shuffled.split_at(shuffled.len() / 2);
+        early.iter().for_each(|status| availability.apply_status(*status));
+        events.iter().cloned().for_each(|event| availability.apply(event));
+        availability.advance(at(clock));
+        let bytes = serde_json::to_vec(&availability).unwrap();
+        let mut availability: Availability = serde_json::from_slice(&bytes).unwrap();
+        late.iter().for_each(|status| availability.apply_status(*status));
+        prop_assert_eq!(
+            counts(&availability),
+            oracle_with_statuses(&events, &statuses, at(clock))
+        );
+        // All of them again: nothing changes.
+        statuses.iter().for_each(|status| availability.apply_status(*status));
+        availability.advance(at(170));
+        prop_assert_eq!(
+            counts(&availability),
+            oracle_with_statuses(&events, &statuses, at(170))
+        );
+    }
+
     #[test]
     fn availability_equals_the_oracle_at_every_instant(events in trips()) {
         let mut availability = Availability::default();
@@ -166,4 +227,31 @@ fn trips_without_bike_ids_count_up_from_the_least_baseline_and_are_estimated() {
     availability.advance(at(30));
     let count = availability.count(0);
     assert_eq!((count.bikes, count.estimated), (1, true));
+}
+
+#[test]
+fn a_status_is_the_truth_and_no_estimate() {
+    let mut availability = Availability::default();
+    availability.apply(BikeEvent {
+        bike_id: None,
+        ..event(0, 10, 0, 0, true)
+    });
+    availability.apply_status(DockStatus {
+        at: at(20),
+        id: 2,
+        location_id: 0,
+        bikes: 7,
+    });
+    availability.advance(at(19));
+    let estimate = DockCount {
+        bikes: 1,
+        estimated: true,
+    };
+    assert_eq!(availability.take_changed(), [(0, estimate)]);
+    availability.advance(at(20));
+    let truth = DockCount {
+        bikes: 7,
+        estimated: false,
+    };
+    assert_eq!(availability.take_changed(), [(0, truth)]);
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::window::{Counted, WindowConfig, WindowState, window_start};
-use domain::{Body, Record, Station, Trip, WindowOutput, Windows};
+use domain::{Body, Inferred, Record, Station, Status, Trip, WindowOutput, Windows};
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
 
@@ -31,6 +31,27 @@ fn trip(seq: u64, seconds: i64) -> Record {
         source: "s".into(),
         seq,
         body: Body::Trip(trip),
+    }
+}
+
+/// The count of a live feed after a departure, an arrival, or for the first time.
+fn status(seq: u64, seconds: i64, inferred: Option<Inferred>) -> Record {
+    let station = Station {
+        station_id: "1".into(),
+        street: "1 Ave & E 1 St".into(),
+        lat: 40.7,
+        lon: -74.0,
+    };
+    let body = Body::Status(Status {
+        station,
+        at: at(seconds),
+        bikes: 6,
+        inferred,
+    });
+    Record {
+        source: "s".into(),
+        seq,
+        body,
     }
 }
 
@@ -111,6 +132,23 @@ fn a_departure_within_the_allowed_lateness_is_in_time() {
 }
 
 #[test]
+fn an_inferred_departure_counts_and_any_status_moves_the_watermark() {
+    let [departure, arrival] = [Inferred::Departure, Inferred::Arrival].map(Some);
+    check(
+        0,
+        &[
+            status(0, 1, departure),
+            status(1, 2, arrival),
+            status(2, 4, departure),
+            status(3, 5, None),
+        ],
+        expect![[
+            r#"{"offset":3,"closed":[["2020-03-01T00:00:00Z",2]],"seen":[["s",3]],"state":{"watermark":"2020-03-01T00:00:05Z","closed_until":"2020-03-01T00:00:05Z","open":[]}}"#
+        ]],
+    );
+}
+
+#[test]
 fn a_resent_record_counts_once() {
     check(
         0,
@@ -174,14 +212,16 @@ fn group_by(records: &[Record]) -> BTreeMap<DateTime<Utc>, u64> {
     let mut counts = BTreeMap::new();
     let mut last_seq = None;
     for record in records {
-        let Body::Trip(trip) = &record.body else {
-            continue;
+        let departed_at = match &record.body {
+            Body::Trip(trip) => trip.departed_at,
+            Body::Status(status) if status.is_departure() => status.at,
+            Body::Status(_) | Body::Tick(_) | Body::Reject(_) => continue,
         };
         if Some(record.seq) <= last_seq {
             continue;
         }
         last_seq = Some(record.seq);
-        let start = window_start(trip.departed_at, WindowConfig::default().width);
+        let start = window_start(departed_at, WindowConfig::default().width);
         *counts.entry(start).or_default() += 1;
     }
     counts
@@ -196,6 +236,11 @@ fn records() -> impl Strategy<Value = Vec<Record>> {
             match kind {
                 0 => records.push(tick(seconds)),
                 1 if !records.is_empty() => records.push(records[records.len() - 1].clone()),
+                2..=4 => {
+                    let kinds = [Some(Inferred::Departure), Some(Inferred::Arrival), None];
+                    records.push(status(seq, seconds, kinds[usize::from(kind) - 2]));
+                    seq += 1;
+                }
                 _ => {
                     records.push(trip(seq, seconds));
                     seq += 1;

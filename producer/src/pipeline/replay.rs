@@ -7,7 +7,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::under_way::UnderWay;
 use crate::clock::{self, ReplayClock};
-use crate::config::Speed;
 use crate::encode::Encoder;
 use crate::error::ProducerError;
 use crate::order::Merged;

@@ -96,6 +96,7 @@ fn line(record: &Record) -> String {
             reject.file, reject.line, reject.reason, reject.row
         ),
         Body::Tick(at) => format!("{seq} tick {at}"),
+        Body::Status(_) => panic!("a file has no statuses"),
     }
 }
 

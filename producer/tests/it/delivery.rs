@@ -26,7 +26,7 @@ async fn a_file_becomes_records_in_the_contracts_words() {
         }
     }
     expect![[r#"
-        Summary { rows_read: 4, produced: 2, rejected: 2, already_produced: 0, duplicate_files: 0, refused_files: 0, ticks: 1, stopped: false }
+        Summary { rows_read: 4, produced: 2, rejected: 2, already_produced: 0, duplicate_files: 0, refused_files: 0, ticks: 1, feed: FeedSummary { polls: 0, polls_failed: 0, stations_missing: 0 }, stopped: false }
         0 Some("101") {"source":"cut-in-quotes.csv#9c508119f598bfb1","seq":0,"trip":{"bike_id":"9001","departed_at":"2019-05-06T12:00:00Z","from":{"station_id":"101","street":"Oak St & 1 Ave","lat":40.7301,"lon":-73.9901},"arrived_at":"2019-05-06T12:10:00Z","to":{"station_id":"102","street":"Elm St & 2 Ave","lat":40.7402,"lon":-73.9802},"rider":"member"}}
         0 Some("cut-in-quotes.csv#9c508119f598bfb1") {"source":"cut-in-quotes.csv#9c508119f598bfb1","seq":1,"reject":{"file":"cut-in-quotes.csv","line":3,"reason":"row has 9 fields, the header has 15","row":"600,\"2019-05-06 08:01:00.0000\",\"2019-05-06 08:11:00.0000\",101,\"Oak St & 1 Ave\",40.7301,-73.9901,102,\"Elm St & 2"}}
         0 Some("101") {"source":"cut-in-quotes.csv#9c508119f598bfb1","seq":2,"trip":{"bike_id":"9002","departed_at":"2019-05-06T12:02:00Z","from":{"station_id":"101","street":"Oak St & 1 Ave","lat":40.7301,"lon":-73.9901},"arrived_at":"2019-05-06T12:12:00Z","to":{"station_id":"102","street":"Elm St & 2 Ave","lat":40.7402,"lon":-73.9802},"rider":"member"}}

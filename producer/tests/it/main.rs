@@ -7,6 +7,8 @@
 mod archives;
 mod bucket;
 mod delivery;
+mod feed;
+mod gbfs;
 mod life;
 mod moto;
 mod pacing;

@@ -1,11 +1,11 @@
-//! All docks in memory, kept up with `records`.
+//! All docks in memory, kept up with `records` and `dock_status`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::Availability;
-use domain::availability::{BikeEvent, DockCount};
+use domain::availability::{BikeEvent, DockCount, DockStatus};
 use domain::{Ordinal, RecordId};
 use futures_util::TryStreamExt;
 use sqlx::postgres::PgConnection;
@@ -33,7 +33,7 @@ pub(crate) struct Memory {
 #[derive(Debug, Clone, Copy, Default)]
 struct Taken {
     next_offset: i64,
-    /// Newest departure taken in.
+    /// Newest departure or status taken in.
     watermark: Option<DateTime<Utc>>,
 }
 
@@ -120,14 +120,20 @@ impl Memory {
             .filter(|(_, range)| range.0 < end)
             .collect();
         let mut events = read(connection, start, end, active.keys().copied()).await?;
-        events.retain(|event| is_in(&active, event));
+        events.retain(|event| is_in(&active, event.record_id()));
+        let mut statuses = read_statuses(connection, start, end).await?;
+        statuses.retain(|status| is_in(&active, RecordId(status.id)));
         // Nothing can fail from here on: a step is in memory with all its rows, or not at all.
         for (partition, range) in &active {
             self.partitions.entry(*partition).or_default().next_offset = range.1.min(end);
         }
-        self.events += events.len() as u64;
+        self.events += (events.len() + statuses.len()) as u64;
         for event in events {
             self.apply(event);
+        }
+        for status in statuses {
+            self.raise_watermark(RecordId(status.id), status.at);
+            self.availability.apply_status(status);
         }
         self.advance(progress);
         Ok(true)
@@ -177,20 +183,24 @@ impl Memory {
     fn apply(&mut self, event: BikeEvent) {
         let id = event.record_id();
         if id.ordinal() == Ordinal::Departure {
-            let taken = self.partitions.entry(id.partition()).or_default();
-            taken.watermark = taken.watermark.max(Some(event.at));
+            self.raise_watermark(id, event.at);
         }
         self.availability.apply(event);
     }
+
+    fn raise_watermark(&mut self, id: RecordId, at: DateTime<Utc>) {
+        let taken = self.partitions.entry(id.partition()).or_default();
+        taken.watermark = taken.watermark.max(Some(at));
+    }
 }
 
-fn is_in(active: &BTreeMap<u32, (i64, i64)>, event: &BikeEvent) -> bool {
-    let id = event.record_id();
+fn is_in(active: &BTreeMap<u32, (i64, i64)>, id: RecordId) -> bool {
     let range = active.get(&id.partition());
     range.is_some_and(|(start, end)| (*start..*end).contains(&id.offset()))
 }
 
-/// Reads the rows of some partitions with offsets in `[start, end)`.
+/// Reads the events of some partitions with offsets in `[start, end)`; inferred ones are left out,
+/// because the statuses they come from say more.
 ///
 /// One range scan of the primary key; rows of other partitions are passed over.
 async fn read(
@@ -200,11 +210,11 @@ async fn read(
     partitions: impl Iterator<Item = u32>,
 ) -> Result<Vec<BikeEvent>, SinkError> {
     let failed = || SinkError::database(format!("read records from offset {start} on"));
-    let id = |offset| RecordId::pack(offset, 0, Ordinal::Departure).0;
+    let id = first_id;
     let partitions: Vec<_> = partitions.map(|partition| partition.to_string()).collect();
     let statement = format!(
         "copy (select id, time, bike_id, location_id, docked from records
-               where id >= {} and id < {} and (id >> 1) & 1023 in ({}))
+               where id >= {} and id < {} and (id >> 1) & 1023 in ({}) and not inferred)
          to stdout (format binary)",
         id(start),
         id(end),
@@ -223,4 +233,38 @@ async fn read(
             .map_err(failed())?;
     }
     Ok(events)
+}
+
+/// Reads the statuses of all partitions with offsets in `[start, end)`.
+///
+/// One range scan of the primary key: few rows, and none at all without a live feed.
+async fn read_statuses(
+    connection: &mut PgConnection,
+    start: i64,
+    end: i64,
+) -> Result<Vec<DockStatus>, SinkError> {
+    let rows: Vec<(i64, DateTime<Utc>, i32, i32)> = sqlx::query_as(
+        "select id, time, location_id, bikes from dock_status where id >= $1 and id < $2",
+    )
+    .bind(first_id(start))
+    .bind(first_id(end))
+    .fetch_all(connection)
+    .await
+    .map_err(SinkError::database(format!(
+        "read statuses from offset {start} on"
+    )))?;
+    let statuses = rows
+        .into_iter()
+        .map(|(id, at, location_id, bikes)| DockStatus {
+            at,
+            id,
+            location_id,
+            bikes,
+        });
+    Ok(statuses.collect())
+}
+
+/// The least id of any row with this offset.
+fn first_id(offset: i64) -> i64 {
+    RecordId::pack(offset, 0, Ordinal::Departure).0
 }

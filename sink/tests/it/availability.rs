@@ -9,9 +9,14 @@ use crate::support::{Cluster, Database, PARTITIONS};
 /// Docks whose count is not that of the definition.
 ///
 /// A bike is where its latest event at or before the clock is an arrival. Trips without bike ids
-/// count as net flow over the least baseline that never is negative.
+/// count as net flow over the least baseline that never is negative. A dock with a status at or
+/// before the clock has the count of the latest one.
 const WRONG_DOCKS: &str = "
-    with due as (select r.* from records r, replay_clock c where r.time <= c.at),
+    with due as (select r.* from records r, replay_clock c
+                 where r.time <= c.at and not r.inferred),
+        truth as (select distinct on (location_id) location_id, bikes
+                  from dock_status s, replay_clock c where s.time <= c.at
+                  order by location_id, s.time desc, s.id desc),
         latest as (select distinct on (bike_id) location_id, docked from due
                    where bike_id is not null order by bike_id, time desc, id desc),
         parked as (select location_id, count(*) as bikes from latest where docked group by 1),
@@ -20,10 +25,12 @@ const WRONG_DOCKS: &str = "
                   from due where bike_id is null),
         net as (select location_id, (array_agg(flow order by time desc, id desc))[1]
                     - least(0, min(flow)) as bikes from flows group by 1),
-        right_docks as (select location_id, coalesce(p.bikes, 0) + coalesce(n.bikes, 0) as bikes,
-                            n.location_id is not null as estimated
-                        from (select distinct location_id from due) d
-                        left join parked p using (location_id) left join net n using (location_id))
+        right_docks as (select location_id,
+                            coalesce(t.bikes, coalesce(p.bikes, 0) + coalesce(n.bikes, 0)) as bikes,
+                            t.bikes is null and n.location_id is not null as estimated
+                        from (select location_id from due union select location_id from truth) d
+                        left join parked p using (location_id) left join net n using (location_id)
+                        left join truth t using (location_id))
     select location_id as a, a.bikes as b, r.bikes as c, a.estimated as d, r.estimated as e
     from availability a full join right_docks r using (location_id)
     where (a.bikes, a.estimated) is distinct from (r.bikes, r.estimated)";

@@ -10,7 +10,7 @@ use crate::city::{City, morning, placed, rejects, resent, tick, trip, trips};
 use crate::support::{Cluster, Database, STREAMS};
 
 /// Windows that differ from what `records` say.
-const WRONG_WINDOWS: &str = "
+pub(crate) const WRONG_WINDOWS: &str = "
     with there as (select time, sum(amount) as amount from frequency group by time),
         due as (select date_bin('5 seconds', time, 'epoch') as time, count(*) as amount
                 from records where not docked group by 1)

@@ -6,6 +6,7 @@ mod availability;
 mod city;
 mod delivery;
 mod faults;
+mod live_feed;
 mod migrations;
 mod modules;
 mod ownership;

@@ -135,10 +135,14 @@ impl Database {
         let tables = [
             (
                 "records",
-                "select id, time, bike_id, docked, station_id, street, latitude, longitude
+                "select id, time, bike_id, docked, inferred, station_id, street, latitude, longitude
                          from records_view",
             ),
             ("frequency", "select * from frequency"),
+            (
+                "dock_status",
+                "select id, time, station_id, bikes from dock_status join location using (location_id)",
+            ),
             ("rejected", "select * from rejected"),
             (
                 "availability",

@@ -1,0 +1,209 @@
+//! `/gbfs/…`: what the page knows, as a GBFS 3.0 feed for other programs.
+//!
+//! Each file is written out of the board in memory when it is asked for, so no request reaches
+//! Postgres. Its tag is that of its content: a poller that has it hears 304. Not here: the files'
+//! spellings (see [`format`]).
+
+mod format;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tower_http::cors::{Any, CorsLayer};
+
+use self::format::{File, STATUS_TTL_S};
+use super::assets::text_hash;
+use super::config::AppConfig;
+use super::error::AppError;
+use super::router::AppState;
+
+/// How the feed names the system it tells about, and where it says it is.
+#[derive(Debug, Clone)]
+pub(crate) struct System {
+    pub(crate) system_id: String,
+    pub(crate) name: String,
+    pub(crate) contact_email: String,
+    /// Without a `/` at its end; none: the host that the request names.
+    pub(crate) public_url: Option<String>,
+}
+
+impl System {
+    /// Takes the settings over.
+    ///
+    /// # Errors
+    /// [`AppError::PublicUrl`], [`AppError::SystemId`] and [`AppError::Contact`] if a setting would
+    /// make the feed invalid.
+    pub(crate) fn new(config: &AppConfig) -> Result<Self, AppError> {
+        let public_url = config.public_url.as_deref().map(parse_url).transpose()?;
+        let system_id = config.system_id.clone();
+        if system_id.is_empty() || format::id(&system_id) != system_id {
+            return Err(AppError::SystemId { system_id });
+        }
+        let contact_email = config.contact_email.clone();
+        if !is_email(&contact_email) {
+            let address = contact_email;
+            return Err(AppError::Contact { address });
+        }
+        Ok(Self {
+            system_id,
+            name: config.system_name.clone(),
+            contact_email,
+            public_url,
+        })
+    }
+}
+
+/// `/gbfs/gbfs.json` and the five files of `/gbfs/3.0/`, readable from any page.
+pub(super) fn routes() -> Router<AppState> {
+    let anyone = CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods([Method::GET, Method::HEAD])
+        .allow_headers(Any)
+        .expose_headers([header::ETAG])
+        // The answer is the same for every origin.
+        .vary([]);
+    Router::new()
+        .route("/gbfs/gbfs.json", get(discovery))
+        .route("/gbfs/3.0/{file}", get(file))
+        .layer(anyone)
+}
+
+async fn discovery(State(app): State<AppState>, headers: HeaderMap) -> Response {
+    answer(&app, File::Discovery, &headers)
+}
+
+async fn file(
+    State(app): State<AppState>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    match File::named(&name) {
+        Some(file) => answer(&app, file, &headers),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+fn answer(app: &AppState, file: File, headers: &HeaderMap) -> Response {
+    let asked = || Some(format!("http://{}", plain_host(headers)?));
+    let Some(origin) = app.gbfs.public_url.clone().or_else(asked) else {
+        let reason = "the request names no host, and no public url is set\n";
+        return (StatusCode::BAD_REQUEST, reason).into_response();
+    };
+    let written = app
+        .feed
+        .read(|board| format::write(file, board, &app.gbfs, &origin));
+    let Some(text) = written else {
+        let later = (header::RETRY_AFTER, HeaderValue::from(STATUS_TTL_S));
+        let reason = "nothing has been published yet\n";
+        return (StatusCode::SERVICE_UNAVAILABLE, [later], reason).into_response();
+    };
+    // Weak, since the answer may be compressed in one way or another.
+    let tag = format!("W/\"{}\"", text_hash(&text));
+    let mut response = if knows(headers, &tag) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        ([(header::CONTENT_TYPE, "application/json")], text).into_response()
+    };
+    let caching = [
+        (header::ETAG, tag),
+        (
+            header::CACHE_CONTROL,
+            format!("public, max-age={}", file.ttl_s()),
+        ),
+    ];
+    for (name, value) in caching {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}
+
+/// Whether `If-None-Match` names the tag, by weak comparison (RFC 9110, 13.1.2).
+fn knows(headers: &HeaderMap, tag: &str) -> bool {
+    let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    let mut named = headers
+        .get_all(header::IF_NONE_MATCH)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
+    named.any(|known| known.trim() == "*" || opaque(known) == opaque(tag))
+}
+
+/// The host that was asked, if it can stand in an address as it is.
+fn plain_host(headers: &HeaderMap) -> Option<&str> {
+    let host = headers.get(header::HOST)?.to_str().ok()?;
+    is_plain_host(host).then_some(host)
+}
+
+fn is_plain_host(host: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || ".-:[]".contains(c);
+    !host.is_empty() && host.chars().all(is_plain)
+}
+
+fn parse_url(url: &str) -> Result<String, AppError> {
+    let rest = ["https://", "http://"]
+        .iter()
+        .find_map(|scheme| url.strip_prefix(scheme));
+    let host = rest.and_then(|rest| rest.split('/').next());
+    let is_plain = url
+        .chars()
+        .all(|c| c.is_ascii_graphic() && !"?#\"<>".contains(c));
+    match host {
+        Some(host) if is_plain && is_plain_host(host) => Ok(url.trim_end_matches('/').to_owned()),
+        _ => Err(AppError::PublicUrl {
+            url: url.to_owned(),
+        }),
+    }
+}
+
+/// Whether an address has a shape that readers of the feed accept: `name@host.domain`.
+fn is_email(address: &str) -> bool {
+    let is_word = |word: &str, also: &str| {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || also.contains(c);
+        !word.is_empty() && word.chars().all(is_plain)
+    };
+    let Some((name, host)) = address.split_once('@') else {
+        return false;
+    };
+    let mut labels = host.split('.');
+    host.contains('.')
+        && name
+            .split('.')
+            .all(|word| is_word(word, "!#$%&'*+/=?^_`{|}~-"))
+        && labels.all(|word| is_word(word, "-") && !word.starts_with('-') && !word.ends_with('-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_public_url_is_an_address_without_a_query() {
+        let read = |url| parse_url(url).map_err(|error| error.to_string());
+        assert_eq!(
+            read("https://bikes.example/live/").unwrap(),
+            "https://bikes.example/live"
+        );
+        for url in [
+            "bikes.example",
+            "ftp://b",
+            "https://",
+            "https://b/?x",
+            "https://b/\"x",
+        ] {
+            let error = read(url).unwrap_err();
+            assert!(error.contains("http:// or https://"), "{url}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_contact_has_a_name_and_a_domain() {
+        assert!(is_email("gbfs-feed@bikes.example"));
+        for address in ["", "bikes", "@bikes.example", "a@b", "a b@c.d", "a@-b.c"] {
+            assert!(!is_email(address), "{address}");
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! A live feed: a GBFS system is polled, and what changes at its stations goes to the topic.
+//!
+//! ```text
+//!  gbfs.json ─▶ station_information ─┐
+//!               station_status ──────┴─▶ [`changes`] ─▶ statuses, rejects, a tick ─▶ queue ─▶ topic
+//!                     └◀─ after its ttl, or later if the server is in trouble ─┘
+//! ```
+//!
+//! Event time is the feed's own `last_updated`; nothing here asks what time it is. A feed cannot be
+//! read again, so a run goes on with the `seq` after the last one on the topic, and counts every
+//! station anew without an event. Not here: delivery (see [`crate::send`]).
+
+mod changes;
+mod client;
+mod error;
+mod feed;
+mod poll;
+mod url;
+mod v2;
+mod v3;
+
+pub use self::error::FeedError;
+pub(crate) use self::poll::run;
+pub use self::url::{FeedUrl, FeedUrlError};

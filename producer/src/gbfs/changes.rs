@@ -1,0 +1,384 @@
+//! From one poll to the next: which bikes came and went, as far as counts can tell.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use domain::{Inferred, Reject, Station, Status};
+
+use super::error::FeedError;
+use super::feed::{BadEntry, Counted, Listing};
+
+/// What is known of a feed after some polls.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    /// The newest time of the feed; never goes back.
+    clock: Option<DateTime<Utc>>,
+    stations: BTreeMap<String, Station>,
+    /// The last count of each station.
+    bikes: BTreeMap<String, u32>,
+    /// Bad entries of the last reading of each file: a bad entry is rejected once, not at each poll.
+    bad_stations: BTreeSet<BadKey>,
+    bad_counts: BTreeSet<BadKey>,
+}
+
+/// Rank in the file, and what is wrong there.
+type BadKey = (u64, String);
+
+/// What a poll says that was not known.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Found {
+    /// Ordered by time; those of one station in the order of their counts.
+    pub(crate) statuses: Vec<Status>,
+    pub(crate) rejects: Vec<Reject>,
+    /// Stations with a count that this poll does not have; they stay as they were.
+    pub(crate) missing: usize,
+}
+
+impl Changes {
+    /// Begins at the time an earlier run had reached, with no counts.
+    pub(crate) fn resume(clock: Option<DateTime<Utc>>) -> Self {
+        Self {
+            clock,
+            ..Self::default()
+        }
+    }
+
+    /// The newest time of the feed.
+    pub(crate) fn clock(&self) -> Option<DateTime<Utc>> {
+        self.clock
+    }
+
+    /// How many stations have a count.
+    pub(crate) fn counted(&self) -> usize {
+        self.bikes.len()
+    }
+
+    /// Takes the list of stations over; those that are not on it any more stay known.
+    pub(crate) fn take_stations(&mut self, url: &str, listing: Listing<Station>) -> Vec<Reject> {
+        let mut bad = Vec::new();
+        for entry in listing.entries {
+            match entry {
+                Ok(station) => drop(self.stations.insert(station.station_id.clone(), station)),
+                Err(entry) => bad.push(entry),
+            }
+        }
+        rejects(url, bad, &mut self.bad_stations)
+    }
+
+    /// Whether a station has a count in the listing and is not known.
+    pub(crate) fn lacks_station(&self, listing: &Listing<Counted>) -> bool {
+        let mut counts = listing.entries.iter().flatten();
+        counts.any(|count| {
+            let told = self.bad_counts.iter().any(|(rank, _)| *rank == count.index);
+            !told && !self.stations.contains_key(&count.station_id)
+        })
+    }
+
+    /// Compares the counts with those of the poll before.
+    ///
+    /// What happened between two polls gets the time at which the station reported it, if that lies
+    /// between them, or else the later poll's.
+    ///
+    /// # Errors
+    /// [`FeedError::Backwards`] if the feed is older than what is known; nothing has changed then.
+    pub(crate) fn take(
+        &mut self,
+        url: &str,
+        listing: Listing<Counted>,
+    ) -> Result<Found, FeedError> {
+        let to = listing.last_updated;
+        let from = self.clock.unwrap_or(to);
+        if to < from {
+            return Err(FeedError::Backwards {
+                url: url.to_owned(),
+                clock: from,
+                last_updated: to,
+            });
+        }
+        self.clock = Some(to);
+        let mut found = Found::default();
+        let mut bad = Vec::new();
+        let mut seen = BTreeSet::new();
+        for entry in listing.entries {
+            match entry.and_then(|count| self.check(count, &mut seen)) {
+                Ok((station, count)) => {
+                    let between = |at: &DateTime<Utc>| from < *at && *at < to;
+                    let at = count.reported_at.filter(between).unwrap_or(to);
+                    let before = self.bikes.insert(count.station_id, count.bikes);
+                    found
+                        .statuses
+                        .extend(steps(&station, at, before, count.bikes));
+                }
+                Err(entry) => bad.push(entry),
+            }
+        }
+        found.statuses.sort_by_key(|status| status.at);
+        found.rejects = rejects(url, bad, &mut self.bad_counts);
+        found.missing = self.bikes.keys().filter(|id| !seen.contains(*id)).count();
+        Ok(found)
+    }
+
+    /// Finds the count's station; a station counts once.
+    fn check(
+        &self,
+        count: Counted,
+        seen: &mut BTreeSet<String>,
+    ) -> Result<(Station, Counted), BadEntry> {
+        let refuse = |reason: String| BadEntry {
+            index: count.index,
+            reason,
+            entry: count.entry.clone(),
+        };
+        let id = &count.station_id;
+        let Some(station) = self.stations.get(id) else {
+            return Err(refuse(format!(
+                "station {id:?} is not in station_information"
+            )));
+        };
+        if !seen.insert(id.clone()) {
+            return Err(refuse(format!("station {id:?} is here twice")));
+        }
+        Ok((station.clone(), count))
+    }
+}
+
+/// One status for each bike that came or went; one without an event for a first count.
+fn steps(station: &Station, at: DateTime<Utc>, before: Option<u32>, now: u32) -> Vec<Status> {
+    let status = |bikes, inferred| Status {
+        station: station.clone(),
+        at,
+        bikes,
+        inferred,
+    };
+    match before {
+        None => vec![status(now, None)],
+        Some(before) if now < before => (now..before)
+            .rev()
+            .map(|bikes| status(bikes, Some(Inferred::Departure)))
+            .collect(),
+        Some(before) => (before + 1..=now)
+            .map(|bikes| status(bikes, Some(Inferred::Arrival)))
+            .collect(),
+    }
+}
+
+/// The bad entries that were not there at the last reading.
+fn rejects(url: &str, bad: Vec<BadEntry>, known: &mut BTreeSet<BadKey>) -> Vec<Reject> {
+    let key = |entry: &BadEntry| (entry.index, entry.reason.clone());
+    let keys = bad.iter().map(key).collect();
+    let before = std::mem::replace(known, keys);
+    bad.into_iter()
+        .filter(|entry| !before.contains(&key(entry)))
+        .map(|entry| Reject::new(url, entry.index, entry.reason, &entry.entry))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use expect_test::{Expect, expect};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_583_020_800 + seconds, 0).unwrap()
+    }
+
+    fn station(id: &str) -> Station {
+        Station {
+            station_id: id.to_owned(),
+            street: format!("{id} St"),
+            lat: 40.7,
+            lon: -74.0,
+        }
+    }
+
+    fn listing<T>(seconds: i64, entries: Vec<Result<T, BadEntry>>) -> Listing<T> {
+        Listing {
+            last_updated: at(seconds),
+            ttl: Duration::ZERO,
+            entries,
+        }
+    }
+
+    fn poll(seconds: i64, counts: &[(&str, u32, i64)]) -> Listing<Counted> {
+        let counted = |(index, (id, bikes, reported)): (u64, &(&str, u32, i64))| {
+            Ok(Counted {
+                index,
+                station_id: (*id).to_owned(),
+                bikes: *bikes,
+                reported_at: Some(at(*reported)),
+                entry: "{}".to_owned(),
+            })
+        };
+        listing(seconds, (1..).zip(counts).map(counted).collect())
+    }
+
+    fn feed(ids: &[&str]) -> Changes {
+        let mut changes = Changes::resume(None);
+        let stations = ids.iter().map(|id| Ok(station(id))).collect();
+        assert_eq!(changes.take_stations("u", listing(0, stations)), []);
+        changes
+    }
+
+    fn check(changes: &mut Changes, counts: Listing<Counted>, expected: Expect) {
+        let text = match changes.take("u/station_status.json", counts) {
+            Ok(found) => {
+                let status = |status: &Status| {
+                    let Status {
+                        station,
+                        bikes,
+                        inferred,
+                        ..
+                    } = status;
+                    let at = status.at.format("%M:%S");
+                    format!("{at} {}: {bikes} {inferred:?}", station.station_id)
+                };
+                let reject = |reject: &Reject| format!("{}: {}", reject.line, reject.reason);
+                let statuses = found.statuses.iter().map(status);
+                let rejects = found.rejects.iter().map(reject);
+                let mut lines: Vec<_> = statuses.chain(rejects).collect();
+                lines.push(format!("missing {}", found.missing));
+                lines.join("\n")
+            }
+            Err(error) => error.to_string(),
+        };
+        expected.assert_eq(&text);
+    }
+
+    #[test]
+    fn the_first_poll_counts_and_the_next_ones_tell_who_came_and_went() {
+        let mut changes = feed(&["a", "b", "c"]);
+        let first = poll(60, &[("a", 7, 1), ("b", 0, 59), ("c", 2, 30)]);
+        check(
+            &mut changes,
+            first,
+            expect![[r#"
+                01:00 a: 7 None
+                01:00 b: 0 None
+                01:00 c: 2 None
+                missing 0"#]],
+        );
+        // "a" says when it was; what "b" says lies before the poll before.
+        let second = poll(120, &[("a", 4, 90), ("b", 1, 50), ("c", 2, 110)]);
+        check(
+            &mut changes,
+            second,
+            expect![[r#"
+                01:30 a: 6 Some(Departure)
+                01:30 a: 5 Some(Departure)
+                01:30 a: 4 Some(Departure)
+                02:00 b: 1 Some(Arrival)
+                missing 0"#]],
+        );
+    }
+
+    #[test]
+    fn a_feed_that_goes_back_in_time_changes_nothing() {
+        let mut changes = feed(&["a"]);
+        changes.take("u", poll(60, &[("a", 7, 60)])).unwrap();
+        check(
+            &mut changes,
+            poll(59, &[("a", 1, 59)]),
+            expect![
+                "u/station_status.json: goes back in time, from 2020-03-01 00:01:00 UTC to 2020-03-01 00:00:59 UTC"
+            ],
+        );
+        check(
+            &mut changes,
+            poll(61, &[("a", 7, 61)]),
+            expect!["missing 0"],
+        );
+    }
+
+    #[test]
+    fn stations_that_are_missing_stay_as_they_were() {
+        let mut changes = feed(&["a", "b"]);
+        changes
+            .take("u", poll(60, &[("a", 7, 60), ("b", 3, 60)]))
+            .unwrap();
+        check(
+            &mut changes,
+            poll(70, &[("a", 7, 70)]),
+            expect!["missing 1"],
+        );
+        check(
+            &mut changes,
+            poll(80, &[("a", 7, 80), ("b", 2, 75)]),
+            expect![[r#"
+                01:15 b: 2 Some(Departure)
+                missing 0"#]],
+        );
+    }
+
+    #[test]
+    fn a_bad_entry_is_rejected_once_with_its_place_and_the_rest_goes_on() {
+        let mut changes = feed(&["a"]);
+        let bad = || {
+            let mut counts = poll(60, &[("a", 7, 60), ("x", 1, 60), ("a", 9, 60)]);
+            counts.entries.push(Err(BadEntry {
+                index: 4,
+                reason: "num_bikes_available -1 is below 0".to_owned(),
+                entry: "{}".to_owned(),
+            }));
+            counts
+        };
+        assert!(changes.lacks_station(&bad()));
+        check(
+            &mut changes,
+            bad(),
+            expect![[r#"
+                01:00 a: 7 None
+                2: station "x" is not in station_information
+                3: station "a" is here twice
+                4: num_bikes_available -1 is below 0
+                missing 0"#]],
+        );
+        check(&mut changes, bad(), expect!["missing 0"]);
+        assert!(!changes.lacks_station(&bad()), "it is known to be lacking");
+    }
+
+    proptest! {
+        /// After each poll the last status of a station is its count, every status differs from the
+        /// one before by the one bike it tells of, and time never goes back.
+        #[test]
+        fn statuses_lead_from_each_poll_to_the_next_one_bike_at_a_time(
+            polls in prop::collection::vec(
+                (0_i64..50, prop::collection::vec(prop::option::weighted(0.8, (0_u32..9, -60_i64..60)), 3)),
+                1..12,
+            ),
+        ) {
+            const IDS: [&str; 3] = ["a", "b", "c"];
+            let mut changes = feed(&IDS);
+            let mut shown: BTreeMap<String, u32> = BTreeMap::new();
+            let (mut now, mut last) = (0, None);
+            for (pause, counts) in polls {
+                now += pause;
+                let counts: Vec<_> = IDS.into_iter().zip(counts).collect();
+                let present: Vec<_> = counts
+                    .iter()
+                    .filter_map(|(id, count)| count.map(|(bikes, ago)| (*id, bikes, now - ago)))
+                    .collect();
+                let found = changes.take("u", poll(now, &present)).unwrap();
+                prop_assert_eq!(found.rejects, []);
+                for status in found.statuses {
+                    prop_assert!(last <= Some(status.at) && status.at <= at(now));
+                    last = Some(status.at);
+                    let bikes = i64::from(status.bikes);
+                    let before = shown.insert(status.station.station_id, status.bikes);
+                    let step = before.map(|before| bikes - i64::from(before));
+                    let told = status.inferred.map(|inferred| match inferred {
+                        Inferred::Departure => -1,
+                        Inferred::Arrival => 1,
+                    });
+                    prop_assert_eq!(step, told);
+                }
+                for (id, bikes, _) in present {
+                    prop_assert_eq!(shown.get(id), Some(&bikes));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,463 @@
+//! A feed's files in one shape, whatever the format's generation.
+//!
+//! Not here: the fields' spellings (see [`v2`] and [`v3`]).
+
+use std::time::Duration;
+
+use chrono::{DateTime, Datelike, Utc};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::error::FeedError;
+use super::url::FeedUrl;
+use super::{v2, v3};
+
+/// A count above this is a fault of the feed: it would become as many events (chosen: several times
+/// the largest station with an attendant).
+const STATION_BIKES_MAX: i64 = 1_000;
+
+/// Times of a feed lie in these years. Another one is a fault, such as milliseconds for seconds, and
+/// would hold the clock for ever: it never goes back.
+const YEARS: std::ops::Range<i32> = 2000..2100;
+
+/// An error keeps this many characters of the file.
+const START_CHARS: usize = 60;
+
+/// A file is kept for at most this long, whatever it says (chosen: a day).
+const TTL_MAX_S: u64 = 86_400;
+
+/// Where the files are that are read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Discovery {
+    pub(crate) system_information: FeedUrl,
+    pub(crate) station_information: FeedUrl,
+    pub(crate) station_status: FeedUrl,
+}
+
+/// The stations of one file, each usable or not.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Listing<T> {
+    /// The instant the file speaks of, in microseconds' precision.
+    pub(crate) last_updated: DateTime<Utc>,
+    /// How long the file is good for.
+    pub(crate) ttl: Duration,
+    pub(crate) entries: Vec<Result<T, BadEntry>>,
+}
+
+/// An entry that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct BadEntry {
+    /// Rank in the file, counted from 1.
+    pub(crate) index: u64,
+    pub(crate) reason: String,
+    /// The entry as it stands there.
+    pub(crate) entry: String,
+}
+
+/// A count as a file has it, with its place there.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Counted {
+    /// Rank in the file, counted from 1.
+    pub(crate) index: u64,
+    pub(crate) station_id: String,
+    pub(crate) bikes: u32,
+    /// When the station last spoke to its operator.
+    pub(crate) reported_at: Option<DateTime<Utc>>,
+    /// The entry as it stands there.
+    pub(crate) entry: String,
+}
+
+/// A file's address in the discovery file.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct Link {
+    pub(super) name: String,
+    pub(super) url: String,
+}
+
+/// A station as both generations have it, before it is checked.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct RawStation {
+    pub(super) station_id: String,
+    pub(super) name: String,
+    pub(super) lat: f64,
+    pub(super) lon: f64,
+}
+
+/// A count as both generations have it, before it is checked.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct RawCount {
+    pub(super) station_id: String,
+    /// The count's name in this generation.
+    pub(super) field: &'static str,
+    pub(super) count: i64,
+    pub(super) reported_at: Option<DateTime<Utc>>,
+}
+
+/// An id is a text; some feeds write numbers.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Id {
+    Text(String),
+    Number(serde_json::Number),
+}
+
+impl From<Id> for String {
+    fn from(id: Id) -> Self {
+        match id {
+            Id::Text(text) => text,
+            Id::Number(number) => number.to_string(),
+        }
+    }
+}
+
+/// Reads `gbfs.json`.
+pub(crate) fn discovery(url: &str, bytes: &[u8]) -> Result<Discovery, FeedError> {
+    let file = File::open(url, bytes)?;
+    let links = match file.generation {
+        Generation::V2 => v2::links(&file.data),
+        Generation::V3 => v3::links(&file.data),
+    };
+    let links = links.ok_or_else(|| file.shape("names no files"))?;
+    let find = |name: &'static str| {
+        let link = links.iter().find(|link| link.name == name);
+        let url = url.to_owned();
+        match link {
+            None => Err(FeedError::MissingFile { url, name }),
+            Some(link) => link
+                .url
+                .parse()
+                .map_err(|source| FeedError::Address { url, source }),
+        }
+    };
+    Ok(Discovery {
+        system_information: find("system_information")?,
+        station_information: find("station_information")?,
+        station_status: find("station_status")?,
+    })
+}
+
+/// Reads the system's id from `system_information.json`.
+pub(crate) fn system_id(url: &str, bytes: &[u8]) -> Result<String, FeedError> {
+    let file = File::open(url, bytes)?;
+    let id = file.data.get("system_id").and_then(Value::as_str);
+    match id {
+        Some(id) if !id.trim().is_empty() => Ok(id.trim().to_owned()),
+        _ => Err(file.shape("system_id is missing or empty")),
+    }
+}
+
+/// Reads `station_information.json`.
+pub(crate) fn stations(url: &str, bytes: &[u8]) -> Result<Listing<domain::Station>, FeedError> {
+    let file = File::open(url, bytes)?;
+    match file.generation {
+        Generation::V2 => file.listing(|raw: v2::Station, _, _| station(raw.into())),
+        Generation::V3 => file.listing(|raw: v3::Station, _, _| station(raw.into())),
+    }
+}
+
+/// Reads `station_status.json`.
+pub(crate) fn counts(url: &str, bytes: &[u8]) -> Result<Listing<Counted>, FeedError> {
+    let file = File::open(url, bytes)?;
+    match file.generation {
+        Generation::V2 => file.listing(|raw: v2::Status, at, entry| count(raw.into(), at, entry)),
+        Generation::V3 => file.listing(|raw: v3::Status, at, entry| count(raw.into(), at, entry)),
+    }
+}
+
+fn station(raw: RawStation) -> Result<domain::Station, String> {
+    let RawStation {
+        station_id,
+        name,
+        lat,
+        lon,
+    } = raw;
+    if station_id.trim().is_empty() {
+        return Err("station_id is blank".to_owned());
+    }
+    let is_on_earth = (-90.0..=90.0).contains(&lat) && (-180.0..=180.0).contains(&lon);
+    if !is_on_earth || (lat, lon) == (0.0, 0.0) {
+        return Err(format!("lat {lat}, lon {lon} is no place of a station"));
+    }
+    let street = match name.trim() {
+        "" => station_id.clone(),
+        name => name.to_owned(),
+    };
+    Ok(domain::Station {
+        station_id,
+        street,
+        lat,
+        lon,
+    })
+}
+
+fn count(raw: RawCount, index: u64, entry: &Value) -> Result<Counted, String> {
+    let RawCount {
+        station_id,
+        field,
+        count,
+        reported_at,
+    } = raw;
+    if count > STATION_BIKES_MAX {
+        return Err(format!(
+            "{field} {count} is above {STATION_BIKES_MAX}, more than any station holds"
+        ));
+    }
+    let bikes = u32::try_from(count).map_err(|_| format!("{field} {count} is below 0"))?;
+    Ok(Counted {
+        index,
+        station_id,
+        bikes,
+        reported_at: reported_at.map(to_micros),
+        entry: entry.to_string(),
+    })
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Generation {
+    V2,
+    V3,
+}
+
+/// What every file has, of both generations.
+#[derive(Debug)]
+struct File<'a> {
+    url: &'a str,
+    start: String,
+    generation: Generation,
+    last_updated: DateTime<Utc>,
+    ttl: Duration,
+    data: Value,
+}
+
+impl<'a> File<'a> {
+    fn open(url: &'a str, bytes: &[u8]) -> Result<Self, FeedError> {
+        #[derive(Deserialize)]
+        struct Envelope {
+            #[serde(default)]
+            version: Value,
+            #[serde(default)]
+            last_updated: Value,
+            #[serde(default)]
+            ttl: Value,
+            #[serde(default)]
+            data: Value,
+        }
+        let text = String::from_utf8_lossy(bytes);
+        let text = text.trim_start_matches('\u{feff}').trim();
+        let start: String = text.chars().take(START_CHARS).collect();
+        let value: Value = serde_json::from_str(text).map_err(|source| FeedError::NotJson {
+            url: url.to_owned(),
+            start: start.clone(),
+            source,
+        })?;
+        let shape = |reason: &str| FeedError::Shape {
+            url: url.to_owned(),
+            reason: reason.to_owned(),
+            start: start.clone(),
+        };
+        let envelope = Some(value).filter(Value::is_object);
+        let envelope = envelope.and_then(|value| Envelope::deserialize(value).ok());
+        let envelope = envelope.ok_or_else(|| shape("not a GBFS file"))?;
+        let version = match &envelope.version {
+            Value::String(version) => version.clone(),
+            Value::Null => return Err(shape("not a GBFS file: it has no version")),
+            other => other.to_string(),
+        };
+        let (generation, instant) = match version.split('.').next() {
+            Some("2") => (Generation::V2, v2::instant(&envelope.last_updated)),
+            Some("3") => (Generation::V3, v3::instant(&envelope.last_updated)),
+            _ => {
+                let url = url.to_owned();
+                return Err(FeedError::Version { url, version });
+            }
+        };
+        let last_updated = instant
+            .filter(|at| YEARS.contains(&at.year()))
+            .map(to_micros)
+            .ok_or_else(|| shape("last_updated is missing or no time of this century"))?;
+        Ok(Self {
+            url,
+            start,
+            generation,
+            last_updated,
+            ttl: Duration::from_secs(envelope.ttl.as_u64().unwrap_or(0).min(TTL_MAX_S)),
+            data: envelope.data,
+        })
+    }
+
+    /// Reads `data.stations`, each entry on its own.
+    fn listing<R: DeserializeOwned, T>(
+        &self,
+        check: impl Fn(R, u64, &Value) -> Result<T, String>,
+    ) -> Result<Listing<T>, FeedError> {
+        let stations = self.data.get("stations").and_then(Value::as_array);
+        let stations = stations.ok_or_else(|| self.shape("data.stations is missing or no list"))?;
+        let read = |(index, entry): (u64, &Value)| {
+            let raw = R::deserialize(entry).map_err(|error| error.to_string());
+            raw.and_then(|raw| check(raw, index, entry))
+                .map_err(|reason| BadEntry {
+                    index,
+                    reason,
+                    entry: entry.to_string(),
+                })
+        };
+        Ok(Listing {
+            last_updated: self.last_updated,
+            ttl: self.ttl,
+            entries: (1..).zip(stations).map(read).collect(),
+        })
+    }
+
+    fn shape(&self, reason: &str) -> FeedError {
+        FeedError::Shape {
+            url: self.url.to_owned(),
+            reason: reason.to_owned(),
+            start: self.start.clone(),
+        }
+    }
+}
+
+/// Records and tables know microseconds.
+fn to_micros(at: DateTime<Utc>) -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(at.timestamp_micros()).unwrap_or(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    const V2: &str = r#"{"version":"2.2","last_updated":1583020800,"ttl":30,"data":"#;
+    const V3: &str =
+        r#"{"version":"3.0","last_updated":"2020-03-01T01:00:00.123456789+01:00","data":"#;
+
+    fn text<T>(listing: &Listing<T>, show: impl Fn(&T) -> String) -> String {
+        let entry = |entry: &Result<T, BadEntry>| match entry {
+            Ok(entry) => show(entry),
+            Err(bad) => format!("{}: {}", bad.index, bad.reason),
+        };
+        let entries: Vec<_> = listing.entries.iter().map(entry).collect();
+        let Listing {
+            last_updated, ttl, ..
+        } = listing;
+        format!("{last_updated}, {ttl:?}\n{}", entries.join("\n"))
+    }
+
+    fn check_stations(start: &str, stations: &str, expected: Expect) {
+        let file = format!(r#"{start}{{"stations":[{stations}]}}}}"#);
+        let listing = super::stations("u", file.as_bytes()).unwrap();
+        expected.assert_eq(&text(&listing, |station| format!("{station:?}")));
+    }
+
+    fn check_counts(start: &str, stations: &str, expected: Expect) {
+        let file = format!(r#"{start}{{"stations":[{stations}]}}}}"#);
+        let listing = counts("u", file.as_bytes()).unwrap();
+        expected.assert_eq(&text(&listing, |count| {
+            let Counted {
+                station_id,
+                bikes,
+                reported_at,
+                ..
+            } = count;
+            format!("{station_id} {bikes} {reported_at:?}")
+        }));
+    }
+
+    #[test]
+    fn a_station_needs_an_id_and_a_place() {
+        check_stations(
+            V2,
+            r#"{"station_id":"3202","name":" Newport PATH ","lat":40.7,"lon":-74},
+               {"station_id":72,"name":"","lat":40.7,"lon":-74},
+               {"station_id":" ","name":"x","lat":40.7,"lon":-74},
+               {"station_id":"a","name":"x","lat":0,"lon":0},
+               {"station_id":"a","name":"x","lat":91,"lon":0},
+               {"station_id":"a","name":"x","lat":"40.7","lon":-74},
+               7"#,
+            expect![[r#"
+                2020-03-01 00:00:00 UTC, 30s
+                Station { station_id: "3202", street: "Newport PATH", lat: 40.7, lon: -74.0 }
+                Station { station_id: "72", street: "72", lat: 40.7, lon: -74.0 }
+                3: station_id is blank
+                4: lat 0, lon 0 is no place of a station
+                5: lat 91, lon 0 is no place of a station
+                6: invalid type: string "40.7", expected f64
+                7: invalid type: integer `7`, expected struct Station"#]],
+        );
+    }
+
+    #[test]
+    fn a_name_in_several_languages_is_taken_in_english_or_else_the_first() {
+        check_stations(
+            V3,
+            r#"{"station_id":"a","name":[{"text":"Gare","language":"fr"},{"text":"Station","language":"en-US"}],"lat":1,"lon":2},
+               {"station_id":"b","name":[{"text":"Gare","language":"fr"}],"lat":1,"lon":2}"#,
+            expect![[r#"
+                2020-03-01 00:00:00.123456 UTC, 0ns
+                Station { station_id: "a", street: "Station", lat: 1.0, lon: 2.0 }
+                Station { station_id: "b", street: "Gare", lat: 1.0, lon: 2.0 }"#]],
+        );
+    }
+
+    #[test]
+    fn a_count_is_a_whole_number_that_a_station_can_hold() {
+        check_counts(
+            V2,
+            r#"{"station_id":"a","num_bikes_available":7,"last_reported":1583020799},
+               {"station_id":"b","num_bikes_available":0,"last_reported":null},
+               {"station_id":"c","num_bikes_available":-1},
+               {"station_id":"d","num_bikes_available":1001},
+               {"station_id":"e","num_bikes_available":1.5},
+               {"station_id":"f"}"#,
+            expect![[r#"
+                2020-03-01 00:00:00 UTC, 30s
+                a 7 Some(2020-02-29T23:59:59Z)
+                b 0 None
+                3: num_bikes_available -1 is below 0
+                4: num_bikes_available 1001 is above 1000, more than any station holds
+                5: invalid type: floating point `1.5`, expected i64
+                6: missing field `num_bikes_available`"#]],
+        );
+        check_counts(
+            V3,
+            r#"{"station_id":"a","num_vehicles_available":7,"last_reported":"2020-03-01T00:59:59+01:00"},
+               {"station_id":"b","num_bikes_available":7}"#,
+            expect![[r#"
+                2020-03-01 00:00:00.123456 UTC, 0ns
+                a 7 Some(2020-02-29T23:59:59Z)
+                2: missing field `num_vehicles_available`"#]],
+        );
+    }
+
+    #[test]
+    fn what_is_no_feed_says_why() {
+        let check = |file: &str, expected: Expect| {
+            expected.assert_eq(&counts("u", file.as_bytes()).unwrap_err().to_string());
+        };
+        check(
+            "<html>",
+            expect![[r#"u: not JSON, it begins with "<html>""#]],
+        );
+        check("", expect![[r#"u: not JSON, it begins with """#]]);
+        check("[]", expect!["u: not a GBFS file"]);
+        check("{}", expect!["u: not a GBFS file: it has no version"]);
+        check(
+            r#"{"version":"1.0","data":{}}"#,
+            expect![[r#"u: GBFS version "1.0" is not supported, only 2.x and 3.x are"#]],
+        );
+        check(
+            r#"{"version":"3.0","last_updated":1583020800}"#,
+            expect!["u: last_updated is missing or no time of this century"],
+        );
+        check(
+            r#"{"version":"2.3","last_updated":1583020800000}"#,
+            expect!["u: last_updated is missing or no time of this century"],
+        );
+        check(
+            &format!("\u{feff}{V2}{{}}}}"),
+            expect!["u: data.stations is missing or no list"],
+        );
+    }
+}

@@ -1,0 +1,59 @@
+//! The spellings of GBFS 2.0 to 2.3 that are read: times are POSIX seconds, texts are texts, and
+//! the discovery file has a list for each language.
+//!
+//! Source: <https://github.com/MobilityData/gbfs/blob/v2.3/gbfs.md>.
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::feed::{Id, Link, RawCount, RawStation};
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Station {
+    station_id: Id,
+    name: String,
+    lat: f64,
+    lon: f64,
+}
+
+impl From<Station> for RawStation {
+    fn from(station: Station) -> Self {
+        Self {
+            station_id: station.station_id.into(),
+            name: station.name,
+            lat: station.lat,
+            lon: station.lon,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Status {
+    station_id: Id,
+    num_bikes_available: i64,
+    #[serde(default)]
+    last_reported: Value,
+}
+
+impl From<Status> for RawCount {
+    fn from(status: Status) -> Self {
+        Self {
+            station_id: status.station_id.into(),
+            field: "num_bikes_available",
+            count: status.num_bikes_available,
+            reported_at: instant(&status.last_reported),
+        }
+    }
+}
+
+/// The files of one language: English if there is any, or else the first; all name the same counts.
+pub(super) fn links(data: &Value) -> Option<Vec<Link>> {
+    let languages = data.as_object()?;
+    let language = languages.get("en").or_else(|| languages.values().next())?;
+    Vec::deserialize(language.get("feeds")?).ok()
+}
+
+pub(super) fn instant(value: &Value) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp(value.as_i64()?, 0)
+}

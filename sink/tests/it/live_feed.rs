@@ -1,0 +1,282 @@
+//! A live feed's counts are the truth, and what is inferred from them says so.
+
+use std::time::Duration;
+
+use app::{AppConfig, Server};
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::window::window_start;
+use domain::{Body, Inferred, Record, Status};
+use expect_test::expect;
+use fluvio::Fluvio;
+use producer::{ProducerConfig, Progress};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::availability::assert_right;
+use crate::city::{City, morning, partition, placed, resent, station, tick, trip};
+use crate::delivery::WRONG_WINDOWS;
+use crate::support::{Cluster, Database, PATIENCE};
+
+const FEED: &str = "gbfs:made_up_city";
+
+fn status(
+    seq: u64,
+    (number, at): (u32, DateTime<Utc>),
+    bikes: u32,
+    inferred: Option<Inferred>,
+) -> (u32, Record) {
+    let station = station(number);
+    let partition = partition(&station);
+    let body = Body::Status(Status {
+        station,
+        at,
+        bikes,
+        inferred,
+    });
+    let source = FEED.to_owned();
+    (partition, Record { source, seq, body })
+}
+
+/// Polls of a feed of six stations, each with the bikes that came and went since the one before.
+fn polls(seed: u64, polls: u32) -> Vec<(u32, Record)> {
+    let mut random = StdRng::seed_from_u64(seed);
+    let mut counts = [0_u32; 6].map(|_| random.random_range(0..8));
+    let mut now = morning();
+    let mut records = Vec::new();
+    let mut seq = 0;
+    for (number, bikes) in (0..).zip(counts) {
+        records.push(status(seq, (number, now), bikes, None));
+        seq += 1;
+    }
+    for _ in 0..polls {
+        now += TimeDelta::milliseconds(random.random_range(1_000..60_000));
+        for (number, bikes) in (0..).zip(&mut counts) {
+            let target = random.random_range(0..8);
+            while *bikes != target {
+                let inferred = if target < *bikes {
+                    *bikes -= 1;
+                    Inferred::Departure
+                } else {
+                    *bikes += 1;
+                    Inferred::Arrival
+                };
+                records.push(status(seq, (number, now), *bikes, Some(inferred)));
+                seq += 1;
+            }
+        }
+        records.extend(tick(FEED, seq, now));
+    }
+    // The last window closes as well.
+    let width = TimeDelta::seconds(5);
+    records.extend(tick(FEED, seq, window_start(now, width) + width));
+    records
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_count_that_falls_is_shown_and_is_marked_departures() {
+    let cluster = Cluster::start().await;
+    let later = morning() + TimeDelta::seconds(62);
+    let departure = Some(Inferred::Departure);
+    let mut records = vec![
+        status(0, (3, morning()), 7, None),
+        status(1, (3, later), 6, departure),
+        status(2, (3, later), 5, departure),
+        status(3, (4, later), 2, Some(Inferred::Arrival)),
+    ];
+    records.extend(tick(FEED, 4, later + TimeDelta::seconds(5)));
+    cluster.produce(&records).await;
+    let database = cluster.drain().await;
+    let events =
+        "select id, time, station_id, docked, inferred, bike_id from records_view order by id";
+    expect![[r#"
+        1 2020-03-01T05:01:02+00:00 true true 3204
+        2050 2020-03-01T05:01:02+00:00 false true 3203
+        4098 2020-03-01T05:01:02+00:00 false true 3203"#]]
+    .assert_eq(&database.lines(events).await.join("\n"));
+    let statuses = "select id, time, station_id, bikes
+                    from dock_status join location using (location_id) order by id";
+    expect![[r#"
+        1 2020-03-01T05:01:02+00:00 2 3204
+        2 2020-03-01T05:00:00+00:00 7 3203
+        2050 2020-03-01T05:01:02+00:00 6 3203
+        4098 2020-03-01T05:01:02+00:00 5 3203"#]]
+    .assert_eq(&database.lines(statuses).await.join("\n"));
+    expect!["2020-03-01T05:01:00+00:00 2"]
+        .assert_eq(&database.value("select * from frequency_view").await);
+    let docks =
+        "select station_id as a, bikes as b, estimated as c from availability_view order by 1";
+    expect![[r#"
+        3203 5 false
+        3204 2 false"#]]
+    .assert_eq(&database.lines(docks).await.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_dock_and_window_is_right_whatever_is_sent_again() {
+    for seed in 0..3 {
+        let records = polls(seed, 40);
+        let cluster = Cluster::start().await;
+        cluster.produce(&records).await;
+        let plain = cluster.drain().await;
+        assert_right(&plain).await;
+        assert_eq!(plain.value(WRONG_WINDOWS).await, "0");
+
+        let cluster = Cluster::start().await;
+        cluster.produce(&resent(&records, seed)).await;
+        let again = cluster.drain().await;
+        assert_right(&again).await;
+        assert_eq!(again.value(WRONG_WINDOWS).await, "0");
+        let counts = "select station_id as a, bikes as b from availability_view order by 1";
+        assert_eq!(plain.lines(counts).await, again.lines(counts).await);
+        for count in [
+            "select count(*) from records where inferred",
+            "select count(*) from dock_status",
+        ] {
+            assert_eq!(plain.value(count).await, again.value(count).await);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dock_follows_its_trips_until_a_feed_counts_it() {
+    let cluster = Cluster::start().await;
+    let database = Database::migrated().await;
+    let mut sink = cluster.sink(&database);
+    let shown = async || {
+        let docks = "select station_id as a, bikes as b, estimated as c
+                     from availability_view where station_id = '3203'";
+        database.value(docks).await
+    };
+    // A nameless bike comes to station 3203: an estimate.
+    let nameless = placed("a.csv#1", 0, trip(None, (1, morning()), (3, 1)));
+    cluster.produce(&[nameless]).await;
+    cluster
+        .produce(&tick("a.csv#1", 1, morning() + TimeDelta::minutes(2)))
+        .await;
+    sink.drained(&cluster).await;
+    assert_eq!(shown().await, "3203 1 true");
+    // The feed counts it; a trip that the feed has not seen yet changes nothing.
+    let counted_at = morning() + TimeDelta::minutes(3);
+    let known = placed("a.csv#1", 1, trip(Some("7"), (1, counted_at), (3, 1)));
+    cluster
+        .produce(&[status(0, (3, counted_at), 9, None), known])
+        .await;
+    cluster
+        .produce(&tick(FEED, 1, morning() + TimeDelta::minutes(5)))
+        .await;
+    sink.drained(&cluster).await;
+    assert_eq!(shown().await, "3203 9 false");
+    sink.stop().await.unwrap();
+    assert_right(&database).await;
+
+    // A restart without its memory reads statuses and records anew.
+    database
+        .execute("delete from availability_checkpoint; delete from availability")
+        .await;
+    let mut sink = cluster.sink(&database);
+    sink.drained(&cluster).await;
+    sink.stop().await.unwrap();
+    assert_right(&database).await;
+}
+
+/// Serves what the database holds until the token is cancelled; gives the feed's address.
+async fn serve(database: &Database, stop: &CancellationToken) -> String {
+    let config = AppConfig {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        database_url: database.url(),
+        ..AppConfig::default()
+    };
+    let server = Server::bind(config).await.unwrap();
+    let address = server.address();
+    tokio::spawn(server.run(stop.clone()));
+    format!("gbfs:http://{address}/gbfs/gbfs.json")
+}
+
+/// Polls the feed until told to stop.
+fn poll(
+    cluster: &Cluster,
+    source: &str,
+    stop: CancellationToken,
+) -> tokio::task::JoinHandle<producer::Summary> {
+    let source = source.parse().unwrap();
+    let address = cluster.config();
+    tokio::spawn(async move {
+        let fluvio = Fluvio::connect_with_config(&address).await.unwrap();
+        let config = ProducerConfig {
+            poll_min: Duration::from_millis(50),
+            ..ProducerConfig::default()
+        };
+        let (progress, _) = watch::channel(Progress::default());
+        producer::run(&fluvio, source, config, progress, stop)
+            .await
+            .unwrap()
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn our_own_feed_as_a_source_gives_the_same_counts() {
+    let records = City {
+        rows: 600,
+        ..City::default()
+    }
+    .records();
+    let (before, after) = crate::city::split_behind_ticks(&records, 300);
+    let (city, copy) = (Cluster::start().await, Cluster::start().await);
+    let (original, copied) = (Database::migrated().await, Database::migrated().await);
+    let (mut sink, mut copying_sink) = (city.sink(&original), copy.sink(&copied));
+    let stop = CancellationToken::new();
+
+    city.produce(before).await;
+    sink.drained(&city).await;
+    let feed = serve(&original, &stop).await;
+    let polling = poll(&copy, &feed, stop.clone());
+    same_counts(&original, &copied).await;
+
+    // What changes in the original comes through the feed as well.
+    city.produce(after).await;
+    sink.drained(&city).await;
+    same_counts(&original, &copied).await;
+
+    // The clock goes on, so that the last window closes in the copy too.
+    let (_, last) = records.last().unwrap();
+    let Body::Tick(end) = last.body else {
+        panic!("a city ends with ticks")
+    };
+    let later = end + TimeDelta::seconds(10);
+    city.produce(&tick(&last.source, last.seq, later)).await;
+    sink.drained(&city).await;
+    same_counts(&original, &copied).await;
+    stop.cancel();
+    let summary = polling.await.unwrap();
+    assert!(
+        summary.rows_read > 0 && summary.rejected == 0,
+        "{summary:?}"
+    );
+
+    copying_sink.drained(&copy).await;
+    assert_right(&copied).await;
+    assert_eq!(copied.value(WRONG_WINDOWS).await, "0");
+    let inferred = copied
+        .value("select count(*) from records where inferred")
+        .await;
+    assert_ne!(inferred, "0", "the counts differed between two polls");
+    sink.stop().await.unwrap();
+    copying_sink.stop().await.unwrap();
+}
+
+/// Waits until both databases show the same bikes at the same docks at the same second.
+async fn same_counts(original: &Database, copied: &Database) {
+    let clock = "select date_trunc('second', at) from replay_clock";
+    let docks = "select station_id as a, street as b, bikes as c from availability_view order by 1";
+    let wanted = (original.value(clock).await, original.lines(docks).await);
+    assert!(wanted.1.len() > 5, "{wanted:?}");
+    let there = async || (copied.value(clock).await, copied.lines(docks).await);
+    let started = std::time::Instant::now();
+    while there().await != wanted {
+        let found = there().await;
+        assert!(started.elapsed() < PATIENCE, "{found:#?}, not {wanted:#?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
