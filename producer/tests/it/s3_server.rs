@@ -25,6 +25,9 @@ pub(crate) const BUCKET: &str = "tripdata";
 /// The server sends bodies in pieces of this size.
 const PIECE_BYTES: usize = 16 * 1024;
 
+/// A cut comes so long after the last piece.
+const CUT_AFTER: Duration = Duration::from_millis(20);
+
 /// What becomes of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -194,7 +197,11 @@ fn pieces(bytes: Bytes, fault: Fault) -> Pieces {
     });
     StreamBody::new(match fault {
         Fault::Cut(_) if sent < whole => {
-            let cut = async { Err(std::io::Error::other("cut on purpose")) };
+            let cut = async {
+                // The server drops what it has not sent yet: it must have sent all before this.
+                tokio::time::sleep(CUT_AFTER).await;
+                Err(std::io::Error::other("cut on purpose"))
+            };
             data.chain(stream::once(cut)).boxed()
         }
         Fault::Stall(_) if sent < whole => data.chain(stream::pending()).boxed(),

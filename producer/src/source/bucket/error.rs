@@ -73,11 +73,12 @@ where
     let text = || chain(error);
     let Some(response) = error.raw_response() else {
         return match error {
-            SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => {
+            _ if text().to_lowercase().contains("credential") => S3Error::NoCredentials(text()),
+            // However the way to the server broke, it may be there again.
+            SdkError::DispatchFailure(failure) if !failure.is_user() => {
                 S3Error::Unreachable(text())
             }
-            SdkError::TimeoutError(_) => S3Error::Unreachable(text()),
-            _ if text().to_lowercase().contains("credential") => S3Error::NoCredentials(text()),
+            SdkError::TimeoutError(_) | SdkError::ResponseError(_) => S3Error::Unreachable(text()),
             _ => S3Error::Other(text()),
         };
     };
