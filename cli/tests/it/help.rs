@@ -16,28 +16,22 @@ fn help(arguments: &[&str]) -> String {
 #[test]
 fn the_subcommands_are_named_with_what_they_do() {
     let help = help(&["-h"]);
-    let commands = help
-        .split("Commands:")
-        .nth(1)
-        .unwrap()
-        .split("Options:")
-        .next()
-        .unwrap();
+    let commands = help.split("Commands:").nth(1).unwrap();
+    let commands = commands.split("Options:").next().unwrap().trim();
+    let lines: Vec<_> = commands.lines().map(str::trim).collect();
     expect![[r#"
-
-          up           Run everything on this machine: Postgres, Fluvio, sink, page and producer
-          produce      Send trips to topic trips, paced by their departures; ends when the source does
-          sink         Store what the SmartModules give: topic trips → Postgres. Runs until stopped
-          serve        Serve the page from what the sink stored. Runs until stopped; any number may run
-          cluster      Make a Fluvio cluster what fluvio-cluster.yaml declares: topics and SmartModules
-          smartmodule  Upload or list the SmartModules that run inside the broker
-          rejected     List the rows that could not become trips: file, line and reason
-          status       Show how far each partition is stored, the city's clock and the tables' sizes
-          doctor       Tell what this machine has, what is missing and what to do
-          simulate     Write the trips of a simulated city to a CSV file, in Citi Bike's format
-          help         Print this message or the help of the given subcommand(s)
-
-    "#]].assert_eq(commands);
+        up           Run everything on this machine: Postgres, Fluvio, sink, page and producer
+        produce      Send trips to topic trips, paced by their departures; ends when the source does
+        sink         Store what the SmartModules give: topic trips → Postgres. Runs until stopped
+        serve        Serve the page from what the sink stored. Runs until stopped; any number may run
+        cluster      Make a Fluvio cluster what fluvio-cluster.yaml declares: topics and SmartModules
+        smartmodule  Upload or list the SmartModules that run inside the broker
+        rejected     List the rows that could not become trips: file, line and reason
+        status       Show how far each partition is stored, the city's clock and the tables' sizes
+        doctor       Tell what this machine has, what is missing and what to do
+        simulate     Write the trips of a simulated city to a CSV file, in Citi Bike's format
+        help         Print this message or the help of the given subcommand(s)"#]]
+    .assert_eq(&lines.join("\n"));
 }
 
 #[test]

@@ -143,7 +143,7 @@ fn an_inferred_departure_counts_and_any_status_moves_the_watermark() {
             status(3, 5, None),
         ],
         expect![[
-            r#"{"offset":3,"closed":[["2020-03-01T00:00:00Z",2]],"seen":[["s",3]],"state":{"watermark":"2020-03-01T00:00:05Z","closed_until":"2020-03-01T00:00:05Z","open":[]}}"#
+            r#"{"offset":3,"from":0,"closed":[["2020-03-01T00:00:00Z",2]],"seen":[["s",3]],"state":{"watermark":"2020-03-01T00:00:05Z","closed_until":"2020-03-01T00:00:05Z","open":[]}}"#
         ]],
     );
 }
