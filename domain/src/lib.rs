@@ -8,7 +8,7 @@
 //! | [`trip`] | a trip and its two stations |
 //! | [`status`] | the bikes at a station, as a live feed counts them |
 //! | [`record`] | what one record on the topic `trips` says |
-//! | [`split`] | trip → departure + arrival |
+//! | [`split()`] | trip → departure + arrival |
 //! | [`window`] | departures per window of event time |
 //! | [`availability`] | which bikes are at which dock at a given clock |
 //! | [`reject`] | what could not be used, and why |

@@ -3,7 +3,7 @@
 //! Runs inside the broker, once for each stream a reader opens. Stateless: one trip becomes a
 //! departure and an arrival, anything else passes through as one output.
 //!
-//! Not here: the rule itself (see [`domain::split`]), removing repeats (see `sink`).
+//! Not here: the rule itself (see [`domain::split()`]), removing repeats (see `sink`).
 
 use fluvio_smartmodule::{RecordData, Result, SmartModuleRecord, smartmodule};
 
