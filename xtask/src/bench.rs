@@ -11,10 +11,10 @@ use crate::{setup, shell, wasm};
 pub(crate) fn run() -> Result<()> {
     setup::postgres()?;
     wasm::run()?;
+    // The whole workspace, as the tests are built: another selection would compile much anew.
     shell::run(&mut shell::cargo(&[
         "bench",
-        "--package",
-        "cli",
+        "--workspace",
         "--bench",
         "load",
     ]))
