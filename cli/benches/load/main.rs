@@ -81,7 +81,7 @@ fn median(values: &[f64]) -> f64 {
 fn simulate(folder: &Path) -> Result<PathBuf> {
     let file = folder.join("trips.csv");
     let status = Command::new(env!("CARGO_BIN_EXE_bikeshare"))
-        .args(["simulate", "--trips", &TRIPS.to_string(), "--out"])
+        .args(["simulate", "--city", &format!("trips={TRIPS}"), "--out"])
         .arg(&file)
         .status()?;
     ensure!(status.success(), "bikeshare simulate ended with {status}");
