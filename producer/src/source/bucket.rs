@@ -127,7 +127,11 @@ impl Bucket {
             let asked = tokio::time::timeout(self.silent_after, request.send());
             let error = match asked.await {
                 Ok(Ok(page)) => return Ok(page),
-                Ok(Err(error)) => classify(&error),
+                Ok(Err(error)) => match classify(&error) {
+                    // No object was asked for: what is not there is the bucket.
+                    S3Error::Gone => S3Error::NoBucket,
+                    error => error,
+                },
                 Err(_) => S3Error::Silent(self.silent_after),
             };
             tries.again("listing", error).await?;
