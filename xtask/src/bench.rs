@@ -17,5 +17,7 @@ pub(crate) fn run() -> Result<()> {
         "--workspace",
         "--bench",
         "load",
+        "--bench",
+        "read",
     ]))
 }
