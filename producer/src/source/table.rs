@@ -156,7 +156,7 @@ impl<'a> Parser<'a> {
         if !rows.next(raw)? {
             return Err(RefusedFile::Empty);
         }
-        let mut fields = Fields::default();
+        let mut fields = Fields::new();
         let mut record = StringRecord::new();
         if raw.text.len() >= super::rows::LINE_BYTES_MAX - 1 || raw.text.contains(&0) {
             return Err(RefusedFile::NotText);
