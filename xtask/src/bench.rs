@@ -20,5 +20,7 @@ pub(crate) fn run() -> Result<()> {
         "modules",
         "--bench",
         "load",
+        "--bench",
+        "read",
     ]))
 }

@@ -22,6 +22,7 @@ fn the_subcommands_are_named_with_what_they_do() {
     expect![[r#"
         up           Run everything on this machine: Postgres, Fluvio, sink, page and producer
         produce      Send trips to topic trips, paced by their departures; ends when the source does
+        prepare      Clean and order trip files, and write them by month as Parquet: read again several times as fast
         sink         Store what the SmartModules give: topic trips → Postgres. Runs until stopped
         serve        Serve the page from what the sink stored. Runs until stopped; any number may run
         cluster      Make a Fluvio cluster what fluvio-cluster.yaml declares: topics and SmartModules
@@ -39,6 +40,7 @@ fn every_subcommand_shows_examples() {
     for command in [
         "up",
         "produce",
+        "prepare",
         "sink",
         "serve",
         "cluster",
