@@ -144,15 +144,25 @@ impl Names {
     /// The texts alone, from which [`Names::from_texts`] makes the same indices.
     pub(crate) fn to_texts(&self) -> Texts {
         Texts {
-            bikes: self.bikes.texts.iter().map(bike_text).collect(),
-            stations: self.stations.texts.iter().map(station_text).collect(),
+            bikes: self
+                .bikes
+                .texts
+                .iter()
+                .map(|json| bike_text(json))
+                .collect(),
+            stations: self
+                .stations
+                .texts
+                .iter()
+                .map(|json| station_text(json))
+                .collect(),
         }
     }
 
     /// Ids of the bikes that follow the first `known` ones, up to `last`.
     pub(crate) fn bike_texts(&self, known: usize, last: NameIndex) -> impl Iterator<Item = String> {
         let texts = self.bikes.texts.get(known..=position(last));
-        texts.unwrap_or_default().iter().map(bike_text)
+        texts.unwrap_or_default().iter().map(|json| bike_text(json))
     }
 
     /// Ids and streets of the stations that follow the first `known` ones, up to `last`.
@@ -162,8 +172,11 @@ impl Names {
         last: NameIndex,
     ) -> impl Iterator<Item = (String, String)> {
         let texts = self.stations.texts.get(known..=position(last));
-        let texts = texts.unwrap_or_default().iter().map(station_text);
-        texts.map(|StationText { station_id, street }| (station_id, street))
+        let texts = texts.unwrap_or_default().iter();
+        texts.map(|json| {
+            let StationText { station_id, street } = station_text(json);
+            (station_id, street)
+        })
     }
 
     /// Keeps texts in their order.
@@ -199,11 +212,11 @@ impl Names {
     }
 }
 
-fn bike_text(json: &String) -> String {
+fn bike_text(json: &str) -> String {
     serde_json::from_str(json).expect("it was written as JSON")
 }
 
-fn station_text(json: &String) -> StationText {
+fn station_text(json: &str) -> StationText {
     serde_json::from_str(&format!("{{{json}}}")).expect("it was written as JSON")
 }
 

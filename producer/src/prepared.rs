@@ -236,14 +236,14 @@ mod tests {
 
         #[test]
         fn a_damaged_file_is_refused_or_has_an_end(
-            at in any::<prop::sample::Index>(),
+            place in any::<prop::sample::Index>(),
             byte in any::<u8>(),
             cut in any::<prop::sample::Index>(),
         ) {
-            let trips: Vec<_> = (0..50).map(|number| super::tests::at(number, 7)).collect();
+            let trips: Vec<_> = (0..50).map(|number| at(number, 7)).collect();
             let mut damaged = file(&trips);
-            let at = at.index(damaged.len());
-            damaged[at] = byte;
+            let place = place.index(damaged.len());
+            damaged[place] = byte;
             if let Ok((rows, _)) = rows(damaged.clone()) {
                 prop_assert!(rows.len() <= trips.len() + 1);
             }

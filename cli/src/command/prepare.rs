@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::command::produce::BucketFlags;
 use crate::{progress, shutdown};
 
-/// Clean and order trip files, and write them by month as Parquet: read again several times as fast.
+/// Write trip files by month as Parquet, cleaned and ordered, to load them again faster.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -22,7 +22,7 @@ fn the_subcommands_are_named_with_what_they_do() {
     expect![[r#"
         up           Run everything on this machine: Postgres, Fluvio, sink, page and producer
         produce      Send trips to topic trips, paced by their departures; ends when the source does
-        prepare      Clean and order trip files, and write them by month as Parquet: read again several times as fast
+        prepare      Write trip files by month as Parquet, cleaned and ordered, to load them again faster
         sink         Store what the SmartModules give: topic trips → Postgres. Runs until stopped
         serve        Serve the page from what the sink stored. Runs until stopped; any number may run
         cluster      Make a Fluvio cluster what fluvio-cluster.yaml declares: topics and SmartModules

@@ -1,6 +1,5 @@
 //! Where prepared files go: a folder or a bucket.
 
-use std::convert::Infallible;
 use std::fmt;
 use std::fs;
 use std::path::PathBuf;
@@ -26,8 +25,7 @@ impl FromStr for Target {
     /// Reads `s3://bucket/prefix`, or else a folder's path.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if !text.starts_with("s3://") {
-            let Ok(path) = text.parse().map_err(|never: Infallible| never);
-            return Ok(Self::Folder(path));
+            return Ok(Self::Folder(PathBuf::from(text)));
         }
         let mut location: S3Location = text.parse()?;
         if !location.prefix.is_empty() && !location.prefix.ends_with('/') {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -91,7 +92,7 @@ impl PreparedRows {
             if self.is_damaged {
                 return Ok(None);
             }
-            match self.decode() {
+            match guarded(|| self.decode()) {
                 Ok(None) => return Ok(None),
                 Ok(Some(columns)) => self.take(&columns, names),
                 Err(error) => {
@@ -182,9 +183,22 @@ impl fmt::Debug for PreparedRows {
 }
 
 fn open(input: Box<dyn Input>) -> Result<SerializedFileReader<Shared>, RefusedFile> {
-    SerializedFileReader::new(Shared::new(input)?).map_err(|error| match disk_failure(error) {
+    let input = Shared::new(input)?;
+    let opened = guarded(|| SerializedFileReader::new(input));
+    opened.map_err(|error| match disk_failure(error) {
         Ok(failure) => RefusedFile::Read(failure),
         Err(error) => RefusedFile::Parquet(error),
+    })
+}
+
+/// Makes an error of a panic: the library has some for numbers that only a damaged file has.
+fn guarded<T>(read: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, ParquetError> {
+    // What a panic leaves half done is not looked at again.
+    let read = catch_unwind(AssertUnwindSafe(read));
+    read.unwrap_or_else(|_| {
+        Err(ParquetError::General(
+            "its numbers make no sense".to_owned(),
+        ))
     })
 }
 

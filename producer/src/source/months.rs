@@ -133,7 +133,7 @@ impl<'a> Named<'a> {
             folder,
             stem: letters(stem),
             part,
-            is_prepared: file.ends_with(prepared::ENDING),
+            is_prepared: file.to_ascii_lowercase().ends_with(prepared::ENDING),
         };
         Some((month, named))
     }

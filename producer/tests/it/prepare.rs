@@ -154,7 +154,10 @@ async fn a_prepared_file_is_a_table_that_anybody_can_read() {
         .unwrap()
         .map(|row| row.unwrap().to_string())
         .collect();
-    expect![[r#""#]].assert_eq(&rows.join("\n"));
+    expect![[r#"
+        {departed_at: 2019-05-06 12:00:00.000000 +00:00, from_station_id: "101", from_street: "Oak St & 1 Ave", from_lat: 40.7301, from_lon: -7.39901E1, arrived_at: 2019-05-06 12:10:00.500000 +00:00, to_station_id: "102", to_street: "Elm St & 2 Ave", to_lat: 40.7402, to_lon: -7.39802E1, bike_id: "9001", rider: "member"}
+        {departed_at: 2019-05-06 12:01:00.250000 +00:00, from_station_id: "102", from_street: "Elm St & 2 Ave", from_lat: 40.7402, from_lon: -7.39802E1, arrived_at: 2019-05-06 12:06:00.250000 +00:00, to_station_id: "103", to_street: "Ash St & 3 Ave", to_lat: 40.7503, to_lon: -7.39703E1, bike_id: "9002", rider: "casual"}
+        {departed_at: 2019-05-06 12:30:00.000000 +00:00, from_station_id: "102", from_street: "Elm St & 2 Ave", from_lat: 40.7402, from_lon: -7.39802E1, arrived_at: 2019-05-06 12:32:00.000000 +00:00, to_station_id: "101", to_street: "Oak St & 1 Ave", to_lat: 40.7301, to_lon: -7.39901E1, bike_id: "9001", rider: "member"}"#]].assert_eq(&rows.join("\n"));
     let footer = file.metadata().file_metadata();
     let pairs = footer.key_value_metadata().unwrap().iter();
     let pairs: Vec<_> = pairs
@@ -166,7 +169,10 @@ async fn a_prepared_file_is_a_table_that_anybody_can_read() {
             )
         })
         .collect();
-    expect![[r#""#]].assert_eq(&pairs.join("\n"));
+    expect![[r#"
+        bikeshare.format = 1
+        bikeshare.sources = ["basic.csv#747e4525e0e18ea1"]"#]]
+    .assert_eq(&pairs.join("\n"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
