@@ -26,9 +26,9 @@ async fn twenty_kills_at_random_moments_leave_the_tables_of_an_uninterrupted_loa
     let mut killed_while_loading = 0;
     for _ in 0..KILLS {
         let mut child = bumpy.up(SOURCE).arg("--once").spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(
-            random.random_range(200..wall_ms.max(400)),
-        ));
+        // Each run goes on where the last one was killed: short ones, so that there is a load left.
+        let moment = random.random_range(200..(wall_ms / 3).max(400));
+        std::thread::sleep(Duration::from_millis(moment));
         if child.try_wait().unwrap().is_none() {
             killed_while_loading += 1;
         }
