@@ -1,9 +1,10 @@
 //! What each kind of trip file becomes: small files of our own, and real ones where they are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use domain::{Body, Record, Station};
+use chrono::{DateTime, Utc};
+use domain::{Body, Record, Station, Trip};
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
 use tokio_util::sync::CancellationToken;
@@ -630,6 +631,29 @@ fn an_empty_folder_and_a_missing_path_are_errors() {
     );
 }
 
+/// Line, reason and row of each, in the order of their lines.
+fn rejects(records: &[Record]) -> BTreeSet<(u64, &str, &str)> {
+    let rejects = records.iter().filter_map(|record| match &record.body {
+        Body::Reject(reject) => Some((reject.line, &*reject.reason, &*reject.row)),
+        _ => None,
+    });
+    rejects.collect()
+}
+
+/// The trips in their order, without those that departed in the hour that autumn has twice: one
+/// wholly inside is taken for its twin, which moves it and the rejects behind it.
+fn trips_at_sure_times(records: &[Record]) -> Vec<&Trip> {
+    let trips = records.iter().filter_map(|record| match &record.body {
+        Body::Trip(trip) => Some(trip),
+        _ => None,
+    });
+    let utc = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+    let twice = utc("2026-11-01T05:00:00Z")..utc("2026-11-01T07:00:00Z");
+    trips
+        .filter(|trip| !twice.contains(&trip.departed_at))
+        .collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(20))]
 
@@ -649,18 +673,8 @@ proptest! {
         let city = read(Source::Simulate(config), &ProducerConfig::default());
         let made = records(city.unwrap());
         prop_assert_eq!(from_file.len(), made.len());
-        for (file, city) in from_file.iter().zip(&made) {
-            match (&file.body, &city.body) {
-                (Body::Reject(file), Body::Reject(city)) => {
-                    prop_assert_eq!((file.line, &file.reason, &file.row), (city.line, &city.reason, &city.row));
-                }
-                // A trip wholly inside the doubled hour of autumn is taken for its twin.
-                (Body::Trip(file), Body::Trip(city)) if file.departed_at == city.departed_at => {
-                    prop_assert_eq!(file, city);
-                }
-                (file, city) => prop_assert!(start == "2026-10-31", "{file:?} {city:?}"),
-            }
-        }
+        prop_assert_eq!(rejects(&from_file), rejects(&made));
+        prop_assert_eq!(trips_at_sure_times(&from_file), trips_at_sure_times(&made));
     }
 
     #[test]
