@@ -8,7 +8,7 @@ use fluvio::metadata::partition::PartitionSpec;
 use fluvio::metadata::smartmodule::{SmartModuleSpec, SmartModuleWasm};
 use fluvio::metadata::spu::SpuSpec;
 use fluvio::metadata::topic::TopicSpec;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 use super::manifest::Manifest;
 use super::plan::{Action, Step, plan, uploaded};
@@ -16,8 +16,6 @@ use crate::addresses::connect_admin;
 
 /// Longest wait for a new topic or module; a real cluster needs a few seconds.
 const READY_MAX: Duration = Duration::from_secs(60);
-/// Longest wait for the answer to a creation.
-const ANSWER_MAX: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(50);
 
 /// Brings the cluster at `address` where `manifest` wants it and gives the steps taken.
@@ -44,22 +42,18 @@ pub(crate) async fn apply(address: &str, manifest: &Manifest) -> Result<Vec<Step
 async fn carry_out(address: &str, admin: &FluvioAdmin, step: &Step) -> Result<()> {
     match &step.action {
         Action::CreateTopic { name, spec } => {
-            create_topic(address, name, spec).await?;
-            wait_for_partitions(admin, name, spec).await
+            // On a connection of its own, behind whose answer no other call waits.
+            let creator = connect_admin(address).await?;
+            // Seen on a real controller: now and then it misses the change it waits for, and answers
+            // only with the next one. The partitions tell.
+            tokio::select! {
+                Err(refused) = creator.create(name.clone(), false, spec.clone()) => Err(refused),
+                ready = wait_for_partitions(admin, name, spec) => ready,
+            }
         }
         Action::Upload { name, wasm, .. } => upload(admin, name, wasm).await,
         Action::Nothing | Action::Note(_) | Action::Refuse(_) => Ok(()),
     }
-}
-
-/// Creates a topic, which is there although no answer may have come.
-///
-/// Seen on a real controller: now and then it misses the change it waits for, and answers only with
-/// the next one. Further calls of the same connection wait behind it, so it has one of its own.
-async fn create_topic(address: &str, name: &str, spec: &TopicSpec) -> Result<()> {
-    let admin = connect_admin(address).await?;
-    let creation = admin.create(name.to_owned(), false, spec.clone());
-    timeout(ANSWER_MAX, creation).await.unwrap_or(Ok(()))
 }
 
 /// Uploads a SmartModule, new or changed, and waits until the controller has it.
