@@ -197,7 +197,7 @@ impl Reporter {
         }
     }
 
-    /// Publishes if it is time to.
+    /// Publishes if it is time to; `at` is the departure of the last row, as [`crate::row::Row`] has it.
     pub(crate) fn report(&mut self, summary: &Summary, confirmed: u64, at: Option<i64>) {
         if self.published.elapsed() >= PUBLISH_EVERY {
             self.publish(summary, confirmed, at);
@@ -211,6 +211,7 @@ impl Reporter {
         let rows_per_second = (summary.rows_read - self.rows_then) as f64 / seconds;
         self.published = clock::now();
         self.rows_then = summary.rows_read;
+        let at = at.filter(|at| *at != i64::MIN);
         self.progress.send_modify(|progress| {
             *progress = Progress {
                 rows: summary.rows_read,

@@ -340,14 +340,12 @@ impl<'a> Replay<'a> {
 
     pub(super) fn report_at(&mut self, at: i64) {
         let confirmed = self.links.confirmed.sum();
-        let at = Some(at).filter(|at| *at != i64::MIN);
-        self.reporter.report(&self.summary, confirmed, at);
+        self.reporter.report(&self.summary, confirmed, Some(at));
     }
 
     fn report_end(&mut self) {
         let confirmed = self.links.confirmed.sum();
         let at = self.reached.map(|reached| reached.at);
-        let at = at.filter(|at| *at != i64::MIN);
         self.reporter.publish(&self.summary, confirmed, at);
     }
 }
