@@ -8,6 +8,7 @@
 //! One month is prepared while the one before is sent. Runs on a thread that may block.
 
 use std::collections::{HashMap, HashSet};
+use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Write};
 use std::sync::Arc;
 
@@ -316,20 +317,19 @@ impl UnitReader<'_> {
         &mut self,
         name: &str,
         packing: Packing,
-        mut input: impl Read,
+        input: impl Read,
         depth: usize,
     ) -> Result<(), NotRead> {
         match packing {
             Packing::Plain => self.table(name, input),
             Packing::Gzip => self.gzip(name, input, 0),
-            Packing::Prepared => self.prepared_copy(name, input),
+            Packing::Prepared => {
+                let (file, hash) = self.spool(input)?;
+                self.prepared(name, Box::new(file), hash)
+            }
             Packing::Zip if depth == DEPTH_MAX => Err(RefusedFile::TooDeep.into()),
             Packing::Zip => {
-                // Its directory is at its end, so it must be unpacked to be read.
-                let mut file = self
-                    .spool()
-                    .map_err(|source| self.loader.spill.error(source))?;
-                io::copy(&mut input, &mut file)?;
+                let (file, _) = self.spool(input)?;
                 self.archive(name, Box::new(file), depth + 1)
             }
         }
@@ -339,27 +339,11 @@ impl UnitReader<'_> {
     fn prepared_entry(&mut self, entry: &Entry, input: impl Read) -> Result<(), NotRead> {
         let store = self.loader.catalog.store.as_ref();
         if store.is_remote() {
-            return self.prepared_copy(&entry.name, input);
+            let (file, hash) = self.spool(input)?;
+            return self.prepared(&entry.name, Box::new(file), hash);
         }
         let hash = hash_of(input)?;
         self.prepared(&entry.name, store.open(entry)?, hash)
-    }
-
-    /// Its directory is at its end, so it must be here to be read.
-    fn prepared_copy(&mut self, name: &str, mut input: impl Read) -> Result<(), NotRead> {
-        let unwritable = |source| NotRead::Failed(self.loader.spill.error(source));
-        let mut file = self.spool().map_err(unwritable)?;
-        let mut hash = Xxh3::new();
-        let mut buffer = vec![0; COPY_BYTES];
-        loop {
-            match input.read(&mut buffer)? {
-                0 => return self.prepared(name, Box::new(file), hash.digest()),
-                count => {
-                    hash.update(&buffer[..count]);
-                    file.write_all(&buffer[..count]).map_err(unwritable)?;
-                }
-            }
-        }
     }
 
     fn prepared(&mut self, name: &str, input: Box<dyn Input>, hash: u64) -> Result<(), NotRead> {
@@ -374,9 +358,23 @@ impl UnitReader<'_> {
         Ok(())
     }
 
-    fn spool(&self) -> io::Result<std::fs::File> {
-        std::fs::create_dir_all(&self.kept.folder)?;
-        tempfile::tempfile_in(&self.kept.folder)
+    /// Copies what has its directory at its end onto this machine's disk, to be read; gives its hash.
+    fn spool(&self, mut input: impl Read) -> Result<(File, u64), NotRead> {
+        let unwritable = |source| NotRead::Failed(self.loader.spill.error(source));
+        let folder = &self.kept.folder;
+        let file = fs::create_dir_all(folder).and_then(|()| tempfile::tempfile_in(folder));
+        let mut file = file.map_err(unwritable)?;
+        let mut hash = Xxh3::new();
+        let mut buffer = vec![0; COPY_BYTES];
+        loop {
+            match input.read(&mut buffer)? {
+                0 => return Ok((file, hash.digest())),
+                count => {
+                    hash.update(&buffer[..count]);
+                    file.write_all(&buffer[..count]).map_err(unwritable)?;
+                }
+            }
+        }
     }
 
     fn gzip(&mut self, name: &str, input: impl Read, packed: u64) -> Result<(), NotRead> {
