@@ -7,7 +7,7 @@ use std::process::Command;
 use axum::Router;
 use axum::extract::Path as UrlPath;
 use axum::routing::get;
-use expect_test::{Expect, expect};
+use expect_test::{Expect, expect, expect_file};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::block_in_place;
@@ -103,23 +103,8 @@ async fn a_bucket_that_was_prepared_gives_the_same_tables() {
             r#"{"duplicate_files":0,"files":20,"refused_files":1,"rejected":14,"rows_read":62,"unchanged":0,"written":48}"#
         ]],
     );
-    expect![[r#"
-        file,line,reason,row
-        arrival-first.csv,2,"stoptime ""2015-05-06 07:59:59"" is before the departure ""2015-05-06 08:00:00""","600,2015-05-06 08:00:00,2015-05-06 07:59:59,101,Oak St & 1 Ave,40.7301,-73.9901,102,Elm St & 2 Ave,40.7402,-73.9802,9001,Subscriber,1980,1"
-        cut-in-quotes.csv,3,"row has 9 fields, the header has 15","600,""2019-05-06 08:01:00.0000"",""2019-05-06 08:11:00.0000"",101,""Oak St & 1 Ave"",40.7301,-73.9901,102,""Elm St & 2"
-        cut-in-quotes.csv,5,"row has 9 fields, the header has 15","600,""2019-05-06 08:03:00.0000"",""2019-05-06 08:13:00.0000"",101,""Oak St & 1 Ave"",40.7301,-73.9901,102,""Elm St"
-        dst-gap.csv,3,"starttime ""2020-03-08 02:30:00"" does not exist in America/New_York: the clocks went forward","300,2020-03-08 02:30:00,2020-03-08 03:35:00,102,Elm St & 2 Ave,40.7402,-73.9802,103,Ash St & 3 Ave,40.7503,-73.9703,9002,Subscriber,1980,1"
-        dst-gap.csv,4,"stoptime ""2020-03-08 02:04:00"" does not exist in America/New_York: the clocks went forward","300,2020-03-08 01:59:00,2020-03-08 02:04:00,102,Elm St & 2 Ave,40.7402,-73.9802,103,Ash St & 3 Ave,40.7503,-73.9703,9003,Subscriber,1980,1"
-        missing-end-station.csv,2,"end_station_id """" is blank","CC01,electric_bike,2022-08-01 08:00:00,2022-08-01 08:10:00,Oak St & 1 Ave,6101.01,,,40.7301,-73.9901,40.74,-73.98,member"
-        missing-end-station.csv,4,"start_station_id """" is blank","CC03,electric_bike,2022-08-01 08:02:00,2022-08-01 08:12:00,,,Elm St & 2 Ave,6102.10,40.7301,-73.9901,40.7402,-73.9802,member"
-        missing-end-station.csv,5,"end_lat """" is blank","CC04,electric_bike,2022-08-01 08:03:00,2022-08-01 08:13:00,Oak St & 1 Ave,6101.01,Elm St & 2 Ave,6102.10,40.7301,-73.9901,,,member"
-        not-ordered.csv,5,"stoptime """" is blank","60,2018-07-03 12:00:00,,103,Ash St & 3 Ave,40.7503,-73.9703,101,Oak St & 1 Ave,40.7301,-73.9901,9004,Subscriber,1980,1"
-        not-utf8.csv,2,row is not UTF-8,"600,2015-05-06 08:00:00,2015-05-06 08:10:00,101,Caf� St,40.7301,-73.9901,102,Elm St & 2 Ave,40.7402,-73.9802,9001,Subscriber,1980,1"
-        unknown-header.csv,1,"file refused: its columns are unknown: header of generation ""legacy"" has unknown columns ""departure""; lacks columns ""starttime""",
-        us-dates.csv,5,"starttime ""31/12/2014 0:03"" is not a time","600,31/12/2014 0:03,31/12/2014 0:13,103,Ash St & 3 Ave,40.7503,-73.9703,101,Oak St & 1 Ave,40.7301,-73.9901,9004,Subscriber,1980,1"
-        zero-coordinates.csv,3,"end station latitude ""0"" is zero: the station's place is not known","600,2017-08-01 08:01:00,2017-08-01 08:11:00,101,Oak St & 1 Ave,40.7301,-73.9901,3183,Exchange Place,0,0,9002,Subscriber,1980,1"
-        zero-coordinates.csv,4,"start station latitude ""0.0"" is zero: the station's place is not known","600,2017-08-01 08:02:00,2017-08-01 08:12:00,3183,Exchange Place,0.0,0.0,102,Elm St & 2 Ave,40.7402,-73.9802,9003,Subscriber,1980,1"
-    "#]].assert_eq(&fs::read_to_string(server.path("prepared/rejected.csv")).unwrap());
+    expect_file!["../../../testdata/rejected.csv"]
+        .assert_eq(&fs::read_to_string(server.path("prepared/rejected.csv")).unwrap());
 
     block_in_place(|| up(&plain, "s3://tripdata/raw/", &server));
     let counts = block_in_place(|| up(&ready, "s3://tripdata/prepared/", &server));
