@@ -127,20 +127,11 @@ fn write_digits(out: &mut Vec<u8>, mut number: u32, width: usize) {
 
 #[cfg(test)]
 mod tests {
-    use domain::{Body, Record, Station, Trip};
+    use domain::{Body, Record};
     use proptest::prelude::*;
 
     use super::*;
-
-    fn station() -> impl Strategy<Value = Station> {
-        let texts = ("[0-9.]{1,7}", "[A-Z \"\\\\é&]{1,12}");
-        (texts, -90.0..90.0, -180.0..180.0).prop_map(|((station_id, street), lat, lon)| Station {
-            station_id,
-            street,
-            lat,
-            lon,
-        })
-    }
+    use crate::samples;
 
     fn time() -> impl Strategy<Value = i64> {
         let seconds = 1_300_000_000_i64..2_000_000_000;
@@ -153,24 +144,7 @@ mod tests {
     }
 
     fn body() -> impl Strategy<Value = Body> {
-        let rider = prop_oneof![
-            Just(None),
-            Just(Some(Rider::Member)),
-            Just(Some(Rider::Casual))
-        ];
-        let bike = proptest::option::of("[a-z0-9\"]{1,6}");
-        let trip = (bike, time(), station(), time(), station(), rider).prop_map(
-            |(bike_id, departed, from, arrived, to, rider)| {
-                Body::Trip(Trip {
-                    bike_id,
-                    departed_at: instant(departed),
-                    from,
-                    arrived_at: instant(arrived),
-                    to,
-                    rider,
-                })
-            },
-        );
+        let trip = samples::trip((time(), time())).prop_map(Body::Trip);
         let reject = ("[a-z.]{1,5}", any::<u64>(), ".{0,9}", ".{0,9}").prop_map(
             |(file, line, reason, row)| Body::Reject(Reject::new(file, line, reason, &row)),
         );

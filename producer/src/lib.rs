@@ -14,6 +14,8 @@ mod prepared;
 mod progress;
 mod resume;
 mod row;
+#[cfg(test)]
+mod samples;
 mod send;
 pub mod simulate;
 mod sort;

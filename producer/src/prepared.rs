@@ -130,41 +130,17 @@ fn disk_failure(error: ParquetError) -> Result<io::Error, ParquetError> {
 mod tests {
     use std::io::Cursor;
 
-    use domain::{Rider, Station, Trip};
+    use domain::{Station, Trip};
     use proptest::prelude::*;
 
     use super::*;
     use crate::compact::{Names, instant};
     use crate::row::{Content, Row};
-
-    fn station() -> impl Strategy<Value = Station> {
-        let texts = ("[0-9.é]{1,7}", "[A-Z \"\\\\é&]{0,12}");
-        (texts, -90.0..90.0, -180.0..180.0).prop_map(|((station_id, street), lat, lon)| Station {
-            station_id,
-            street,
-            lat,
-            lon,
-        })
-    }
+    use crate::samples;
 
     fn trip() -> impl Strategy<Value = Trip> {
-        let rider = prop_oneof![
-            Just(None),
-            Just(Some(Rider::Member)),
-            Just(Some(Rider::Casual))
-        ];
-        let bike = proptest::option::of("[a-z0-9\"]{1,6}");
         let times = (0_i64..4_000_000_000_000_000, 0_i64..1_000_000_000_000);
-        (bike, times, station(), station(), rider).prop_map(
-            |(bike_id, (departed, lasted), from, to, rider)| Trip {
-                bike_id,
-                departed_at: instant(departed),
-                from,
-                arrived_at: instant(departed + lasted),
-                to,
-                rider,
-            },
-        )
+        samples::trip(times.prop_map(|(departed, lasted)| (departed, departed + lasted)))
     }
 
     /// The trips as a prepared file.
