@@ -4,10 +4,15 @@
 //! prepare` without a target. Start with `cargo xtask bench`.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
+#[path = "load/figures.rs"]
+mod figures;
+
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
+
+use self::figures::median;
 
 /// Each way is measured this many times; the median counts.
 const ROUNDS: usize = 5;
@@ -30,7 +35,7 @@ fn main() -> Result<()> {
         from_csv.push(read(&csv)?);
         from_prepared.push(read(&prepared)?);
     }
-    let (csv_s, prepared_s) = (median(&mut from_csv), median(&mut from_prepared));
+    let (csv_s, prepared_s) = (median(&from_csv), median(&from_prepared));
     println!("{TRIPS} trips, median of {ROUNDS} rounds, read and ordered, none sent");
     println!("  CSV:              {}", rate(csv_s));
     println!("  prepared Parquet: {}", rate(prepared_s));
@@ -62,9 +67,4 @@ fn bikeshare(before: &[&str], path: &Path, behind: &[&str]) -> Result<String> {
 
 fn rate(seconds: f64) -> String {
     format!("{seconds:.2} s, {:.0} trips/s", TRIPS as f64 / seconds)
-}
-
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

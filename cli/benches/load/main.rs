@@ -5,6 +5,7 @@
 //! --once`, through the broker, both SmartModules and the sink. Start with `cargo xtask bench`.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
+mod figures;
 mod memory;
 mod roofline;
 
@@ -15,6 +16,8 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use embedded::postgres::{Postgres, PostgresConfig};
 use sqlx::{Connection, PgConnection};
+
+use self::figures::median;
 
 /// Each way is measured this many times; the median counts.
 const ROUNDS: usize = 3;
@@ -69,12 +72,6 @@ async fn main() -> Result<()> {
 
 fn rate(seconds: f64) -> String {
     format!("{seconds:.2} s, {:.0} trips/s", TRIPS as f64 / seconds)
-}
-
-fn median(values: &[f64]) -> f64 {
-    let mut values = values.to_vec();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 /// Has the binary write the trips of a simulated city into a file.

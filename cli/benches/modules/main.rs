@@ -5,9 +5,12 @@
 //! memory, is decoded there, and its outputs come out again. Start with `cargo xtask bench`.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
+#[path = "../load/figures.rs"]
+mod figures;
+
 use std::hint::black_box;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -19,6 +22,8 @@ use fluvio_smartengine::{
     SmartModuleConfig,
 };
 use fluvio_smartmodule::dataplane::smartmodule::SmartModuleInput;
+
+use self::figures::median;
 
 /// Each way is measured this many times; the median counts.
 const ROUNDS: usize = 5;
@@ -46,29 +51,25 @@ fn measure(module: &str, trips: &[Vec<u8>], native: fn(&[Vec<u8>]) -> usize) -> 
     for _ in 0..ROUNDS {
         let started = Instant::now();
         let expected = black_box(native(trips));
-        natively.push(started.elapsed());
+        natively.push(started.elapsed().as_secs_f64());
         let started = Instant::now();
         let mut chain = chain(module)?;
-        starts.push(started.elapsed());
+        starts.push(started.elapsed().as_secs_f64());
         let started = Instant::now();
         let outputs = run(&mut chain, trips)?;
-        in_engine.push(started.elapsed());
+        in_engine.push(started.elapsed().as_secs_f64());
         ensure!(outputs == expected, "{outputs} outputs, not {expected}");
     }
-    let (in_engine, natively) = (median(in_engine), median(natively));
+    let (in_engine, natively) = (median(&in_engine), median(&natively));
+    let nanoseconds = |seconds: f64| 1e9 * seconds / TRIPS as f64;
     println!(
-        "  {module:<12} {:>5} ns a trip in the engine, {:>5} ns natively: {:.1} times; starts in {} ms",
-        in_engine.as_nanos() / TRIPS as u128,
-        natively.as_nanos() / TRIPS as u128,
-        in_engine.as_secs_f64() / natively.as_secs_f64(),
-        median(starts).as_millis(),
+        "  {module:<12} {:>5.0} ns a trip in the engine, {:>5.0} ns natively: {:.1} times; starts in {:.0} ms",
+        nanoseconds(in_engine),
+        nanoseconds(natively),
+        in_engine / natively,
+        1e3 * median(&starts),
     );
     Ok(())
-}
-
-fn median(mut rounds: Vec<Duration>) -> Duration {
-    rounds.sort();
-    rounds[rounds.len() / 2]
 }
 
 fn chain(module: &str) -> Result<SmartModuleChainInstance> {
