@@ -39,8 +39,8 @@ pub(crate) struct Arguments {
 /// What to send and how fast, the same in `up`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct SourceFlags {
-    /// A trip file (.csv, .csv.gz, .zip, .parquet), a folder of such files, `s3://BUCKET/PREFIX`, `simulate`,
-    /// `simulate:seed=7,trips=300000,days=2`, or a live feed, `gbfs:https://…/gbfs.json`.
+    /// A trip file (.csv, .csv.gz, .zip, .parquet), a folder of such files, `s3://BUCKET/PREFIX`,
+    /// `simulate`, `simulate:seed=7,trips=300000,days=2`, or a live feed, `gbfs:https://…/gbfs.json`.
     #[arg(
         long,
         value_name = "SOURCE",
@@ -70,8 +70,8 @@ fn parse_from(text: &str) -> Result<DateTime<Utc>, TimeError> {
     Ok(time::new_york(local)?.earlier)
 }
 
-/// How to reach the bucket of a source or target `s3://…`. What is not said here, the environment and the
-/// profile files of Amazon's tools say.
+/// How to reach the bucket of a source or target `s3://…`. What is not said here, the environment
+/// and the profile files of Amazon's tools say.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct BucketFlags {
     /// Server of the bucket, if it is not Amazon's.

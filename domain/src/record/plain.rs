@@ -42,7 +42,11 @@ impl<'a> PlainTrip<'a> {
         let seq = scanner.integer()?;
         scanner.expect(",\"trip\":{")?;
         let bike_id = match scanner.expect("\"bike_id\":") {
-            Some(()) => Some(scanner.string_before(",")?),
+            Some(()) => {
+                let bike_id = scanner.string()?;
+                scanner.expect(",")?;
+                Some(bike_id)
+            }
             None => None,
         };
         scanner.expect("\"departed_at\":")?;
@@ -94,12 +98,6 @@ impl<'a> Scanner<'a> {
             .position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f))?;
         let string = self.take(length + 2)?;
         string.ends_with('"').then_some(string)
-    }
-
-    fn string_before(&mut self, mark: &str) -> Option<&'a str> {
-        let string = self.string()?;
-        self.expect(mark)?;
-        Some(string)
     }
 
     fn digits(&mut self) -> Option<&'a str> {
@@ -172,7 +170,8 @@ fn time(text: &[u8]) -> Option<DateTime<Utc>> {
 }
 
 fn number(digits: &[u8]) -> Option<u32> {
-    let digits = digits.iter().map(|digit| digit.wrapping_sub(b'0'));
-    let value = |sum: u32, digit: u8| (digit < 10).then(|| sum * 10 + u32::from(digit));
-    digits.clone().try_fold(0, value)
+    digits.iter().try_fold(0, |number, digit| {
+        let digit = u32::from(*digit).checked_sub(u32::from(b'0'))?;
+        (digit < 10).then_some(number * 10 + digit)
+    })
 }

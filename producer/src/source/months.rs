@@ -7,14 +7,14 @@
 //!  202401-citibike-tripdata.zip/202401-citibike-tripdata_2.csv         ← belong together
 //! ```
 //!
-//! A month that is there prepared is taken so. Files are the same month's if nothing but folder, packing, part number and punctuation tells
-//! their names apart. Names are `/`-separated, archives being folders. Not here: what files hold;
-//! equal contents are found by their hash.
+//! A month that is there prepared is taken so. Files are the same month's if nothing but folder,
+//! packing, part number and punctuation tells their names apart. Names are `/`-separated, archives
+//! being folders. Not here: what files hold; equal contents are found by their hash.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
-use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, Utc};
 use domain::time;
 
 use crate::prepared;
@@ -63,10 +63,9 @@ impl Month {
             12 => NaiveDate::from_ymd_opt(year + 1, 1, 1),
             _ => NaiveDate::from_ymd_opt(year, month + 1, 1),
         };
-        let next = next
-            .expect("a month has a first day")
-            .and_time(chrono::NaiveTime::MIN);
-        let at = time::new_york(next).expect("the clocks are never changed at midnight");
+        let next = next.expect("a month has a first day");
+        let at = time::new_york(next.and_time(NaiveTime::MIN))
+            .expect("the clocks are never changed at midnight");
         at.earlier.timestamp_micros()
     }
 
@@ -208,8 +207,9 @@ fn without_endings(mut name: &str) -> &str {
 
 /// For each name: none if the file is to be taken, or the index of the one taken instead of it.
 ///
-/// Of a month the shallowest unsuffixed file is taken, a prepared one before all others; without one, the parts of the shallowest
-/// folder, and parts of other folders if none of their numbers is taken yet.
+/// Of a month the shallowest unsuffixed file is taken, a prepared one before all others; without
+/// one, the parts of the shallowest folder, and parts of other folders if none of their numbers is
+/// taken yet.
 pub(crate) fn left_out(names: &[&str]) -> Vec<Option<usize>> {
     let mut instead = vec![None; names.len()];
     let mut same: HashMap<(Month, String), Vec<(usize, Named<'_>)>> = HashMap::new();
