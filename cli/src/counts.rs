@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use sqlx::PgConnection;
 
 /// Rows and sums of the tables, read in one statement and so of one moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Counts {
     /// Events: departures and arrivals.
     pub(crate) records: i64,
@@ -32,6 +32,14 @@ impl Counts {
     /// If Postgres does not answer or the tables are not there.
     pub(crate) async fn read(database: &mut PgConnection) -> Result<Self> {
         let counts = sqlx::query_as(COUNTS).fetch_one(database).await;
-        counts.context("could not count the tables' rows")
+        let counts = counts.context("could not count the tables' rows")?;
+        let (records, locations, windows, departures, rejected) = counts;
+        Ok(Self {
+            records,
+            locations,
+            windows,
+            departures,
+            rejected,
+        })
     }
 }

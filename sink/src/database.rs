@@ -7,8 +7,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection};
 
 use crate::error::SinkError;
-
-static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
+use crate::migrations::migrator;
 
 /// Brings the database to this program's tables; a database that is there already is left alone.
 ///
@@ -18,18 +17,19 @@ static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
 pub async fn migrate(url: &str) -> Result<(), SinkError> {
     let place = place(&parse(url)?);
     let mut connection = connect(url, "migrate").await?;
-    MIGRATIONS
+    let migrator = migrator();
+    migrator
         .run(&mut connection)
         .await
-        .map_err(|source| refuse(place, source))?;
+        .map_err(|source| refuse(&migrator, place, source))?;
     close(connection).await;
     Ok(())
 }
 
-fn refuse(place: String, source: MigrateError) -> SinkError {
+fn refuse(migrator: &Migrator, place: String, source: MigrateError) -> SinkError {
     match source {
         MigrateError::VersionMissing(version) => {
-            let known = MIGRATIONS
+            let known = migrator
                 .iter()
                 .map(|migration| migration.version)
                 .max()

@@ -8,6 +8,7 @@ mod copy;
 mod cursor;
 mod database;
 mod error;
+mod migrations;
 mod module;
 mod pipeline;
 mod retry;
