@@ -1,0 +1,121 @@
+"""Kafka as an ordinary client sees it: kafka-python, which shares no code with the bridge's client.
+
+    kafka_client.py BROKERS create TOPIC            takes records of 2 MiB
+    kafka_client.py BROKERS create-small TOPIC      takes what Kafka takes by default
+    kafka_client.py BROKERS grow TOPIC PARTITIONS
+    kafka_client.py BROKERS write TOPIC COUNT SEED LARGE
+    kafka_client.py BROKERS dump TOPIC FILE
+"""
+
+import random
+import struct
+import sys
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import KafkaAdminClient, NewPartitions, NewTopic
+
+PARTITIONS = 3
+FIRST_TIME = 1_600_000_000_000
+MIB = 1 << 20
+
+
+def create(brokers, topic, settings):
+    admin = KafkaAdminClient(bootstrap_servers=brokers)
+    # The records are older than a week: Kafka would delete them at once.
+    settings["retention.ms"] = "-1"
+    admin.create_topics([NewTopic(topic, PARTITIONS, 2, topic_configs=settings)])
+
+
+def part(chance, longest):
+    """Null, empty, text or binary."""
+    kind = chance.random()
+    if kind < 0.05:
+        return None
+    if kind < 0.1:
+        return b""
+    if kind < 0.6:
+        return f"trip {chance.randrange(1000)}".encode()
+    return chance.randbytes(chance.randrange(1, longest))
+
+
+def record_headers(chance):
+    """None for most; names may repeat, values may be empty; kafka-python refuses null here."""
+    if chance.random() < 0.9:
+        return []
+    names = ["trace", "trace", "", "kind"]
+    return [(chance.choice(names), part(chance, 30) or b"") for _ in range(chance.randrange(1, 4))]
+
+
+def write(brokers, topic, count, seed, large):
+    chance = random.Random(seed)
+    producer = KafkaProducer(
+        bootstrap_servers=brokers, acks="all", max_request_size=2 * MIB, linger_ms=20
+    )
+    sent = []
+    for number in range(count):
+        key = part(chance, 20)
+        value = chance.randbytes(MIB) if number % (count // large + 1) == 7 else part(chance, 300)
+        if key is None and value is None:
+            value = b""  # kafka-python refuses both; the caller writes such a record.
+        sent.append(
+            producer.send(
+                topic,
+                value=value,
+                key=key,
+                headers=record_headers(chance),
+                partition=chance.randrange(PARTITIONS),
+                # Not in order, as clocks of many producers are not.
+                timestamp_ms=FIRST_TIME + number * 10 - chance.randrange(1000),
+            )
+        )
+    producer.flush()
+    for future in sent:
+        future.get(60)
+    print(count)
+
+
+def framed(data):
+    return struct.pack(">i", -1) if data is None else struct.pack(">i", len(data)) + data
+
+
+def dump(brokers, topic, file):
+    """Per record: partition, time, key, value, headers; lengths before them, -1 for null."""
+    consumer = KafkaConsumer(
+        bootstrap_servers=brokers,
+        isolation_level="read_committed",
+        enable_auto_commit=False,
+        max_partition_fetch_bytes=4 * MIB,
+    )
+    with open(file, "wb") as out:
+        for number in range(PARTITIONS):
+            partition = TopicPartition(topic, number)
+            consumer.assign([partition])
+            consumer.seek_to_beginning()
+            end = consumer.end_offsets([partition])[partition]
+            while consumer.position(partition) < end:
+                for records in consumer.poll(timeout_ms=500).values():
+                    for record in records:
+                        out.write(struct.pack(">iq", number, record.timestamp))
+                        out.write(framed(record.key) + framed(record.value))
+                        out.write(struct.pack(">i", len(record.headers)))
+                        for name, value in record.headers:
+                            out.write(framed(name.encode()) + framed(value))
+
+
+def main():
+    brokers, command, topic, *rest = sys.argv[1:]
+    brokers = brokers.split(",")
+    if command == "create":
+        create(brokers, topic, {"max.message.bytes": str(2 * MIB)})
+    elif command == "create-small":
+        create(brokers, topic, {})
+    elif command == "grow":
+        more = NewPartitions(total_count=int(rest[0]))
+        KafkaAdminClient(bootstrap_servers=brokers).create_partitions({topic: more})
+    elif command == "write":
+        write(brokers, topic, *map(int, rest))
+    elif command == "dump":
+        dump(brokers, topic, *rest)
+
+
+main()
