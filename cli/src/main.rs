@@ -24,9 +24,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use command::{
-    bridge_command, cluster_command, doctor, produce, rejected, serve, simulate, sink_command,
+    bridge_command, cluster_command, doctor, prepare, produce, rejected, serve, simulate,
 };
-use command::{smartmodule, status, up};
+use command::{sink_command, smartmodule, status, up};
 
 /// Bike-share availability, live: trips go through Fluvio SmartModules into Postgres and onto a map.
 #[derive(Debug, Parser)]
@@ -52,6 +52,7 @@ Examples:
   bikeshare up --source trips.csv --speed max --once   load a file, print the counts, stop
   bikeshare up --fluvio sc.example:9003            the same on a real Fluvio cluster
   bikeshare smartmodule push trip_split.wasm       change a SmartModule of a running `up`
+  bikeshare prepare --source trips/ --to s3://my-trips   trip files as Parquet, by month
   bikeshare status                                 is everything stored?
   bikeshare doctor                                 what is missing on this machine?";
 
@@ -60,6 +61,7 @@ enum Command {
     // By far the largest.
     Up(Box<up::Arguments>),
     Produce(produce::Arguments),
+    Prepare(prepare::Arguments),
     Sink(sink_command::Arguments),
     Serve(serve::Arguments),
     Bridge(bridge_command::Arguments),
@@ -96,6 +98,7 @@ fn start(arguments: Arguments) -> anyhow::Result<()> {
     let outcome = runtime.block_on(async {
         match arguments.command {
             Command::Up(up) => Box::pin(up::run(*up)).await,
+            Command::Prepare(prepare) => Box::pin(prepare::run(prepare)).await,
             Command::Produce(produce) => Box::pin(produce::run(produce)).await,
             Command::Sink(sink) => Box::pin(sink_command::run(sink)).await,
             Command::Serve(serve) => Box::pin(serve::run(serve)).await,

@@ -39,7 +39,7 @@ pub use position::Position;
 pub use record::{Body, Record};
 pub use record_id::{Ordinal, RecordId};
 pub use reject::Reject;
-pub use split::{SplitEvent, SplitOutput, split};
+pub use split::{SplitEvent, SplitOutput, split, split_json};
 pub use status::{Inferred, Status};
 pub use trip::{Rider, Station, Trip};
 pub use window::{WindowOutput, Windows};

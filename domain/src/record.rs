@@ -3,9 +3,12 @@
 //! JSON, so that `fluvio consume trips` is readable. A record is known by its `(source, seq)`:
 //! Fluvio has no idempotent producer, so a resent record repeats them and readers drop it.
 
+mod plain;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::plain::PlainTrip;
 use crate::{Reject, Status, Trip};
 
 /// One record on the topic `trips`.

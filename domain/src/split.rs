@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::record::PlainTrip;
 use crate::{Body, Record, Reject, Station, Status};
 
 /// One output of the SmartModule `trip-split`.
@@ -91,6 +92,46 @@ pub fn split(offset: i64, bytes: &[u8]) -> Vec<SplitOutput> {
     }
 }
 
+/// The JSON of each output of [`split()`].
+///
+/// A trip in the producer's own spelling is not read into a [`crate::Trip`] first: its outputs are
+/// put together from pieces of the record. They read back as what [`split()`] gives.
+#[must_use]
+pub fn split_json(offset: i64, bytes: &[u8]) -> Vec<Vec<u8>> {
+    let Some(trip) = PlainTrip::read(bytes) else {
+        let outputs = split(offset, bytes);
+        return outputs.iter().map(json).collect();
+    };
+    let departure = ("departure", trip.departed_at.text, trip.from);
+    let arrival = ("arrival", trip.arrived_at.text, trip.to);
+    [departure, arrival]
+        .map(|(name, at, station)| event_json(offset, &trip, name, at, station))
+        .into()
+}
+
+fn json(output: &SplitOutput) -> Vec<u8> {
+    serde_json::to_vec(output).expect("an output has only string keys and finite numbers")
+}
+
+fn event_json(offset: i64, trip: &PlainTrip<'_>, name: &str, at: &str, station: &str) -> Vec<u8> {
+    let PlainTrip {
+        source,
+        seq,
+        bike_id,
+        ..
+    } = trip;
+    let (offset, seq) = (offset.to_string(), seq.to_string());
+    let mut json = String::with_capacity(source.len() + at.len() + station.len() + 128);
+    let mut put = |parts: &[&str]| parts.iter().for_each(|part| json.push_str(part));
+    put(&["{\"offset\":", &offset, ",\"source\":\"", source]);
+    put(&["\",\"seq\":", &seq, ",\"", name, "\":{"]);
+    if let Some(bike_id) = bike_id {
+        put(&["\"bike_id\":", bike_id, ","]);
+    }
+    put(&["\"at\":", at, ",\"station\":", station, "}}"]);
+    json.into_bytes()
+}
+
 // Read field by field: a flattened enum would be buffered first, at several times the cost.
 #[derive(Deserialize)]
 struct Wire {
@@ -153,20 +194,33 @@ fn unreadable(offset: i64, bytes: &[u8], error: &crate::record::RecordError) -> 
 #[cfg(test)]
 mod tests {
     use expect_test::{Expect, expect};
+    use proptest::prelude::*;
 
     use super::*;
+    use crate::Trip;
+
+    fn lines(record: &[u8]) -> Vec<String> {
+        let outputs = split_json(12, record).into_iter();
+        outputs
+            .map(|json| String::from_utf8(json).unwrap())
+            .collect()
+    }
+
+    fn read_back(lines: &[String]) -> Vec<SplitOutput> {
+        let lines = lines.iter();
+        lines
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
 
     fn check(record: &str, expected: Expect) {
+        let lines = lines(record.as_bytes());
         let outputs = split(12, record.as_bytes());
-        let lines: Vec<_> = outputs
-            .iter()
-            .map(|output| serde_json::to_string(output).unwrap())
-            .collect();
-        let read: Vec<SplitOutput> = lines
-            .iter()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect();
-        assert_eq!(read, outputs, "what is written reads back the same");
+        assert_eq!(
+            read_back(&lines),
+            outputs,
+            "what is written reads back the same"
+        );
         expected.assert_eq(&lines.join("\n"));
     }
 
@@ -226,5 +280,79 @@ mod tests {
                 r#"{"offset":12,"source":"","seq":0,"reject":{"file":"offset 12","line":1,"reason":"not a record of topic trips: expected exactly one of `trip`, `status`, `tick` and `reject`","row":"{\"source\":\"a\",\"seq\":1}"}}"#
             ]],
         );
+    }
+
+    const PLAIN: &str = r#"{"source":"a.csv#1","seq":7,"trip":{"bike_id":"42381","departed_at":"2020-03-01T05:14:07Z","from":{"station_id":"3202","street":"Newport PATH","lat":40.7,"lon":-74.0},"arrived_at":"2020-03-01T05:20:36.088Z","to":{"station_id":"3203","street":"Hamilton Park","lat":40.8,"lon":-74.1},"rider":"member"}}"#;
+
+    #[test]
+    fn the_producers_own_spelling_gives_the_same_outputs_as_any_other() {
+        assert!(PlainTrip::read(PLAIN.as_bytes()).is_some());
+        assert!(PlainTrip::read(TRIP.as_bytes()).is_none());
+        assert_eq!(lines(PLAIN.as_bytes()), lines(TRIP.as_bytes()));
+    }
+
+    fn station() -> impl Strategy<Value = Station> {
+        let texts = ("[0-9.]{1,7}", "[A-Z \"\\\\é&\n]{0,12}");
+        (texts, -90.0..90.0, -180.0..180.0).prop_map(|((station_id, street), lat, lon)| Station {
+            station_id,
+            street,
+            lat,
+            lon,
+        })
+    }
+
+    fn time() -> impl Strategy<Value = DateTime<Utc>> {
+        let micros = prop_oneof![
+            Just(0),
+            (0_i64..1_000).prop_map(|ms| ms * 1_000),
+            0_i64..1_000_000
+        ];
+        (0_i64..4_000_000_000, micros).prop_map(|(seconds, micros)| {
+            DateTime::from_timestamp_micros(seconds * 1_000_000 + micros).unwrap()
+        })
+    }
+
+    fn trip() -> impl Strategy<Value = Record> {
+        let bike_id = prop::option::of("[0-9\"é]{0,5}");
+        let rider = prop::option::of(prop_oneof![
+            Just(crate::Rider::Member),
+            Just(crate::Rider::Casual)
+        ]);
+        let trip = (bike_id, time(), station(), time(), station(), rider).prop_map(
+            |(bike_id, departed_at, from, arrived_at, to, rider)| Trip {
+                bike_id,
+                departed_at,
+                from,
+                arrived_at,
+                to,
+                rider,
+            },
+        );
+        let source = "[a-z#\"\\\\é]{0,5}";
+        (source, 0..=u64::MAX, trip).prop_map(|(source, seq, trip)| Record {
+            source,
+            seq,
+            body: Body::Trip(trip),
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_of_a_record_read_back_as_the_rule_says(trip in trip()) {
+            let json = trip.to_json();
+            prop_assert_eq!(read_back(&lines(&json)), split(12, &json));
+        }
+
+        #[test]
+        fn a_broken_record_is_no_trip_in_either_reading(
+            place in 0..PLAIN.len(),
+            taken in 0_usize..4,
+            put in prop::sample::select(vec!["", "0", "00", "9", ".", "-", "e1", "\"", "\\", " ", ",", "}", "{}", "Z"]),
+        ) {
+            let mut bytes = PLAIN.as_bytes().to_vec();
+            let end = (place + taken).min(bytes.len());
+            bytes.splice(place..end, put.bytes());
+            prop_assert_eq!(read_back(&lines(&bytes)), split(12, &bytes));
+        }
     }
 }

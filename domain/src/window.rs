@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::record::source_identity;
+use crate::record::{PlainTrip, source_identity};
 use crate::{Body, Record};
 
 /// Width of a window unless configured otherwise, in milliseconds.
@@ -163,8 +163,7 @@ impl Windows {
     /// start. A record repeated by a resend counts once; unreadable bytes count as no departure.
     pub fn push(&mut self, offset: i64, bytes: &[u8]) -> Option<&WindowOutput> {
         if offset < self.next_offset {
-            let mut latest_first = self.given.iter().rev();
-            return latest_first.find(|output| output.offset() == offset);
+            return self.given_at(offset);
         }
         if offset > self.next_offset {
             let expected = self.next_offset;
@@ -173,10 +172,7 @@ impl Windows {
         }
         self.next_offset = offset + 1;
         self.records += 1;
-        let due = match Record::from_json(bytes) {
-            Ok(record) => self.count(record),
-            Err(_) => false, // `trip-split` makes it a reject.
-        };
+        let due = self.count(bytes);
         let closed = self.close();
         let is_due = due
             || !closed.is_empty()
@@ -189,6 +185,16 @@ impl Windows {
         self.give(WindowOutput::Counted(counted))
     }
 
+    fn given_at(&self, offset: i64) -> Option<&WindowOutput> {
+        // In the order of their offsets; gaps are all behind what was counted.
+        let index = self
+            .given
+            .partition_point(|output| output.offset() < offset);
+        self.given
+            .get(index)
+            .filter(|output| output.offset() == offset)
+    }
+
     fn give(&mut self, output: WindowOutput) -> Option<&WindowOutput> {
         if self.given.len() == OUTPUTS_KEPT_MAX {
             self.given.pop_front();
@@ -198,28 +204,50 @@ impl Windows {
     }
 
     /// Takes the record in; true if it asks for an output.
-    fn count(&mut self, record: Record) -> bool {
-        let Record { source, seq, body } = record;
+    fn count(&mut self, bytes: &[u8]) -> bool {
+        if let Some(trip) = PlainTrip::read(bytes) {
+            if self.advance(trip.source, trip.seq) {
+                self.count_departure(trip.departed_at.at);
+            }
+            return false;
+        }
+        let Ok(Record { source, seq, body }) = Record::from_json(bytes) else {
+            return false; // `trip-split` makes it a reject.
+        };
         if let Body::Tick(at) = body {
             self.raise_watermark(at);
             return true;
         }
-        let identity = source_identity(&source);
-        match self.seen.get_mut(identity) {
-            Some(last) if seq <= *last => return false,
-            Some(last) => *last = seq,
-            None => {
-                self.seen.insert(identity.to_owned(), seq);
+        if self.advance(&source, seq) {
+            match body {
+                Body::Trip(trip) => self.count_departure(trip.departed_at),
+                Body::Status(status) if status.is_departure() => self.count_departure(status.at),
+                Body::Status(status) => self.raise_watermark(status.at),
+                Body::Tick(_) | Body::Reject(_) => {}
             }
         }
-        self.advanced.insert(source, seq);
-        match body {
-            Body::Trip(trip) => self.count_departure(trip.departed_at),
-            Body::Status(status) if status.is_departure() => self.count_departure(status.at),
-            Body::Status(status) => self.raise_watermark(status.at),
-            Body::Tick(_) | Body::Reject(_) => {}
-        }
         false
+    }
+
+    /// Notes the row as the source's last one; false if it was counted before.
+    fn advance(&mut self, source: &str, seq: u64) -> bool {
+        let last = self.seen.get_mut(source_identity(source));
+        if last.as_ref().is_some_and(|last| seq <= **last) {
+            return false;
+        }
+        match last {
+            Some(last) => *last = seq,
+            None => {
+                self.seen.insert(source_identity(source).to_owned(), seq);
+            }
+        }
+        match self.advanced.get_mut(source) {
+            Some(last) => *last = seq,
+            None => {
+                self.advanced.insert(source.to_owned(), seq);
+            }
+        }
+        true
     }
 
     fn count_departure(&mut self, at: DateTime<Utc>) {

@@ -11,6 +11,9 @@ use fluvio::dataplane::record::RecordData;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
+/// A file with more bikes and stations is refused (chosen: ten times what the city ever had).
+pub(crate) const NAMES_MAX: usize = 500_000;
+
 /// A trip whose bike and stations are indices into [`Names`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct CompactTrip {
@@ -122,7 +125,7 @@ impl Names {
     }
 
     /// Keeps a station's id and street.
-    fn station(&mut self, station_id: &str, street: &str) -> NameIndex {
+    pub(crate) fn station(&mut self, station_id: &str, street: &str) -> NameIndex {
         let key = format!("{station_id}\n{street}");
         let text = || {
             let (station_id, street) = (json(station_id), json(street));
@@ -140,14 +143,40 @@ impl Names {
 
     /// The texts alone, from which [`Names::from_texts`] makes the same indices.
     pub(crate) fn to_texts(&self) -> Texts {
-        let station = |text: &String| serde_json::from_str(&format!("{{{text}}}"));
-        let bike = |text: &String| serde_json::from_str(text);
-        let bikes: Result<_, _> = self.bikes.texts.iter().map(bike).collect();
-        let stations: Result<_, _> = self.stations.texts.iter().map(station).collect();
         Texts {
-            bikes: bikes.expect("it was written as JSON"),
-            stations: stations.expect("it was written as JSON"),
+            bikes: self
+                .bikes
+                .texts
+                .iter()
+                .map(|json| bike_text(json))
+                .collect(),
+            stations: self
+                .stations
+                .texts
+                .iter()
+                .map(|json| station_text(json))
+                .collect(),
         }
+    }
+
+    /// Ids of the bikes that follow the first `known` ones, up to `last`.
+    pub(crate) fn bike_texts(&self, known: usize, last: NameIndex) -> impl Iterator<Item = String> {
+        let texts = self.bikes.texts.get(known..=position(last));
+        texts.unwrap_or_default().iter().map(|json| bike_text(json))
+    }
+
+    /// Ids and streets of the stations that follow the first `known` ones, up to `last`.
+    pub(crate) fn station_texts(
+        &self,
+        known: usize,
+        last: NameIndex,
+    ) -> impl Iterator<Item = (String, String)> {
+        let texts = self.stations.texts.get(known..=position(last));
+        let texts = texts.unwrap_or_default().iter();
+        texts.map(|json| {
+            let StationText { station_id, street } = station_text(json);
+            (station_id, street)
+        })
     }
 
     /// Keeps texts in their order.
@@ -181,6 +210,14 @@ impl Names {
     pub(crate) fn station_key(&self, station: NameIndex) -> &StationKey {
         &self.station_keys[position(station)]
     }
+}
+
+fn bike_text(json: &str) -> String {
+    serde_json::from_str(json).expect("it was written as JSON")
+}
+
+fn station_text(json: &str) -> StationText {
+    serde_json::from_str(&format!("{{{json}}}")).expect("it was written as JSON")
 }
 
 fn json(text: &str) -> String {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use domain::Position;
+use parquet::errors::ParquetError;
 use zip::result::ZipError;
 
 use crate::source::S3Error;
@@ -21,7 +22,7 @@ pub enum ProducerError {
         source: std::io::Error,
     },
     /// The folder holds no trip file.
-    #[error("no .csv, .csv.gz or .zip file in folder \"{}\"", path.display())]
+    #[error("no .csv, .csv.gz, .zip or .parquet file in folder \"{}\"", path.display())]
     EmptyFolder {
         /// The folder as given.
         path: PathBuf,
@@ -58,6 +59,24 @@ pub enum ProducerError {
         #[source]
         source: std::io::Error,
     },
+    /// A file cannot be put where it belongs.
+    #[error("cannot write \"{place}\"")]
+    Unwritable {
+        /// The file or folder.
+        place: String,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
+    /// What is written would be read as part of the source the next time.
+    #[error("\"{to}\" is a part of the source: choose another place for the prepared files")]
+    SamePlace {
+        /// Where to write, as given.
+        to: String,
+    },
+    /// There is no end at which files could be complete.
+    #[error("{0} has no end: only files, or a city with a number of trips, can be prepared")]
+    Endless(String),
     /// The simulated city cannot be built from these parameters.
     #[error("cannot simulate a city")]
     Simulate(#[from] crate::simulate::SimulateError),
@@ -100,6 +119,18 @@ pub enum ProducerError {
         #[source]
         source: ClusterError,
     },
+}
+
+impl ProducerError {
+    /// Whether nothing is wrong with a place but that no trip file is there.
+    pub(crate) fn is_empty_place(&self) -> bool {
+        let empty_bucket = |source: &S3Error| matches!(source, S3Error::Empty);
+        match self {
+            Self::EmptyFolder { .. } => true,
+            Self::Bucket { source, .. } => empty_bucket(source),
+            _ => false,
+        }
+    }
 }
 
 /// What the cluster, or the way to it, answered.
@@ -153,6 +184,23 @@ pub enum RefusedFile {
     /// The first line is binary or endless.
     #[error("it is not a text file")]
     NotText,
+    /// The file ends in the name of a prepared one and is none.
+    #[error("it is not a usable Parquet file")]
+    Parquet(#[source] ParquetError),
+    /// Parquet of somebody else's.
+    #[error("it is a Parquet file, but none that `bikeshare prepare` has written")]
+    NotPrepared,
+    /// A later version of this program has written it.
+    #[error(
+        "it has format {found}, this bikeshare reads up to {known}: use the newer bikeshare, or \
+         prepare the month again"
+    )]
+    NewerFormat {
+        /// The file's format.
+        found: u32,
+        /// The newest that is known.
+        known: u32,
+    },
     /// The columns are not those of a trip file.
     #[error("its columns are unknown")]
     Columns(#[from] domain::csv::FileError),

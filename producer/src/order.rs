@@ -118,7 +118,7 @@ impl FeedRows {
     fn next(&mut self) -> io::Result<Option<Row>> {
         match self {
             Self::City(city) => Ok(city.next()),
-            Self::File { rows, .. } => rows.next(),
+            Self::File { rows, names, .. } => rows.next(names),
             Self::Gone => Ok(None),
         }
     }

@@ -22,7 +22,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::room::{Room, Taken};
 pub(crate) use self::run::Run;
 use self::run::RunReader;
-use crate::compact::CompactTrip;
+use crate::compact::{CompactTrip, Names};
+use crate::prepared::PreparedRows;
 use crate::row::{Content, Row};
 
 /// Bytes of a reject beside its texts (chosen: its three texts' own fields and its line).
@@ -197,6 +198,8 @@ pub(crate) enum Sorted {
     Memory(Memory),
     /// Stretches of the file, each in order, to be merged.
     Runs(Vec<Run>),
+    /// A file that is in order as it lies there.
+    Prepared(Box<PreparedRows>),
 }
 
 /// Rows in memory.
@@ -229,6 +232,7 @@ impl Sorted {
     pub(crate) fn open(self, folder: &Path, file: &str) -> io::Result<SortedRows> {
         match self {
             Self::Memory(memory) => Ok(SortedRows::Memory { memory, next: 0 }),
+            Self::Prepared(rows) => Ok(SortedRows::Prepared(rows)),
             Self::Runs(runs) => {
                 let readers = runs.iter().map(|run| RunReader::open(folder, run, file));
                 Merge::new(readers.collect::<io::Result<_>>()?).map(SortedRows::Runs)
@@ -244,16 +248,19 @@ pub(crate) enum SortedRows {
     Memory { memory: Memory, next: usize },
     /// From runs.
     Runs(Merge),
+    /// From a prepared file.
+    Prepared(Box<PreparedRows>),
 }
 
 impl SortedRows {
-    /// The next row; none at the end.
+    /// The next row; none at the end. What it names is added to `names` if it is not there.
     ///
     /// # Errors
-    /// If a run cannot be read.
-    pub(crate) fn next(&mut self) -> io::Result<Option<Row>> {
+    /// If a run or a prepared file cannot be read.
+    pub(crate) fn next(&mut self, names: &mut Names) -> io::Result<Option<Row>> {
         match self {
             Self::Runs(merge) => merge.next(),
+            Self::Prepared(rows) => rows.next(names),
             Self::Memory { memory, next } => {
                 let row = memory.rows.get(*next).map(|row| row.row(&memory.rejects));
                 *next += 1;
@@ -347,7 +354,7 @@ mod tests {
         let sorted = sorter.finish().unwrap();
         let mut rows = sorted.open(&folder.path().join("runs"), "a.csv").unwrap();
         let mut found = Vec::new();
-        while let Some(row) = rows.next().unwrap() {
+        while let Some(row) = rows.next(&mut Names::default()).unwrap() {
             found.push(row);
         }
         found

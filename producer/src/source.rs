@@ -21,15 +21,16 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use self::bucket::Bucket;
+pub(crate) use self::bucket::Bucket;
 pub use self::bucket::{S3Error, S3Location};
 use self::catalog::Catalog;
-use self::folder::Folder;
+pub(crate) use self::folder::Folder;
 pub(crate) use self::kept::Kept;
 use self::loader::Loader;
 pub(crate) use self::loader::{Loaded, SentUnit};
-pub(crate) use self::months::Month;
-use self::store::Store;
+pub(crate) use self::months::{Family, Month};
+use self::store::Packing;
+pub(crate) use self::store::{Entry, Input, Listing, REPORT, Store};
 use self::table::NotRead;
 pub(crate) use self::table::Table;
 use crate::config::S3Config;
@@ -46,7 +47,7 @@ const MONTHS_AHEAD: usize = 1;
 /// Where the trips come from.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Source {
-    /// A trip file (`.csv`, `.csv.gz`, `.zip`) or a folder of such files.
+    /// A trip file (`.csv`, `.csv.gz`, `.zip`, `.parquet`) or a folder of such files.
     Path(PathBuf),
     /// The trip files of a bucket whose keys begin alike.
     S3(S3Location),
@@ -79,15 +80,8 @@ impl FromStr for Source {
         if let Some(url) = text.strip_prefix("gbfs:") {
             return Ok(Self::Gbfs(url.parse()?));
         }
-        if let Some(place) = text.strip_prefix("s3://") {
-            let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
-            return match bucket {
-                "" => Err(SourceError::NoBucket(text.to_owned())),
-                _ => Ok(Self::S3(S3Location {
-                    bucket: bucket.to_owned(),
-                    prefix: prefix.to_owned(),
-                })),
-            };
+        if text.starts_with("s3://") {
+            return Ok(Self::S3(text.parse()?));
         }
         match text.strip_prefix("simulate") {
             Some("") => Ok(Self::Simulate(SimulateConfig::default())),
@@ -111,7 +105,33 @@ impl fmt::Display for Source {
     }
 }
 
+impl FromStr for S3Location {
+    type Err = SourceError;
+
+    /// Reads `s3://bucket/prefix`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let place = text.strip_prefix("s3://").unwrap_or_default();
+        let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
+        match bucket {
+            "" => Err(SourceError::NoBucket(text.to_owned())),
+            _ => Ok(Self {
+                bucket: bucket.to_owned(),
+                prefix: prefix.to_owned(),
+            }),
+        }
+    }
+}
+
 impl Source {
+    /// Whether it never comes to an end by itself.
+    pub(crate) fn is_endless(&self) -> bool {
+        match self {
+            Self::Path(_) | Self::S3(_) => false,
+            Self::Simulate(config) => config.trips.is_none() && config.days.is_none(),
+            Self::Gbfs(_) => true,
+        }
+    }
+
     /// Lists the files, or builds the city; reads no rows yet. None if told to stop.
     ///
     /// # Errors
@@ -195,6 +215,11 @@ impl Opened {
         }
         receiver
     }
+}
+
+/// Whether a name is that of a trip file.
+pub(crate) fn is_trip_file(name: &str) -> bool {
+    Packing::of(name).is_some()
 }
 
 #[cfg(test)]

@@ -24,9 +24,10 @@ pub struct SinkConfig {
     /// How long a small batch waits for more. Default: 4 ms, so that a commit serves several
     /// answers of the broker and the page is still fresh.
     pub linger: Duration,
-    /// Most output bytes in one answer of the broker. Default: 8 MiB; a stored batch whose output
-    /// is larger is skipped by the broker: then more is asked for, and only a second gap at the same
-    /// place stops the partition.
+    /// Most output bytes in one answer of the broker. Default: 2 MiB, six times what a full batch of
+    /// the producer's gives; each of six streams holds an answer, and the client clears the room for
+    /// all of it with every read. A stored batch whose output is larger is skipped by the broker:
+    /// then more is asked for, and only a second gap at the same place stops the partition.
     pub fetch_bytes_max: i32,
     /// Output bytes after which a stream is closed and opened again at a commit. Default: 48 MiB:
     /// the broker frees what a module wrote only with its stream, so that three partitions and two
@@ -63,7 +64,7 @@ impl Default for SinkConfig {
             lateness: Duration::ZERO,
             batch_rows_max: 20_000,
             linger: Duration::from_millis(4),
-            fetch_bytes_max: 8 << 20,
+            fetch_bytes_max: 2 << 20,
             stream_bytes_max: 48 << 20,
             silence_max: Duration::from_secs(30),
             retry: (Duration::from_millis(50), Duration::from_secs(5)),

@@ -4,7 +4,8 @@ use anyhow::Result;
 
 use crate::{setup, shell, wasm};
 
-/// Builds what `up` would run, then measures it beside the roofline of this machine.
+/// Builds what `up` would run, then measures it beside the roofline of this machine, and the
+/// SmartModules beside the same rules compiled for it.
 ///
 /// # Errors
 /// If something does not build, or a load is not complete: a wrong result has no rate.
@@ -16,6 +17,10 @@ pub(crate) fn run() -> Result<()> {
         "bench",
         "--workspace",
         "--bench",
+        "modules",
+        "--bench",
         "load",
+        "--bench",
+        "read",
     ]))
 }

@@ -8,21 +8,25 @@ use fluvio::metadata::partition::PartitionSpec;
 use fluvio::metadata::smartmodule::{SmartModuleSpec, SmartModuleWasm};
 use fluvio::metadata::spu::SpuSpec;
 use fluvio::metadata::topic::TopicSpec;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::manifest::Manifest;
 use super::plan::{Action, Step, plan, uploaded};
+use crate::addresses::connect_admin;
 
 /// Longest wait for a new topic or module; a real cluster needs a few seconds.
 const READY_MAX: Duration = Duration::from_secs(60);
+/// Longest wait for the answer to a creation.
+const ANSWER_MAX: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(50);
 
-/// Brings the cluster where `manifest` wants it and gives the steps taken.
+/// Brings the cluster at `address` where `manifest` wants it and gives the steps taken.
 ///
 /// # Errors
 /// If something differs that cannot be changed (then nothing is changed), or the cluster refuses.
-pub(crate) async fn apply(admin: &FluvioAdmin, manifest: &Manifest) -> Result<Vec<Step>> {
-    let steps = plan(admin, manifest).await?;
+pub(crate) async fn apply(address: &str, manifest: &Manifest) -> Result<Vec<Step>> {
+    let admin = connect_admin(address).await?;
+    let steps = plan(&admin, manifest).await?;
     if let Some(step) = steps
         .iter()
         .find(|step| matches!(step.action, Action::Refuse(_)))
@@ -30,22 +34,32 @@ pub(crate) async fn apply(admin: &FluvioAdmin, manifest: &Manifest) -> Result<Ve
         bail!("{step}");
     }
     for step in &steps {
-        carry_out(admin, step)
+        carry_out(address, &admin, step)
             .await
             .with_context(|| format!("could not apply {step}"))?;
     }
     Ok(steps)
 }
 
-async fn carry_out(admin: &FluvioAdmin, step: &Step) -> Result<()> {
+async fn carry_out(address: &str, admin: &FluvioAdmin, step: &Step) -> Result<()> {
     match &step.action {
         Action::CreateTopic { name, spec } => {
-            admin.create(name.clone(), false, spec.clone()).await?;
+            create_topic(address, name, spec).await?;
             wait_for_partitions(admin, name, spec).await
         }
         Action::Upload { name, wasm, .. } => upload(admin, name, wasm).await,
         Action::Nothing | Action::Note(_) | Action::Refuse(_) => Ok(()),
     }
+}
+
+/// Creates a topic, which is there although no answer may have come.
+///
+/// Seen on a real controller: now and then it misses the change it waits for, and answers only with
+/// the next one. Further calls of the same connection wait behind it, so it has one of its own.
+async fn create_topic(address: &str, name: &str, spec: &TopicSpec) -> Result<()> {
+    let admin = connect_admin(address).await?;
+    let creation = admin.create(name.to_owned(), false, spec.clone());
+    timeout(ANSWER_MAX, creation).await.unwrap_or(Ok(()))
 }
 
 /// Uploads a SmartModule, new or changed, and waits until the controller has it.

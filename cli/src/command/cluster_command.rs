@@ -49,11 +49,11 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
         Task::Diff(cluster) => (cluster, true),
     };
     let manifest = read(cluster.file.as_ref())?;
-    let admin = connect_admin(&cluster.fluvio.resolve(&cluster.data_dir)?).await?;
+    let address = cluster.fluvio.resolve(&cluster.data_dir)?;
     let steps = if is_diff {
-        plan(&admin, &manifest).await?
+        plan(&connect_admin(&address).await?, &manifest).await?
     } else {
-        apply(&admin, &manifest).await?
+        apply(&address, &manifest).await?
     };
     for step in &steps {
         println!("{step}");

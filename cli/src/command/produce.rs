@@ -39,7 +39,7 @@ pub(crate) struct Arguments {
 /// What to send and how fast, the same in `up`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct SourceFlags {
-    /// A trip file (.csv, .csv.gz, .zip), a folder of such files, `s3://BUCKET/PREFIX`, `simulate`,
+    /// A trip file (.csv, .csv.gz, .zip, .parquet), a folder of such files, `s3://BUCKET/PREFIX`, `simulate`,
     /// `simulate:seed=7,trips=300000,days=2`, or a live feed, `gbfs:https://…/gbfs.json`.
     #[arg(
         long,
@@ -70,10 +70,10 @@ fn parse_from(text: &str) -> Result<DateTime<Utc>, TimeError> {
     Ok(time::new_york(local)?.earlier)
 }
 
-/// How to reach the bucket of a source `s3://…`. What is not said here, the environment and the
+/// How to reach the bucket of a source or target `s3://…`. What is not said here, the environment and the
 /// profile files of Amazon's tools say.
 #[derive(Debug, Clone, Args)]
-struct BucketFlags {
+pub(crate) struct BucketFlags {
     /// Server of the bucket, if it is not Amazon's.
     #[arg(long, value_name = "URL", env = "BIKESHARE_S3_ENDPOINT")]
     s3_endpoint: Option<String>,
@@ -89,7 +89,7 @@ struct BucketFlags {
 }
 
 impl BucketFlags {
-    fn config(&self) -> S3Config {
+    pub(crate) fn config(&self) -> S3Config {
         S3Config {
             endpoint: self.s3_endpoint.clone(),
             region: self.s3_region.clone(),

@@ -18,7 +18,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use crate::addresses::{DataDirFlag, connect, connect_admin};
+use crate::addresses::{DataDirFlag, connect};
 use crate::cluster::{Action, apply};
 use crate::command::cluster_command;
 use crate::command::produce::SourceFlags;
@@ -85,7 +85,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let outcome = match Fluvio::start(arguments.fluvio.as_deref(), &data_dir).await {
         Ok(fluvio) => {
             let outcome = async {
-                let steps = apply(&connect_admin(fluvio.address()).await?, &manifest).await?;
+                let steps = apply(fluvio.address(), &manifest).await?;
                 for step in steps
                     .iter()
                     .filter(|step| !matches!(step.action, Action::Nothing))

@@ -22,6 +22,7 @@ fn the_subcommands_are_named_with_what_they_do() {
     expect![[r#"
         up           Run everything on this machine: Postgres, Fluvio, sink, page and producer
         produce      Send trips to topic trips, paced by their departures; ends when the source does
+        prepare      Write trip files by month as Parquet, cleaned and ordered, to load them again faster
         sink         Store what the SmartModules give: topic trips → Postgres. Runs until stopped
         serve        Serve the page from what the sink stored. Runs until stopped; any number may run
         bridge       Mirror topics between Kafka and Fluvio, each record exactly once. Runs until stopped
@@ -40,6 +41,7 @@ fn every_subcommand_shows_examples() {
     for command in [
         "up",
         "produce",
+        "prepare",
         "sink",
         "serve",
         "bridge",

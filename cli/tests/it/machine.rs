@@ -64,7 +64,12 @@ impl Machine {
 
     /// `bikeshare up --once`: everything loaded and stored; the JSON object of its last line.
     pub(crate) fn once(&self, source: &str) -> Value {
-        let output = self.up(source).arg("--once").output().unwrap();
+        self.finish(self.up(source).arg("--once"))
+    }
+
+    /// Runs a command to its good end; the JSON object of its last line.
+    pub(crate) fn finish(&self, command: &mut Command) -> Value {
+        let output = command.output().unwrap();
         let stdout = String::from_utf8(output.stdout).unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(
@@ -167,6 +172,21 @@ impl Tables {
                and coalesce(counted.bikes, 0) <> coalesce(a.bikes, 0)",
         )
         .await
+    }
+
+    /// Where they are.
+    pub(crate) fn url(&self) -> &str {
+        self.postgres.url()
+    }
+
+    /// The docks as they are published: street and bikes, in order.
+    pub(crate) async fn docks(&mut self) -> Vec<String> {
+        let sql = "select street || ': ' || bikes from location join availability \
+                   using (location_id) order by street";
+        sqlx::query_scalar(sql)
+            .fetch_all(&mut self.connection)
+            .await
+            .unwrap()
     }
 
     /// What was rejected: `file:line: reason`, in order.

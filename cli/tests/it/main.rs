@@ -15,4 +15,6 @@ mod modules;
 mod page;
 mod real_files;
 mod running;
+mod s3_server;
 mod simulate;
+mod sources;

@@ -60,8 +60,8 @@ fn process(chain: &mut SmartModuleChainInstance, batch: &[Vec<u8>]) -> Vec<Strin
 fn native_split(batch: &[Vec<u8>]) -> Vec<String> {
     (BASE_OFFSET..)
         .zip(batch)
-        .flat_map(|(offset, value)| domain::split(offset, value))
-        .map(|output| serde_json::to_string(&output).unwrap())
+        .flat_map(|(offset, value)| domain::split_json(offset, value))
+        .map(|json| String::from_utf8(json).unwrap())
         .collect()
 }
 

@@ -175,12 +175,7 @@ async fn a_topic_is_created_once_listed_as_it_was_sent_and_deleted() {
     let cluster = cluster().await;
     let name = unique("admin");
     let spec = TopicSpec::new_computed(3, 1, Some(true));
-    let create = async || {
-        cluster
-            .admin
-            .create(name.clone(), false, spec.clone())
-            .await
-    };
+    let create = async || cluster.create_topic(&name, spec.clone()).await;
     let list = async || {
         cluster
             .admin
@@ -275,11 +270,7 @@ async fn a_topic_created_again_is_empty() {
     })
     .await;
     let spec = TopicSpec::new_computed(1, 1, None);
-    cluster
-        .admin
-        .create(topic.clone(), false, spec)
-        .await
-        .unwrap();
+    cluster.create_topic(&topic, spec).await.unwrap();
     cluster.wait_for_topic(&topic).await;
     cluster.produce(&topic, &["new"]).await;
     assert_eq!(cluster.read(&topic, 1).await, ["new"]);

@@ -4,6 +4,7 @@ mod error;
 mod object;
 
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use aws_config::BehaviorVersion;
@@ -14,6 +15,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{Region, RequestChecksumCalculation, ResponseChecksumValidation};
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
+use aws_sdk_s3::primitives::ByteStream;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::{Builder as HttpBuilder, tls};
 use tokio::runtime::Handle;
@@ -40,6 +42,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 /// The longest pause between two tries.
 const PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// A slower upload is given up (chosen: a bad line's).
+const UPLOAD_BYTES_A_SECOND_MIN: u64 = 100_000;
 
 /// More objects below a prefix are an error (chosen: 500 times what Citi Bike's bucket has).
 const OBJECTS_MAX: usize = 100_000;
@@ -153,6 +158,40 @@ impl Bucket {
         })
     }
 
+    async fn upload(&self, name: &str, from: &Path) -> Result<(), S3Error> {
+        let key = format!("{}{name}", self.base());
+        let local = |error: &dyn std::error::Error| S3Error::Other(chain(error));
+        let bytes = std::fs::metadata(from)
+            .map_err(|error| local(&error))?
+            .len();
+        let within = self.silent_after + Duration::from_secs(bytes / UPLOAD_BYTES_A_SECOND_MIN);
+        let mut tries = Tries::new(self);
+        loop {
+            let body = ByteStream::from_path(from).await;
+            let request = self.client.put_object();
+            let request = request
+                .bucket(&self.location.bucket)
+                .key(&key)
+                .body(body.map_err(|error| local(&error))?);
+            let sent = tokio::select! {
+                sent = tokio::time::timeout(within, request.send()) => sent,
+                () = self.stop.cancelled() => {
+                    return Err(S3Error::Other("writing was stopped".to_owned()));
+                }
+            };
+            let error = match sent {
+                Ok(Ok(_)) => return Ok(()),
+                Ok(Err(error)) => match classify(&error) {
+                    // No object has to be there: what is not there is the bucket.
+                    S3Error::Gone => S3Error::NoBucket,
+                    error => error,
+                },
+                Err(_) => S3Error::Silent(within),
+            };
+            tries.again(&format!("writing \"{key}\""), error).await?;
+        }
+    }
+
     fn error(&self, source: S3Error) -> ProducerError {
         ProducerError::Bucket {
             location: self.location.to_string(),
@@ -176,6 +215,12 @@ impl Store for Bucket {
     fn open(&self, entry: &Entry) -> io::Result<Box<dyn Input>> {
         let key = format!("{}{}", self.base(), entry.name);
         Ok(Box::new(ObjectReader::new(self.clone(), key, entry)))
+    }
+
+    fn put(&self, name: &str, from: &Path) -> Result<(), ProducerError> {
+        // One request: the object is there when all of it has arrived.
+        let put = self.runtime.block_on(self.upload(name, from));
+        put.map_err(|source| self.error(source))
     }
 
     fn identity(&self) -> String {

@@ -63,6 +63,23 @@ impl Store for Folder {
         Ok(Box::new(File::open(path)?))
     }
 
+    fn put(&self, name: &str, from: &Path) -> Result<(), ProducerError> {
+        // Hidden while it is not whole.
+        let new = self.path.join(format!(".{name}.new"));
+        let put = || {
+            // Not `fs::copy`: nobody else may read the temporary file it is copied from.
+            let mut file = File::create(&new)?;
+            io::copy(&mut File::open(from)?, &mut file)?;
+            file.sync_all()?;
+            fs::rename(&new, self.path.join(name))?;
+            File::open(&self.path)?.sync_all()
+        };
+        put().map_err(|source| ProducerError::Unwritable {
+            place: self.path.join(name).display().to_string(),
+            source,
+        })
+    }
+
     fn identity(&self) -> String {
         let absolute = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
         absolute.display().to_string()

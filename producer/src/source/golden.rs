@@ -622,7 +622,7 @@ fn an_empty_folder_and_a_missing_path_are_errors() {
     let folder = tempfile::tempdir().unwrap();
     check_folder(
         folder.path(),
-        expect![[r#"no .csv, .csv.gz or .zip file in folder "FOLDER""#]],
+        expect![[r#"no .csv, .csv.gz, .zip or .parquet file in folder "FOLDER""#]],
     );
     check_folder(
         &folder.path().join("nowhere.csv"),

@@ -26,7 +26,7 @@ use crate::sort::{Counts, Run, Sorted};
 const NOTE: &str = "unit.json";
 
 /// Format of the notes and runs that this program writes; others are not read.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// One unit's folder; it exists only if something was kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,6 +107,11 @@ impl Kept {
     /// The tables of a unit that was read to its end, if all of it is here.
     pub(crate) fn tables(&self) -> Option<Vec<(String, Table)>> {
         let note = self.note().filter(|note| !note.is_sent)?;
+        // A prepared file is in order where it lies: nothing of it is kept but this note.
+        let is_here = |file: &FileNote| !file.runs.is_empty() || file.counts.rows == 0;
+        if !note.files.iter().all(is_here) {
+            return None;
+        }
         let mut runs = note.files.iter().flat_map(|file| &file.runs);
         if !runs.all(|run| run.is_whole(&self.folder)) {
             warn!(
@@ -127,15 +132,17 @@ impl Kept {
         Some(tables.collect())
     }
 
-    /// Keeps tables, if all their rows are in runs; tells whether they are.
+    /// Keeps tables, if none of their rows are in memory; tells whether it does.
     ///
     /// # Errors
     /// If they cannot be written onto the disk.
     pub(crate) fn save(&self, tables: &[(String, Table)]) -> io::Result<bool> {
         let mut files = Vec::new();
         for (name, table) in tables {
-            let Sorted::Runs(runs) = &table.rows else {
-                return Ok(false);
+            let runs = match &table.rows {
+                Sorted::Runs(runs) => runs.as_slice(),
+                Sorted::Prepared(_) => &[],
+                Sorted::Memory(_) => return Ok(false),
             };
             for run in runs {
                 // The note must not be there before its runs are, whatever the machine does.
@@ -145,7 +152,7 @@ impl Kept {
                 name: name.clone(),
                 hash: table.hash,
                 counts: table.counts,
-                runs: runs.clone(),
+                runs: runs.to_vec(),
                 names: table.names.to_texts(),
             });
         }

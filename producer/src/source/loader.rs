@@ -8,7 +8,7 @@
 //! One month is prepared while the one before is sent. Runs on a thread that may block.
 
 use std::collections::{HashMap, HashSet};
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Write};
 use std::sync::Arc;
 
 use flate2::read::MultiGzDecoder;
@@ -28,6 +28,9 @@ use crate::error::{ProducerError, RefusedFile, chain};
 use crate::order::Feed;
 use crate::progress::{Counted, Reading};
 use crate::spill::Spill;
+
+/// Bytes copied or hashed at a time (chosen: what a disk gives at once).
+const COPY_BYTES: usize = 256 * 1024;
 
 /// One month's files, ready to be merged.
 #[derive(Debug, Default)]
@@ -257,6 +260,7 @@ impl UnitReader<'_> {
         match Packing::of(&entry.name) {
             Some(Packing::Zip) => self.archive(&entry.name, Box::new(input), 1),
             Some(Packing::Gzip) => self.gzip(&entry.name, input, entry.bytes),
+            Some(Packing::Prepared) => self.prepared_entry(entry, input),
             // Whatever the name says, its first row tells whether it is a trip file.
             Some(Packing::Plain) | None => self.table(&entry.name, input),
         }
@@ -318,6 +322,7 @@ impl UnitReader<'_> {
         match packing {
             Packing::Plain => self.table(name, input),
             Packing::Gzip => self.gzip(name, input, 0),
+            Packing::Prepared => self.prepared_copy(name, input),
             Packing::Zip if depth == DEPTH_MAX => Err(RefusedFile::TooDeep.into()),
             Packing::Zip => {
                 // Its directory is at its end, so it must be unpacked to be read.
@@ -328,6 +333,45 @@ impl UnitReader<'_> {
                 self.archive(name, Box::new(file), depth + 1)
             }
         }
+    }
+
+    /// A file that lies here is read where it lies; one from afar is fetched once.
+    fn prepared_entry(&mut self, entry: &Entry, input: impl Read) -> Result<(), NotRead> {
+        let store = self.loader.catalog.store.as_ref();
+        if store.is_remote() {
+            return self.prepared_copy(&entry.name, input);
+        }
+        let hash = hash_of(input)?;
+        self.prepared(&entry.name, store.open(entry)?, hash)
+    }
+
+    /// Its directory is at its end, so it must be here to be read.
+    fn prepared_copy(&mut self, name: &str, mut input: impl Read) -> Result<(), NotRead> {
+        let unwritable = |source| NotRead::Failed(self.loader.spill.error(source));
+        let mut file = self.spool().map_err(unwritable)?;
+        let mut hash = Xxh3::new();
+        let mut buffer = vec![0; COPY_BYTES];
+        loop {
+            match input.read(&mut buffer)? {
+                0 => return self.prepared(name, Box::new(file), hash.digest()),
+                count => {
+                    hash.update(&buffer[..count]);
+                    file.write_all(&buffer[..count]).map_err(unwritable)?;
+                }
+            }
+        }
+    }
+
+    fn prepared(&mut self, name: &str, input: Box<dyn Input>, hash: u64) -> Result<(), NotRead> {
+        let table = table::prepared(name, input, hash)?;
+        info!(
+            file = name,
+            rows = table.counts.rows,
+            "opened prepared file \"{name}\": {} rows",
+            table.counts.rows
+        );
+        self.tables.push((name.to_owned(), table));
+        Ok(())
     }
 
     fn spool(&self) -> io::Result<std::fs::File> {
@@ -376,9 +420,9 @@ impl UnitReader<'_> {
 }
 
 /// Hash of the bytes as they lie in the store.
-fn hash_of(mut input: Box<dyn Input>) -> io::Result<u64> {
+fn hash_of(mut input: impl Read) -> io::Result<u64> {
     let mut hash = Xxh3::new();
-    let mut buffer = vec![0; 256 * 1024];
+    let mut buffer = vec![0; COPY_BYTES];
     loop {
         match input.read(&mut buffer)? {
             0 => return Ok(hash.digest()),

@@ -7,17 +7,20 @@
 //!  202401-citibike-tripdata.zip/202401-citibike-tripdata_2.csv         ← belong together
 //! ```
 //!
-//! Files are the same month's if nothing but folder, packing, part number and punctuation tells
+//! A month that is there prepared is taken so. Files are the same month's if nothing but folder, packing, part number and punctuation tells
 //! their names apart. Names are `/`-separated, archives being folders. Not here: what files hold;
 //! equal contents are found by their hash.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
-use chrono::NaiveDate;
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use domain::time;
+
+use crate::prepared;
 
 /// Endings that say how a file is packed.
-const ENDINGS: [&str; 3] = [".csv", ".zip", ".gz"];
+const ENDINGS: [&str; 4] = [".csv", ".zip", ".gz", prepared::ENDING];
 
 /// A part number has so many digits at most (chosen: a month has about five parts).
 const PART_DIGITS_MAX: usize = 3;
@@ -32,11 +35,48 @@ pub(crate) struct Month {
 impl Month {
     /// The first month in the last part of a name, as `201306`, `2013-06` or `2013_06`.
     pub(crate) fn in_name(name: &str) -> Option<Self> {
-        let name = name.rsplit('/').next().unwrap_or(name).as_bytes();
-        (0..name.len()).find_map(|start| Self::at(name, start))
+        Self::split(name).map(|(_, month, _)| month)
     }
 
-    fn at(name: &[u8], start: usize) -> Option<Self> {
+    /// What stands before and behind the first month in the last part of a name.
+    fn split(name: &str) -> Option<(&str, Self, &str)> {
+        let name = name.rsplit('/').next().unwrap_or(name);
+        let found =
+            |start| Self::at(name.as_bytes(), start).map(|(month, end)| (start, month, end));
+        let (start, month, end) = (0..name.len()).find_map(found)?;
+        Some((name.get(..start)?, month, name.get(end..)?))
+    }
+
+    /// The month of an instant in New York.
+    pub(crate) fn of(at: DateTime<Utc>) -> Self {
+        let local = time::to_new_york(at);
+        Self {
+            year: u16::try_from(local.year()).unwrap_or_default(),
+            month: u8::try_from(local.month()).expect("there are twelve"),
+        }
+    }
+
+    /// The first instant in New York that is not in it, in microseconds.
+    pub(crate) fn ends_at(self) -> i64 {
+        let (year, month) = (i32::from(self.year), u32::from(self.month));
+        let next = match month {
+            12 => NaiveDate::from_ymd_opt(year + 1, 1, 1),
+            _ => NaiveDate::from_ymd_opt(year, month + 1, 1),
+        };
+        let next = next
+            .expect("a month has a first day")
+            .and_time(chrono::NaiveTime::MIN);
+        let at = time::new_york(next).expect("the clocks are never changed at midnight");
+        at.earlier.timestamp_micros()
+    }
+
+    /// As it stands in names: `202003`.
+    pub(crate) fn digits(self) -> String {
+        format!("{:04}{:02}", self.year, self.month)
+    }
+
+    /// The month that begins at this place, and where it ends.
+    fn at(name: &[u8], start: usize) -> Option<(Self, usize)> {
         if start > 0 && name[start - 1].is_ascii_digit() {
             return None;
         }
@@ -47,7 +87,7 @@ impl Month {
         let more_digits = name.get(start + 2).is_some_and(u8::is_ascii_digit);
         let month = u8::try_from(month).ok()?;
         ((2000..2100).contains(&year) && (1..=12).contains(&month) && !more_digits)
-            .then_some(Self { year, month })
+            .then_some((Self { year, month }, start + 2))
     }
 
     /// Its first instant in UTC, in microseconds: a few hours before New York's.
@@ -80,6 +120,7 @@ struct Named<'a> {
     /// Its letters and digits, without ending and part number.
     stem: String,
     part: Option<u32>,
+    is_prepared: bool,
 }
 
 impl<'a> Named<'a> {
@@ -87,20 +128,14 @@ impl<'a> Named<'a> {
     fn new(name: &'a str) -> Option<(Month, Self)> {
         let month = Month::in_name(name)?;
         let (folder, file) = name.rsplit_once('/').unwrap_or(("", name));
-        let mut stem = without_endings(file);
-        let mut part = None;
-        if let Some((start, digits)) = stem.rsplit_once('_') {
-            let is_part = (1..=PART_DIGITS_MAX).contains(&digits.len())
-                && digits.bytes().all(|b| b.is_ascii_digit());
-            // `x_2020_03` is no part 3.
-            if is_part && Month::in_name(start).is_some() {
-                part = digits.parse().ok();
-                stem = without_endings(start);
-            }
-        }
-        let letters = stem.chars().filter(|c| c.is_alphanumeric());
-        let stem = letters.flat_map(char::to_lowercase).collect();
-        Some((month, Self { folder, stem, part }))
+        let (stem, part) = stem_and_part(file);
+        let named = Self {
+            folder,
+            stem: letters(stem),
+            part,
+            is_prepared: file.to_ascii_lowercase().ends_with(prepared::ENDING),
+        };
+        Some((month, named))
     }
 
     fn depth(&self) -> usize {
@@ -108,6 +143,55 @@ impl<'a> Named<'a> {
             .split('/')
             .filter(|part| !part.is_empty())
             .count()
+    }
+}
+
+/// The name without endings and part number, and the part.
+fn stem_and_part(file: &str) -> (&str, Option<u32>) {
+    let stem = without_endings(file);
+    if let Some((start, digits)) = stem.rsplit_once('_') {
+        let is_part = (1..=PART_DIGITS_MAX).contains(&digits.len())
+            && digits.bytes().all(|b| b.is_ascii_digit());
+        // `x_2020_03` is no part 3.
+        if is_part && Month::in_name(start).is_some() {
+            return (without_endings(start), digits.parse().ok());
+        }
+    }
+    (stem, None)
+}
+
+/// Letters and digits: what tells names apart.
+fn letters(name: &str) -> String {
+    let letters = name.chars().filter(|c| c.is_alphanumeric());
+    letters.flat_map(char::to_lowercase).collect()
+}
+
+/// What files of one kind have in their names beside the month.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Family {
+    before: String,
+    behind: String,
+}
+
+impl Family {
+    /// The family of a file and its month, if its name has one.
+    pub(crate) fn of(name: &str) -> (Self, Option<Month>) {
+        let (stem, _) = stem_and_part(name.rsplit('/').next().unwrap_or(name));
+        let (before, month, behind) = match Month::split(stem) {
+            Some((before, month, behind)) => (before.to_owned(), Some(month), behind.to_owned()),
+            None => (String::new(), None, format!("-{stem}")),
+        };
+        (Self { before, behind }, month)
+    }
+
+    /// The name of a month's file, without ending.
+    pub(crate) fn name(&self, month: Month) -> String {
+        format!("{}{}{}", self.before, month.digits(), self.behind)
+    }
+
+    /// What tells families apart: names that differ in punctuation alone are one month's.
+    pub(crate) fn key(&self) -> (String, String) {
+        (letters(&self.before), letters(&self.behind))
     }
 }
 
@@ -124,7 +208,7 @@ fn without_endings(mut name: &str) -> &str {
 
 /// For each name: none if the file is to be taken, or the index of the one taken instead of it.
 ///
-/// Of a month the shallowest unsuffixed file is taken; without one, the parts of the shallowest
+/// Of a month the shallowest unsuffixed file is taken, a prepared one before all others; without one, the parts of the shallowest
 /// folder, and parts of other folders if none of their numbers is taken yet.
 pub(crate) fn left_out(names: &[&str]) -> Vec<Option<usize>> {
     let mut instead = vec![None; names.len()];
@@ -136,7 +220,7 @@ pub(crate) fn left_out(names: &[&str]) -> Vec<Option<usize>> {
         }
     }
     for mut files in same.into_values().filter(|files| files.len() > 1) {
-        files.sort_by_key(|(index, named)| (named.depth(), names[*index]));
+        files.sort_by_key(|(index, named)| (!named.is_prepared, named.depth(), names[*index]));
         let taken = taken(&files);
         let first = *taken.iter().next().expect("at least one is taken");
         let others = files.iter().filter(|(index, _)| !taken.contains(index));
@@ -208,6 +292,17 @@ mod tests {
     fn a_month_begins_before_new_yorks_first_trip() {
         let month = Month::in_name("200001-trips.csv");
         assert_eq!(month.unwrap().starts_at(), 946_684_800_000_000);
+    }
+
+    #[test]
+    fn a_month_ends_at_midnight_in_new_york() {
+        let check = |last: &str, next: &str| {
+            let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+            assert_eq!(Month::of(at(last)).ends_at(), at(next).timestamp_micros());
+            assert_ne!(Month::of(at(last)), Month::of(at(next)));
+        };
+        check("2026-07-01T03:59:59Z", "2026-07-01T04:00:00Z");
+        check("2027-01-01T04:59:59Z", "2027-01-01T05:00:00Z");
     }
 
     #[test]
@@ -288,6 +383,53 @@ mod tests {
                 2013-07 - Citi Bike trip data.csv
                 201307-citibike-tripdata.csv.gz  (taken: 2013-07 - Citi Bike trip data.csv)
             "#]],
+        );
+    }
+
+    #[test]
+    fn a_month_that_is_there_prepared_is_taken_so() {
+        check(
+            &[
+                "202003-citibike-tripdata.csv.zip",
+                "prepared/202003-citibike-tripdata.parquet",
+                "JC-202003-citibike-tripdata.csv",
+                "202004-citibike-tripdata_1.csv",
+                "202004-citibike-tripdata.parquet",
+                "202003-from-202004-citibike-tripdata.parquet",
+            ],
+            expect![[r#"
+                202003-citibike-tripdata.csv.zip  (taken: prepared/202003-citibike-tripdata.parquet)
+                prepared/202003-citibike-tripdata.parquet
+                JC-202003-citibike-tripdata.csv
+                202004-citibike-tripdata_1.csv  (taken: 202004-citibike-tripdata.parquet)
+                202004-citibike-tripdata.parquet
+                202003-from-202004-citibike-tripdata.parquet
+            "#]],
+        );
+    }
+
+    #[test]
+    fn a_family_names_each_of_its_months() {
+        let march = Month::in_name("202003").unwrap();
+        let named = |name| {
+            let (family, month) = Family::of(name);
+            let month = month.map(|month| month.to_string());
+            (family.name(march), month.unwrap_or_default())
+        };
+        let found = |name: &str, month: &str| (name.to_owned(), month.to_owned());
+        assert_eq!(
+            named("2018.zip/JC-201804-citibike-tripdata_2.csv"),
+            found("JC-202003-citibike-tripdata", "2018-04")
+        );
+        assert_eq!(
+            named("2013-07 - Citi Bike trip data.csv"),
+            found("202003 - Citi Bike trip data", "2013-07")
+        );
+        assert_eq!(named("city.csv.gz"), found("202003-city", ""));
+        let key = |name| Family::of(name).0.key();
+        assert_eq!(
+            key("2013-07 - Citi Bike trip data.csv"),
+            key("201308-citibike-tripdata.csv")
         );
     }
 

@@ -148,9 +148,10 @@ fn shape(line: &[u8]) -> Shape {
     shape
 }
 
-/// Splits rows into fields; one for a file, to reuse its buffers.
-#[derive(Debug, Default)]
+/// Splits rows into fields; one for a file: the reader's tables cost more than a row.
+#[derive(Debug)]
 pub(crate) struct Fields {
+    reader: csv_core::Reader,
     output: Vec<u8>,
     ends: Vec<usize>,
 }
@@ -161,6 +162,15 @@ pub(crate) struct Fields {
 pub(crate) struct NotUtf8;
 
 impl Fields {
+    pub(crate) fn new() -> Self {
+        Self {
+            // Its default knows no quotes.
+            reader: csv_core::Reader::new(),
+            output: Vec::new(),
+            ends: Vec::new(),
+        }
+    }
+
     /// Splits `text` into the fields of `record`.
     pub(crate) fn split(&mut self, text: &[u8], record: &mut StringRecord) -> Result<(), NotUtf8> {
         let text = std::str::from_utf8(text).map_err(|_| NotUtf8)?;
@@ -185,7 +195,8 @@ impl Fields {
         // Neither can be too small: fields are no longer than the text and one comma ends each.
         self.output.resize(text.len() + 1, 0);
         self.ends.resize(text.len() + 2, 0);
-        let mut reader = csv_core::Reader::new();
+        let reader = &mut self.reader;
+        reader.reset();
         let (_, _, written, ended) = reader.read_record(text, &mut self.output, &mut self.ends);
         let (_, _, _, last) =
             reader.read_record(&[], &mut self.output[written..], &mut self.ends[ended..]);
@@ -202,7 +213,7 @@ mod tests {
 
     fn rows(text: &[u8]) -> Vec<(u64, Vec<String>)> {
         let mut rows = Rows::new(text);
-        let mut fields = Fields::default();
+        let mut fields = Fields::new();
         let (mut raw, mut record, mut found) = (RawRow::default(), StringRecord::new(), Vec::new());
         while rows.next(&mut raw).unwrap() {
             fields.split(&raw.text, &mut record).unwrap();

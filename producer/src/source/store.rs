@@ -35,6 +35,12 @@ pub(crate) trait Store: Debug + Send {
     /// If it cannot be opened. A bucket's file may be found missing only when it is read.
     fn open(&self, entry: &Entry) -> io::Result<Box<dyn Input>>;
 
+    /// Puts a file there, in place of one of the same name; it is there whole or not at all.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    fn put(&self, name: &str, from: &Path) -> Result<(), ProducerError>;
+
     /// What tells this store from others.
     fn identity(&self) -> String;
 
@@ -57,6 +63,8 @@ pub(crate) enum Packing {
     Plain,
     Gzip,
     Zip,
+    /// A file of trips in order, as `bikeshare prepare` writes it.
+    Prepared,
 }
 
 impl Packing {
@@ -70,14 +78,18 @@ impl Packing {
             "csv" => Some(Self::Plain),
             "gz" => Some(Self::Gzip),
             "zip" => Some(Self::Zip),
+            "parquet" => Some(Self::Prepared),
             _ => None,
         }
     }
 }
 
-/// Whether the name, or a folder in it, is one that systems leave behind.
+/// What `bikeshare prepare` lists rejects in, beside the files it writes.
+pub(crate) const REPORT: &str = "rejected.csv";
+
+/// Whether the name, or a folder in it, is one that systems leave behind, or our own report's.
 pub(crate) fn is_hidden(name: &str) -> bool {
     let is_point = |part: &str| part == "." || part == "..";
-    name.split('/')
-        .any(|part| (part.starts_with('.') && !is_point(part)) || part == "__MACOSX")
+    let is_left = |part: &str| (part.starts_with('.') && !is_point(part)) || part == "__MACOSX";
+    name.split('/').any(is_left) || name.rsplit('/').next() == Some(REPORT)
 }

@@ -8,8 +8,10 @@ use domain::csv::Columns;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::rows::{Fields, RawRow, Rows};
-use crate::compact::{CompactTrip, Names};
+use super::store::Input;
+use crate::compact::{CompactTrip, NAMES_MAX, Names};
 use crate::error::{ProducerError, RefusedFile};
+use crate::prepared::PreparedRows;
 use crate::progress::Reading;
 use crate::sort::{Counts, SortPlace, Sorted, Sorter};
 
@@ -18,9 +20,6 @@ const READ_BYTES: usize = 256 * 1024;
 
 /// Rows are told and a stop looked for once in so many (chosen: a few milliseconds' work).
 const REPORT_ROWS: u64 = 4_096;
-
-/// A file with more bikes and stations is refused (chosen: ten times what the city ever had).
-const NAMES_MAX: usize = 500_000;
 
 /// The rows of one file, ordered by departure, file order among equals.
 #[derive(Debug)]
@@ -124,6 +123,20 @@ pub(crate) fn refused(name: &str, content_hash: u64, reason: &str) -> Table {
     }
 }
 
+/// The table of a prepared file, whose rows are read only when they are sent.
+pub(crate) fn prepared(name: &str, input: Box<dyn Input>, hash: u64) -> Result<Table, RefusedFile> {
+    let (rows, count) = PreparedRows::open(name, input)?;
+    Ok(Table {
+        rows: Sorted::Prepared(Box::new(rows)),
+        counts: Counts {
+            rows: count,
+            rejected: 0,
+        },
+        hash,
+        names: Names::default(),
+    })
+}
+
 /// Turns rows into trips.
 struct Parser<'a> {
     name: &'a str,
@@ -143,7 +156,7 @@ impl<'a> Parser<'a> {
         if !rows.next(raw)? {
             return Err(RefusedFile::Empty);
         }
-        let mut fields = Fields::default();
+        let mut fields = Fields::new();
         let mut record = StringRecord::new();
         if raw.text.len() >= super::rows::LINE_BYTES_MAX - 1 || raw.text.contains(&0) {
             return Err(RefusedFile::NotText);

@@ -328,7 +328,7 @@ async fn what_is_wrong_with_a_bucket_is_said_with_what_to_do() {
         &cluster,
         "s3://tripdata/2099",
         config.clone(),
-        expect!["cannot use s3://tripdata/2099: no .csv, .csv.gz or .zip object has a key that begins like this"],
+        expect!["cannot use s3://tripdata/2099: no .csv, .csv.gz, .zip or .parquet object has a key that begins like this"],
     )
     .await;
     server.fail(|_| Fault::Status(403));

@@ -12,6 +12,7 @@ mod gbfs;
 mod life;
 mod moto;
 mod pacing;
+mod prepare;
 mod resume;
 mod s3_server;
 mod support;

@@ -13,9 +13,9 @@ use fluvio_smartmodule::{RecordData, Result, SmartModuleRecord, smartmodule};
 /// Never: an error would stop the batch inside the broker.
 #[smartmodule(array_map)]
 pub fn trip_split(record: &SmartModuleRecord) -> Result<Vec<(Option<RecordData>, RecordData)>> {
-    let outputs = domain::split(record.offset(), record.value().as_ref());
-    outputs
-        .iter()
-        .map(|output| Ok((None, serde_json::to_vec(output)?.into())))
-        .collect()
+    let outputs = domain::split_json(record.offset(), record.value().as_ref());
+    Ok(outputs
+        .into_iter()
+        .map(|output| (None, output.into()))
+        .collect())
 }

@@ -29,7 +29,7 @@ pub enum S3Error {
     )]
     NoCredentials(String),
     /// No trip file has a key that begins like this.
-    #[error("no .csv, .csv.gz or .zip object has a key that begins like this")]
+    #[error("no .csv, .csv.gz, .zip or .parquet object has a key that begins like this")]
     Empty,
     /// More objects than can be meant.
     #[error("more than {0} objects have keys that begin like this: name a longer prefix")]

@@ -1,0 +1,171 @@
+//! Buckets, prepared files and a live feed, from the command line to the tables.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use axum::Router;
+use axum::extract::Path as UrlPath;
+use axum::routing::get;
+use expect_test::{Expect, expect};
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::task::block_in_place;
+
+use crate::machine::{Machine, Tables};
+use crate::s3_server::S3Server;
+
+fn testdata() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata")
+}
+
+/// A server with all trip files of ours below `raw/`.
+async fn server() -> S3Server {
+    let server = S3Server::start().await;
+    fs::create_dir(server.path("raw")).unwrap();
+    for found in fs::read_dir(testdata().join("trips")).unwrap() {
+        let file = found.unwrap();
+        let key = format!("raw/{}", file.file_name().to_str().unwrap());
+        fs::copy(file.path(), server.path(&key)).unwrap();
+    }
+    server
+}
+
+/// `bikeshare up --once` with the server's flags; its counts without the time they took.
+fn up(machine: &Machine, source: &str, server: &S3Server) -> Value {
+    let mut up = machine.up(source);
+    without_time(machine.finish(up.args(server.flags()).arg("--once")))
+}
+
+fn without_time(mut counts: Value) -> Value {
+    counts.as_object_mut().unwrap().remove("wall_s").unwrap();
+    counts
+}
+
+fn check(counts: &Value, expected: Expect) {
+    expected.assert_eq(&counts.to_string());
+}
+
+/// What `bikeshare rejected` lists.
+fn rejected(tables: &Tables) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bikeshare"));
+    let output = command
+        .args(["rejected", "--database-url", tables.url()])
+        .output();
+    let output = output.unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_row_of_a_bucket_is_stored_or_listed_as_rejected() {
+    let (machine, server) = (Machine::new(), server().await);
+    let counts = block_in_place(|| up(&machine, "s3://tripdata/raw/", &server));
+    check(
+        &counts,
+        expect![[
+            r#"{"already_produced":0,"departures":48,"locations":15,"produced":48,"records":96,"rejected":14,"rows_read":62,"windows":40}"#
+        ]],
+    );
+    let tables = machine.tables().await;
+    expect![[r#"
+        arrival-first.csv:2: stoptime "2015-05-06 07:59:59" is before the departure "2015-05-06 08:00:00"
+        cut-in-quotes.csv:3: row has 9 fields, the header has 15
+        cut-in-quotes.csv:5: row has 9 fields, the header has 15
+        dst-gap.csv:3: starttime "2020-03-08 02:30:00" does not exist in America/New_York: the clocks went forward
+        dst-gap.csv:4: stoptime "2020-03-08 02:04:00" does not exist in America/New_York: the clocks went forward
+        missing-end-station.csv:2: end_station_id "" is blank
+        missing-end-station.csv:4: start_station_id "" is blank
+        missing-end-station.csv:5: end_lat "" is blank
+        not-ordered.csv:5: stoptime "" is blank
+        not-utf8.csv:2: row is not UTF-8
+        unknown-header.csv:1: file refused: its columns are unknown: header of generation "legacy" has unknown columns "departure"; lacks columns "starttime"
+        us-dates.csv:5: starttime "31/12/2014 0:03" is not a time
+        zero-coordinates.csv:3: end station latitude "0" is zero: the station's place is not known
+        zero-coordinates.csv:4: start station latitude "0.0" is zero: the station's place is not known
+    "#]].assert_eq(&block_in_place(|| rejected(&tables)));
+    tables.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_that_was_prepared_gives_the_same_tables() {
+    let (plain, ready) = (Machine::new(), Machine::new());
+    let server = server().await;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bikeshare"));
+    command.args(["prepare", "--source", "s3://tripdata/raw/"]);
+    command
+        .args(["--to", "s3://tripdata/prepared"])
+        .args(server.flags());
+    let prepared = block_in_place(|| plain.finish(&mut command));
+    check(
+        &without_time(prepared),
+        expect![[
+            r#"{"duplicate_files":0,"files":20,"refused_files":1,"rejected":14,"rows_read":62,"unchanged":0,"written":48}"#
+        ]],
+    );
+    expect![[r#"
+        file,line,reason,row
+        arrival-first.csv,2,"stoptime ""2015-05-06 07:59:59"" is before the departure ""2015-05-06 08:00:00""","600,2015-05-06 08:00:00,2015-05-06 07:59:59,101,Oak St & 1 Ave,40.7301,-73.9901,102,Elm St & 2 Ave,40.7402,-73.9802,9001,Subscriber,1980,1"
+        cut-in-quotes.csv,3,"row has 9 fields, the header has 15","600,""2019-05-06 08:01:00.0000"",""2019-05-06 08:11:00.0000"",101,""Oak St & 1 Ave"",40.7301,-73.9901,102,""Elm St & 2"
+        cut-in-quotes.csv,5,"row has 9 fields, the header has 15","600,""2019-05-06 08:03:00.0000"",""2019-05-06 08:13:00.0000"",101,""Oak St & 1 Ave"",40.7301,-73.9901,102,""Elm St"
+        dst-gap.csv,3,"starttime ""2020-03-08 02:30:00"" does not exist in America/New_York: the clocks went forward","300,2020-03-08 02:30:00,2020-03-08 03:35:00,102,Elm St & 2 Ave,40.7402,-73.9802,103,Ash St & 3 Ave,40.7503,-73.9703,9002,Subscriber,1980,1"
+        dst-gap.csv,4,"stoptime ""2020-03-08 02:04:00"" does not exist in America/New_York: the clocks went forward","300,2020-03-08 01:59:00,2020-03-08 02:04:00,102,Elm St & 2 Ave,40.7402,-73.9802,103,Ash St & 3 Ave,40.7503,-73.9703,9003,Subscriber,1980,1"
+        missing-end-station.csv,2,"end_station_id """" is blank","CC01,electric_bike,2022-08-01 08:00:00,2022-08-01 08:10:00,Oak St & 1 Ave,6101.01,,,40.7301,-73.9901,40.74,-73.98,member"
+        missing-end-station.csv,4,"start_station_id """" is blank","CC03,electric_bike,2022-08-01 08:02:00,2022-08-01 08:12:00,,,Elm St & 2 Ave,6102.10,40.7301,-73.9901,40.7402,-73.9802,member"
+        missing-end-station.csv,5,"end_lat """" is blank","CC04,electric_bike,2022-08-01 08:03:00,2022-08-01 08:13:00,Oak St & 1 Ave,6101.01,Elm St & 2 Ave,6102.10,40.7301,-73.9901,,,member"
+        not-ordered.csv,5,"stoptime """" is blank","60,2018-07-03 12:00:00,,103,Ash St & 3 Ave,40.7503,-73.9703,101,Oak St & 1 Ave,40.7301,-73.9901,9004,Subscriber,1980,1"
+        not-utf8.csv,2,row is not UTF-8,"600,2015-05-06 08:00:00,2015-05-06 08:10:00,101,Caf� St,40.7301,-73.9901,102,Elm St & 2 Ave,40.7402,-73.9802,9001,Subscriber,1980,1"
+        unknown-header.csv,1,"file refused: its columns are unknown: header of generation ""legacy"" has unknown columns ""departure""; lacks columns ""starttime""",
+        us-dates.csv,5,"starttime ""31/12/2014 0:03"" is not a time","600,31/12/2014 0:03,31/12/2014 0:13,103,Ash St & 3 Ave,40.7503,-73.9703,101,Oak St & 1 Ave,40.7301,-73.9901,9004,Subscriber,1980,1"
+        zero-coordinates.csv,3,"end station latitude ""0"" is zero: the station's place is not known","600,2017-08-01 08:01:00,2017-08-01 08:11:00,101,Oak St & 1 Ave,40.7301,-73.9901,3183,Exchange Place,0,0,9002,Subscriber,1980,1"
+        zero-coordinates.csv,4,"start station latitude ""0.0"" is zero: the station's place is not known","600,2017-08-01 08:02:00,2017-08-01 08:12:00,3183,Exchange Place,0.0,0.0,102,Elm St & 2 Ave,40.7402,-73.9802,9003,Subscriber,1980,1"
+    "#]].assert_eq(&fs::read_to_string(server.path("prepared/rejected.csv")).unwrap());
+
+    block_in_place(|| up(&plain, "s3://tripdata/raw/", &server));
+    let counts = block_in_place(|| up(&ready, "s3://tripdata/prepared/", &server));
+    check(
+        &counts,
+        expect![[
+            r#"{"already_produced":0,"departures":48,"locations":15,"produced":48,"records":96,"rejected":0,"rows_read":48,"windows":40}"#
+        ]],
+    );
+    let (mut expected, mut found) = (plain.tables().await, ready.tables().await);
+    let (before, after) = (expected.digest().await, found.digest().await);
+    // Records, locations and windows: what was rejected is not read again.
+    assert_eq!(before[..3], after[..3]);
+    expected.close().await;
+    found.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_feed_that_is_polled_once_shows_its_counts() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    let source = format!("gbfs:{origin}/gbfs.json");
+    let router = Router::new().route(
+        "/{file}",
+        get(|UrlPath(file): UrlPath<String>| async move {
+            // Of the counts three polls were recorded.
+            let file = file.replace("status.json", "status-1.json");
+            let text = fs::read_to_string(testdata().join("gbfs/v2.3").join(file)).unwrap();
+            text.replace("ORIGIN", &origin)
+        }),
+    );
+    let serving = tokio::spawn(async move { axum::serve(listener, router).await });
+    let machine = Machine::new();
+    let counts = block_in_place(|| without_time(machine.once(&source)));
+    serving.abort();
+    check(
+        &counts,
+        expect![[
+            r#"{"already_produced":0,"departures":0,"locations":3,"produced":3,"records":0,"rejected":0,"rows_read":3,"windows":0}"#
+        ]],
+    );
+    let mut tables = machine.tables().await;
+    expect![[r#"
+        Café Ω & 5 Ave: 0
+        E 32 St & Park Ave: 7
+        Newport PATH: 12"#]]
+    .assert_eq(&tables.docks().await.join("\n"));
+    tables.close().await;
+}

@@ -1,0 +1,178 @@
+//! A trip's record in the very spelling of [`super::Record::to_json`], read where it lies.
+//!
+//! Nearly all records of the topic are that, and inside the broker every instruction is counted:
+//! through serde a trip takes several times as long (`cargo xtask bench`). A record that is spelled
+//! otherwise is no error here: [`super::Record::from_json`] reads it.
+
+use chrono::{DateTime, NaiveDate, Utc};
+
+/// Digits of a number that surely is a finite `f64` (chosen: what latitudes and longitudes have).
+const NUMBER_BYTES_MAX: usize = 24;
+
+/// A trip's record; texts stand as in the JSON.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct PlainTrip<'a> {
+    /// Without its quotes: nothing in it is escaped.
+    pub(crate) source: &'a str,
+    pub(crate) seq: u64,
+    /// A JSON string.
+    pub(crate) bike_id: Option<&'a str>,
+    pub(crate) departed_at: PlainTime<'a>,
+    /// A JSON object.
+    pub(crate) from: &'a str,
+    pub(crate) arrived_at: PlainTime<'a>,
+    /// A JSON object.
+    pub(crate) to: &'a str,
+}
+
+/// A time as a JSON string, and what it means.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct PlainTime<'a> {
+    pub(crate) text: &'a str,
+    pub(crate) at: DateTime<Utc>,
+}
+
+impl<'a> PlainTrip<'a> {
+    /// Reads a record; `None` if it is no trip or is spelled otherwise.
+    pub(crate) fn read(bytes: &'a [u8]) -> Option<Self> {
+        let mut scanner = Scanner(std::str::from_utf8(bytes).ok()?);
+        scanner.expect("{\"source\":")?;
+        let source = scanner.string()?;
+        scanner.expect(",\"seq\":")?;
+        let seq = scanner.integer()?;
+        scanner.expect(",\"trip\":{")?;
+        let bike_id = match scanner.expect("\"bike_id\":") {
+            Some(()) => Some(scanner.string_before(",")?),
+            None => None,
+        };
+        scanner.expect("\"departed_at\":")?;
+        let departed_at = scanner.time()?;
+        scanner.expect(",\"from\":")?;
+        let from = scanner.station()?;
+        scanner.expect(",\"arrived_at\":")?;
+        let arrived_at = scanner.time()?;
+        scanner.expect(",\"to\":")?;
+        let to = scanner.station()?;
+        for rider in [",\"rider\":\"member\"", ",\"rider\":\"casual\""] {
+            if scanner.expect(rider).is_some() {
+                break;
+            }
+        }
+        (scanner.0 == "}}").then_some(Self {
+            source: source.strip_prefix('"')?.strip_suffix('"')?,
+            seq,
+            bike_id,
+            departed_at,
+            from,
+            arrived_at,
+            to,
+        })
+    }
+}
+
+/// Takes what it knows from the front of a text.
+struct Scanner<'a>(&'a str);
+
+impl<'a> Scanner<'a> {
+    fn expect(&mut self, text: &str) -> Option<()> {
+        self.0 = self.0.strip_prefix(text)?;
+        Some(())
+    }
+
+    /// Takes `count` bytes, if they end at a character's end.
+    fn take(&mut self, count: usize) -> Option<&'a str> {
+        let (taken, rest) = self.0.split_at_checked(count)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    /// Takes a string with its quotes, if nothing in it is escaped.
+    fn string(&mut self) -> Option<&'a str> {
+        let inner = self.0.strip_prefix('"')?;
+        let length = inner
+            .bytes()
+            .position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f))?;
+        let string = self.take(length + 2)?;
+        string.ends_with('"').then_some(string)
+    }
+
+    fn string_before(&mut self, mark: &str) -> Option<&'a str> {
+        let string = self.string()?;
+        self.expect(mark)?;
+        Some(string)
+    }
+
+    fn digits(&mut self) -> Option<&'a str> {
+        let length = self.0.bytes().take_while(u8::is_ascii_digit).count();
+        self.take(length).filter(|digits| !digits.is_empty())
+    }
+
+    fn integer(&mut self) -> Option<u64> {
+        let digits = self.digits()?;
+        let is_plain = digits == "0" || !digits.starts_with('0');
+        is_plain.then(|| digits.parse().ok()).flatten()
+    }
+
+    /// Takes a number without an exponent.
+    fn number(&mut self) -> Option<()> {
+        let before = self.0.len();
+        self.0 = self.0.strip_prefix('-').unwrap_or(self.0);
+        self.integer()?;
+        if self.expect(".").is_some() {
+            self.digits()?;
+        }
+        (before - self.0.len() <= NUMBER_BYTES_MAX).then_some(())
+    }
+
+    fn station(&mut self) -> Option<&'a str> {
+        let start = self.0;
+        self.expect("{\"station_id\":")?;
+        self.string()?;
+        self.expect(",\"street\":")?;
+        self.string()?;
+        self.expect(",\"lat\":")?;
+        self.number()?;
+        self.expect(",\"lon\":")?;
+        self.number()?;
+        self.expect("}")?;
+        start.get(..start.len() - self.0.len())
+    }
+
+    /// Takes `"2020-03-01T05:20:36Z"`, with or without a fraction.
+    fn time(&mut self) -> Option<PlainTime<'a>> {
+        let text = self.string()?;
+        let at = time(text.as_bytes())?;
+        Some(PlainTime { text, at })
+    }
+}
+
+/// Reads a quoted time in UTC with no, three or six fraction digits.
+fn time(text: &[u8]) -> Option<DateTime<Utc>> {
+    let (date, rest) = text.split_at_checked(12)?;
+    let [b'"', y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b'T'] = *date else {
+        return None;
+    };
+    let (clock, fraction) = rest.split_at_checked(8)?;
+    let [h0, h1, b':', n0, n1, b':', s0, s1] = *clock else {
+        return None;
+    };
+    let micros = match *fraction {
+        [b'Z', b'"'] => 0,
+        [b'.', a, b, c, b'Z', b'"'] => number(&[a, b, c])? * 1_000,
+        [b'.', a, b, c, d, e, f, b'Z', b'"'] => number(&[a, b, c, d, e, f])?,
+        _ => return None,
+    };
+    let year = i32::try_from(number(&[y0, y1, y2, y3])?).ok()?;
+    let date = NaiveDate::from_ymd_opt(year, number(&[m0, m1])?, number(&[d0, d1])?)?;
+    let (hour, minute, second) = (number(&[h0, h1])?, number(&[n0, n1])?, number(&[s0, s1])?);
+    Some(
+        date.and_hms_micro_opt(hour, minute, second, micros)?
+            .and_utc(),
+    )
+}
+
+fn number(digits: &[u8]) -> Option<u32> {
+    let digits = digits.iter().map(|digit| digit.wrapping_sub(b'0'));
+    let value = |sum: u32, digit: u8| (digit < 10).then(|| sum * 10 + u32::from(digit));
+    digits.clone().try_fold(0, value)
+}

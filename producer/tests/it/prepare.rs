@@ -1,0 +1,417 @@
+//! Trip files prepared as Parquet, and read again.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::sync::Arc;
+
+use domain::{Body, Trip};
+use expect_test::{Expect, expect};
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use producer::{PrepareSummary, ProducerConfig, ProducerError, Progress, S3Config, Source, Target};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::archives::{city, gzip, shuffled};
+use crate::s3_server::{Fault, S3Server};
+use crate::support::{Cluster, Stored, cluster, rows, testdata};
+
+async fn prepare(source: &str, to: &str, s3: S3Config) -> Result<PrepareSummary, ProducerError> {
+    let (progress, _) = watch::channel(Progress::default());
+    let to: Target = to.parse().unwrap();
+    let stop = CancellationToken::new();
+    producer::prepare(source.parse().unwrap(), Some(to), s3, progress, stop).await
+}
+
+async fn prepare_here(source: &Path, to: &Path) -> PrepareSummary {
+    let (source, to) = (source.to_str().unwrap(), to.to_str().unwrap());
+    let summary = prepare(source, to, S3Config::default()).await.unwrap();
+    assert_eq!(summary.rows_read, summary.written + summary.rejected);
+    summary
+}
+
+/// The files of a folder, prepared ones with their rows.
+fn check_folder(folder: &Path, expected: Expect) {
+    let mut lines = Vec::new();
+    for found in fs::read_dir(folder).unwrap() {
+        let path = found.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let rows = match name.ends_with(".parquet") {
+            true => format!(
+                ": {} rows",
+                opened(&path).metadata().file_metadata().num_rows()
+            ),
+            false => String::new(),
+        };
+        lines.push(format!("{name}{rows}"));
+    }
+    lines.sort();
+    expected.assert_eq(&lines.join("\n"));
+}
+
+fn opened(path: &Path) -> SerializedFileReader<File> {
+    SerializedFileReader::new(File::open(path).unwrap()).unwrap()
+}
+
+fn on_the_server(server: &S3Server) -> S3Config {
+    S3Config {
+        endpoint: Some(server.endpoint()),
+        path_style: true,
+        anonymous: true,
+        ..S3Config::default()
+    }
+}
+
+/// The trips of each partition, in their order.
+fn trips(stored: &[Vec<Stored>]) -> Vec<Vec<Trip>> {
+    let trip = |stored: &Stored| match &stored.record.body {
+        Body::Trip(trip) => Some(trip.clone()),
+        _ => None,
+    };
+    let partitions = stored.iter();
+    partitions
+        .map(|partition| partition.iter().filter_map(trip).collect())
+        .collect()
+}
+
+fn reject_lines(stored: &[Vec<Stored>]) -> String {
+    let mut lines: Vec<_> = stored
+        .iter()
+        .flat_map(|partition| rows(partition))
+        .filter_map(|stored| match &stored.record.body {
+            Body::Reject(reject) => Some(format!(
+                "{}:{}: {}",
+                reject.file, reject.line, reject.reason
+            )),
+            _ => None,
+        })
+        .collect();
+    lines.sort();
+    lines.join("\n")
+}
+
+async fn produced(cluster: &Cluster, folder: &Path) -> producer::Summary {
+    let source = Source::Path(folder.to_owned());
+    cluster.produce(source, ProducerConfig::default()).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_row_of_every_fixture_is_written_or_listed_in_the_report() {
+    let to = tempfile::tempdir().unwrap();
+    let summary = prepare_here(&testdata(""), to.path()).await;
+    expect!["PrepareSummary { rows_read: 62, written: 48, rejected: 14, files: 20, unchanged: 0, duplicate_files: 0, refused_files: 1, stopped: false }"].assert_eq(&format!("{summary:?}"));
+    check_folder(
+        to.path(),
+        expect![[r#"
+        201307-unquoted.parquet: 2 rows
+        201403-no-header.parquet: 3 rows
+        201409-us-dates.parquet: 3 rows
+        201505-arrival-first.parquet: 1 rows
+        201505-bom-crlf-dirty-ids.parquet: 2 rows
+        201505-not-utf8.parquet: 1 rows
+        201610-title-case.parquet: 2 rows
+        201708-zero-coordinates.parquet: 1 rows
+        201805-extra-column.parquet: 2 rows
+        201807-not-ordered.parquet: 4 rows
+        201905-basic.parquet: 3 rows
+        201905-cut-in-quotes.parquet: 2 rows
+        201905-depots.parquet: 3 rows
+        202003-dst-gap.parquet: 2 rows
+        202011-dst-fold.parquet: 5 rows
+        202107-new.parquet: 3 rows
+        202111-dst-fold-new.parquet: 3 rows
+        202208-missing-end-station.parquet: 1 rows
+        202306-lost-zeros.parquet: 3 rows
+        202306-new-quoted.parquet: 2 rows
+        rejected.csv"#]],
+    );
+    let report = fs::read_to_string(to.path().join("rejected.csv")).unwrap();
+    expect![[r#"
+        file,line,reason,row
+        arrival-first.csv,2,"stoptime ""2015-05-06 07:59:59"" is before the departure ""2015-05-06 08:00:00""","600,2015-05-06 08:00:00,2015-05-06 07:59:59,101,Oak St & 1 Ave,40.7301,-73.9901,102,Elm St & 2 Ave,40.7402,-73.9802,9001,Subscriber,1980,1"
+        cut-in-quotes.csv,3,"row has 9 fields, the header has 15","600,""2019-05-06 08:01:00.0000"",""2019-05-06 08:11:00.0000"",101,""Oak St & 1 Ave"",40.7301,-73.9901,102,""Elm St & 2"
+        cut-in-quotes.csv,5,"row has 9 fields, the header has 15","600,""2019-05-06 08:03:00.0000"",""2019-05-06 08:13:00.0000"",101,""Oak St & 1 Ave"",40.7301,-73.9901,102,""Elm St"
+        dst-gap.csv,3,"starttime ""2020-03-08 02:30:00"" does not exist in America/New_York: the clocks went forward","300,2020-03-08 02:30:00,2020-03-08 03:35:00,102,Elm St & 2 Ave,40.7402,-73.9802,103,Ash St & 3 Ave,40.7503,-73.9703,9002,Subscriber,1980,1"
+        dst-gap.csv,4,"stoptime ""2020-03-08 02:04:00"" does not exist in America/New_York: the clocks went forward","300,2020-03-08 01:59:00,2020-03-08 02:04:00,102,Elm St & 2 Ave,40.7402,-73.9802,103,Ash St & 3 Ave,40.7503,-73.9703,9003,Subscriber,1980,1"
+        missing-end-station.csv,2,"end_station_id """" is blank","CC01,electric_bike,2022-08-01 08:00:00,2022-08-01 08:10:00,Oak St & 1 Ave,6101.01,,,40.7301,-73.9901,40.74,-73.98,member"
+        missing-end-station.csv,4,"start_station_id """" is blank","CC03,electric_bike,2022-08-01 08:02:00,2022-08-01 08:12:00,,,Elm St & 2 Ave,6102.10,40.7301,-73.9901,40.7402,-73.9802,member"
+        missing-end-station.csv,5,"end_lat """" is blank","CC04,electric_bike,2022-08-01 08:03:00,2022-08-01 08:13:00,Oak St & 1 Ave,6101.01,Elm St & 2 Ave,6102.10,40.7301,-73.9901,,,member"
+        not-ordered.csv,5,"stoptime """" is blank","60,2018-07-03 12:00:00,,103,Ash St & 3 Ave,40.7503,-73.9703,101,Oak St & 1 Ave,40.7301,-73.9901,9004,Subscriber,1980,1"
+        not-utf8.csv,2,row is not UTF-8,"600,2015-05-06 08:00:00,2015-05-06 08:10:00,101,Caf� St,40.7301,-73.9901,102,Elm St & 2 Ave,40.7402,-73.9802,9001,Subscriber,1980,1"
+        unknown-header.csv,1,"file refused: its columns are unknown: header of generation ""legacy"" has unknown columns ""departure""; lacks columns ""starttime""",
+        us-dates.csv,5,"starttime ""31/12/2014 0:03"" is not a time","600,31/12/2014 0:03,31/12/2014 0:13,103,Ash St & 3 Ave,40.7503,-73.9703,101,Oak St & 1 Ave,40.7301,-73.9901,9004,Subscriber,1980,1"
+        zero-coordinates.csv,3,"end station latitude ""0"" is zero: the station's place is not known","600,2017-08-01 08:01:00,2017-08-01 08:11:00,101,Oak St & 1 Ave,40.7301,-73.9901,3183,Exchange Place,0,0,9002,Subscriber,1980,1"
+        zero-coordinates.csv,4,"start station latitude ""0.0"" is zero: the station's place is not known","600,2017-08-01 08:02:00,2017-08-01 08:12:00,3183,Exchange Place,0.0,0.0,102,Elm St & 2 Ave,40.7402,-73.9802,9003,Subscriber,1980,1"
+    "#]].assert_eq(&report);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_prepared_file_is_a_table_that_anybody_can_read() {
+    let to = tempfile::tempdir().unwrap();
+    prepare_here(&testdata("basic.csv"), to.path()).await;
+    let file = opened(&to.path().join("201905-basic.parquet"));
+    let rows: Vec<_> = file
+        .get_row_iter(None)
+        .unwrap()
+        .map(|row| row.unwrap().to_string())
+        .collect();
+    expect![[r#"
+        {departed_at: 2019-05-06 12:00:00.000000 +00:00, from_station_id: "101", from_street: "Oak St & 1 Ave", from_lat: 40.7301, from_lon: -7.39901E1, arrived_at: 2019-05-06 12:10:00.500000 +00:00, to_station_id: "102", to_street: "Elm St & 2 Ave", to_lat: 40.7402, to_lon: -7.39802E1, bike_id: "9001", rider: "member"}
+        {departed_at: 2019-05-06 12:01:00.250000 +00:00, from_station_id: "102", from_street: "Elm St & 2 Ave", from_lat: 40.7402, from_lon: -7.39802E1, arrived_at: 2019-05-06 12:06:00.250000 +00:00, to_station_id: "103", to_street: "Ash St & 3 Ave", to_lat: 40.7503, to_lon: -7.39703E1, bike_id: "9002", rider: "casual"}
+        {departed_at: 2019-05-06 12:30:00.000000 +00:00, from_station_id: "102", from_street: "Elm St & 2 Ave", from_lat: 40.7402, from_lon: -7.39802E1, arrived_at: 2019-05-06 12:32:00.000000 +00:00, to_station_id: "101", to_street: "Oak St & 1 Ave", to_lat: 40.7301, to_lon: -7.39901E1, bike_id: "9001", rider: "member"}"#]].assert_eq(&rows.join("\n"));
+    let footer = file.metadata().file_metadata();
+    let pairs = footer.key_value_metadata().unwrap().iter();
+    let pairs: Vec<_> = pairs
+        .map(|pair| {
+            format!(
+                "{} = {}",
+                pair.key,
+                pair.value.as_deref().unwrap_or_default()
+            )
+        })
+        .collect();
+    expect![[r#"
+        bikeshare.format = 1
+        bikeshare.sources = ["basic.csv#747e4525e0e18ea1"]"#]]
+    .assert_eq(&pairs.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_prepared_file_gives_the_trips_of_its_csv_in_the_same_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let csv = folder.path().join("202606-trips.csv");
+    fs::write(
+        &csv,
+        shuffled(&city("trips=80000,stations=60,bikes=600,days=5,dirty=0.01")),
+    )
+    .unwrap();
+    let to = folder.path().join("prepared");
+    let summary = prepare_here(&csv, &to).await;
+    assert!(summary.rejected > 500, "{summary:?}");
+
+    let (from_csv, from_prepared) = (cluster().await, cluster().await);
+    produced(&from_csv, &csv).await;
+    let again = produced(&from_prepared, &to).await;
+    assert_eq!((again.rows_read, again.rejected), (summary.written, 0));
+    let (expected, found) = (from_csv.stored().await, from_prepared.stored().await);
+    assert!(trips(&expected) == trips(&found), "trips differ");
+    let twice = produced(&from_prepared, &to).await;
+    assert_eq!(twice.already_produced, again.rows_read);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn trips_of_another_month_than_the_name_says_go_to_a_file_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let raw = folder.path().join("raw");
+    fs::create_dir(&raw).unwrap();
+    // New York's June ends at four o'clock in the morning, UTC.
+    let jersey = city("seed=10,trips=4000,stations=60,bikes=600,start=2026-06-29,days=3");
+    fs::write(raw.join("JC-202606-trips_1.csv"), jersey).unwrap();
+    let text = city("trips=4000,stations=60,bikes=600,start=2026-06-29,days=3");
+    fs::write(
+        raw.join("JC-202606-trips_2.csv"),
+        city("seed=8,trips=100,start=2026-06-02"),
+    )
+    .unwrap();
+    fs::write(raw.join("city.csv"), &text).unwrap();
+    fs::write(raw.join("copy.csv.gz"), gzip(&text)).unwrap();
+    fs::write(
+        raw.join("other.csv"),
+        city("seed=9,trips=3000,start=2026-06-30,days=2"),
+    )
+    .unwrap();
+    let to = folder.path().join("prepared");
+    let summary = prepare_here(&raw, &to).await;
+    assert_eq!((summary.rows_read, summary.duplicate_files), (11_100, 1));
+    check_folder(
+        &to,
+        expect![[r#"
+        202606-city.parquet: 2768 rows
+        202606-other.parquet: 1574 rows
+        202607-city.parquet: 1232 rows
+        202607-from-JC-202606-trips.parquet: 1201 rows
+        202607-other.parquet: 1426 rows
+        JC-202606-trips.parquet: 2899 rows
+        rejected.csv"#]],
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_is_prepared_into_a_bucket_and_read_from_there() {
+    let server = S3Server::start().await;
+    let s3 = on_the_server(&server);
+    let text = city("trips=3000,stations=60,bikes=600,start=2026-06-02");
+    server.put("raw/202606-trips.csv", &text);
+    server.put("raw/basic.csv", &fs::read(testdata("basic.csv")).unwrap());
+    let prepared = || prepare("s3://tripdata/raw/", "s3://tripdata/prepared", s3.clone());
+    let first = prepared().await.unwrap();
+    assert_eq!((first.rows_read, first.written), (3_003, 3_003));
+    assert_eq!((first.files, first.unchanged), (2, 0));
+    let bytes = fs::read(server.path("prepared/202606-trips.parquet")).unwrap();
+
+    let again = prepared().await.unwrap();
+    assert_eq!((again.written, again.files, again.unchanged), (3_003, 2, 2));
+    server.put(
+        "raw/202606-trips.csv",
+        &city("seed=8,trips=500,start=2026-06-02"),
+    );
+    let changed = prepared().await.unwrap();
+    assert_eq!(
+        (changed.written, changed.files, changed.unchanged),
+        (503, 2, 1)
+    );
+    server.put("raw/202606-trips.csv", &text);
+    prepared().await.unwrap();
+    let restored = fs::read(server.path("prepared/202606-trips.parquet")).unwrap();
+    assert!(bytes == restored, "the same trips give the same bytes");
+
+    let cluster = cluster().await;
+    let source = "s3://tripdata/prepared/".parse().unwrap();
+    let spill = tempfile::tempdir().unwrap();
+    let config = ProducerConfig {
+        s3,
+        spill_dir: Some(spill.path().to_owned()),
+        ..ProducerConfig::default()
+    };
+    let summary = cluster
+        .produce(Source::clone(&source), config.clone())
+        .await;
+    assert_eq!(
+        (summary.rows_read, summary.produced, summary.refused_files),
+        (3_003, 3_003, 0)
+    );
+    server.fail(|_| Fault::None);
+    let twice = cluster.produce(source, config).await;
+    assert_eq!(twice.already_produced, 3_003);
+    assert_eq!(server.asked_for("prepared/202606-trips.parquet"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_fails_is_tried_again_and_a_missing_bucket_is_an_error() {
+    let server = S3Server::start().await;
+    let mut failures = 3;
+    server.fail(
+        move |asked| match asked.key.ends_with(".parquet") && failures > 0 {
+            true => {
+                failures -= 1;
+                Fault::Status(503)
+            }
+            false => Fault::None,
+        },
+    );
+    let source = testdata("basic.csv");
+    let source = source.to_str().unwrap();
+    let s3 = on_the_server(&server);
+    let summary = prepare(source, "s3://tripdata/a", s3.clone())
+        .await
+        .unwrap();
+    assert_eq!(summary.written, 3);
+    assert_eq!(
+        opened(&server.path("a/201905-basic.parquet")).num_row_groups(),
+        1
+    );
+    let missing = prepare(source, "s3://nowhere/a", s3).await.unwrap_err();
+    assert_eq!(missing.to_string(), "cannot use s3://nowhere/a/");
+}
+
+#[tokio::test]
+async fn what_cannot_be_prepared_is_an_error_before_anything_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    fs::copy(testdata("basic.csv"), folder.path().join("basic.csv")).unwrap();
+    let error = async |source: &str, to: &str| {
+        let error = prepare(source, to, S3Config::default()).await.unwrap_err();
+        error.to_string().replace(path, "FOLDER")
+    };
+    let file = format!("{path}/basic.csv");
+    assert_eq!(
+        error(path, path).await,
+        r#""FOLDER" is a part of the source: choose another place for the prepared files"#
+    );
+    assert_eq!(
+        error(&file, &format!("{file}/prepared")).await,
+        r#"cannot write "FOLDER/basic.csv/prepared""#
+    );
+    assert_eq!(
+        error("simulate", &format!("{path}/a")).await,
+        "simulate:7 has no end: only files, or a city with a number of trips, can be prepared"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_no_prepared_one_is_refused_by_name_and_the_rest_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let csv = folder.path().join("city.csv");
+    fs::write(
+        &csv,
+        city("trips=20000,stations=60,bikes=600,start=2026-06-02"),
+    )
+    .unwrap();
+    let to = folder.path().join("prepared");
+    prepare_here(&csv, &to).await;
+    let good = fs::read(to.join("202606-city.parquet")).unwrap();
+    let put = |name: &str, bytes: &[u8]| fs::write(to.join(name), bytes).unwrap();
+    put("cut.parquet", &good[..good.len() / 2]);
+    put("empty.parquet", b"");
+    put("photo.parquet", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR");
+    put("newer.parquet", &of_format_2(&good));
+    let foreign = File::create(to.join("foreign.parquet")).unwrap();
+    let schema = "message recipe { required int64 minutes; }";
+    let schema = Arc::new(parquet::schema::parser::parse_message_type(schema).unwrap());
+    let writer = parquet::file::writer::SerializedFileWriter::new(foreign, schema, Arc::default());
+    writer.unwrap().close().unwrap();
+    let mut damaged = good.clone();
+    damaged[good.len() / 2..good.len() / 2 + 60_000].fill(0xff);
+    put("damaged.parquet", &damaged);
+
+    let cluster = cluster().await;
+    let summary = produced(&cluster, &to).await;
+    assert_eq!(summary.rows_read, summary.produced + summary.rejected);
+    assert_eq!((summary.refused_files, summary.rejected), (5, 6));
+    assert!(summary.produced >= 20_000);
+    expect![[r#"
+        cut.parquet:1: file refused: it is not a usable Parquet file: Parquet error: Invalid Parquet file. Corrupt footer
+        damaged.parquet:1: file is damaged from here on: External: snappy: corrupt input (expected valid offset but got offset 4294967295; dst position: 65536)
+        empty.parquet:1: file refused: it is not a usable Parquet file: EOF: Parquet file too small. Size is 0 but need 8
+        foreign.parquet:1: file refused: it is a Parquet file, but none that `bikeshare prepare` has written
+        newer.parquet:1: file refused: it has format 2, this bikeshare reads up to 1: use the newer bikeshare, or prepare the month again
+        photo.parquet:1: file refused: it is not a usable Parquet file: Parquet error: Invalid Parquet file. Corrupt footer"#]].assert_eq(&reject_lines(&cluster.stored().await));
+}
+
+/// The file with another number behind the key of its format.
+fn of_format_2(file: &[u8]) -> Vec<u8> {
+    let key = b"bikeshare.format";
+    let at = file
+        .windows(key.len())
+        .rposition(|bytes| bytes == key)
+        .unwrap();
+    let mut file = file.to_vec();
+    // A field's head and a length stand between key and value.
+    let value = at + key.len() + 2;
+    assert_eq!(file[value], b'1');
+    file[value] = b'2';
+    file
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_month_that_lies_there_twice_is_taken_prepared() {
+    let folder = tempfile::tempdir().unwrap();
+    let csv = folder.path().join("202606-trips.csv");
+    fs::write(&csv, city("trips=500,start=2026-06-02")).unwrap();
+    prepare_here(&csv, &folder.path().join("prepared")).await;
+    let name = "202606-trips.parquet";
+    fs::rename(
+        folder.path().join("prepared").join(name),
+        folder.path().join(name),
+    )
+    .unwrap();
+    fs::copy(
+        folder.path().join("prepared/rejected.csv"),
+        folder.path().join("rejected.csv"),
+    )
+    .unwrap();
+    let summary = produced(&cluster().await, folder.path()).await;
+    assert_eq!(
+        (summary.rows_read, summary.duplicate_files, summary.rejected),
+        (500, 1, 0)
+    );
+}
