@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use fluvio::consumer::ConsumerOffset;
 use fluvio::metadata::partition::PartitionSpec;
 use fluvio::metadata::spu::SpuSpec;
 use fluvio::metadata::topic::{AddPartition, TopicSpec, UpdateTopicAction};
-use fluvio::{FluvioAdmin, FluvioClusterConfig};
+use fluvio::{Fluvio, FluvioAdmin, FluvioClusterConfig};
 use fluvio_future::net::DomainConnector;
 use fluvio_socket::{ClientConfig, VersionedSocket};
 use tokio::sync::Mutex;
@@ -123,6 +124,17 @@ impl Cluster {
             name == Some(topic) && is_online && connected + 1 >= shape.replication as usize
         });
         Ok(ready.count())
+    }
+
+    /// The last record that each consumer has seen, by partition.
+    pub(crate) async fn consumer_offsets(&self) -> Result<Vec<ConsumerOffset>, BridgeError> {
+        let listing = async {
+            let client = Fluvio::connect_with_config(&self.config).await?;
+            client.consumer_offsets().await
+        };
+        self.timely(listing)
+            .await
+            .map_err(|source| BridgeError::fluvio("list Fluvio's consumers", source))
     }
 
     /// A connection of its own to the partition's leader.

@@ -24,6 +24,11 @@ pub struct BridgeConfig {
     pub answer_within: Duration,
     /// How often topics are looked at for partitions that were added (default: 30 s).
     pub partitions_every: Duration,
+    /// Consumers whose positions are carried over to the mirrors: Kafka's groups and Fluvio's
+    /// consumers of these names.
+    pub groups: Vec<String>,
+    /// How often they are (default: 5 s).
+    pub groups_every: Duration,
     /// End when what was there at the start is copied, instead of going on.
     pub once: bool,
 }
@@ -39,6 +44,8 @@ impl Default for BridgeConfig {
             fetch_bytes: 8 << 20,
             answer_within: Duration::from_secs(10),
             partitions_every: Duration::from_secs(30),
+            groups: Vec::new(),
+            groups_every: Duration::from_secs(5),
             once: false,
         }
     }

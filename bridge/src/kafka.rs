@@ -1,13 +1,13 @@
 //! Kafka's clients, made the way the bridge needs them, and what Kafka says about its topics.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, StreamConsumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use rdkafka::message::DeliveryResult;
+use rdkafka::message::{DeliveryResult, Message};
 use rdkafka::producer::{ProducerContext, ThreadedProducer};
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use tracing::{debug, warn};
@@ -15,6 +15,7 @@ use tracing::{debug, warn};
 use crate::cluster::Shape;
 use crate::config::BridgeConfig;
 use crate::error::BridgeError;
+use crate::groups::Stretch;
 
 /// Larger than any record Fluvio holds, so that the broker's limit decides.
 const MESSAGE_BYTES_MAX: &str = "33554432";
@@ -38,11 +39,13 @@ pub(crate) enum Visible {
     All,
 }
 
-/// Hears what the clients have to say; keeps a producer's first failure.
+/// Hears what the clients have to say; keeps a producer's first failure, and where records stand.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Context {
     /// Offset in the source and reason. Shared with the producer's own thread, which writes it.
     failure: Arc<Mutex<Option<(i64, KafkaError)>>>,
+    /// In the order of their delivery. Shared in the same way.
+    stretches: Arc<Mutex<Vec<Stretch>>>,
 }
 
 impl Context {
@@ -50,6 +53,16 @@ impl Context {
     pub(crate) fn take_failure(&self) -> Option<(i64, KafkaError)> {
         let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
         failure.take()
+    }
+
+    /// Where the records stand that were delivered since the last call.
+    pub(crate) fn take_stretches(&self) -> Vec<Stretch> {
+        std::mem::take(&mut self.lock_stretches())
+    }
+
+    fn lock_stretches(&self) -> MutexGuard<'_, Vec<Stretch>> {
+        let stretches = self.stretches.lock();
+        stretches.unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -74,10 +87,13 @@ impl ProducerContext for Context {
     type DeliveryOpaque = usize;
 
     fn delivery(&self, result: &DeliveryResult<'_>, offset: usize) {
-        if let Err((error, _)) = result {
-            let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
-            let offset = i64::try_from(offset).unwrap_or(i64::MAX);
-            failure.get_or_insert_with(|| (offset, error.clone()));
+        let offset = i64::try_from(offset).unwrap_or(i64::MAX);
+        match result {
+            Ok(message) => Stretch::add(&mut self.lock_stretches(), offset, message.offset()),
+            Err((error, _)) => {
+                let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+                failure.get_or_insert_with(|| (offset, error.clone()));
+            }
         }
     }
 }
@@ -234,6 +250,22 @@ impl Kafka {
         visible: Visible,
     ) -> Result<BaseConsumer<Context>, BridgeError> {
         self.client(&self.consumer_config(visible), "read from Kafka")
+    }
+
+    /// A consumer that speaks for a group and never joins it.
+    pub(crate) fn group_consumer(&self, group: &str) -> Result<BaseConsumer<Context>, BridgeError> {
+        let mut config = self.consumer_config(Visible::Committed);
+        config.set("group.id", group);
+        self.client(&config, "ask Kafka for a group")
+    }
+
+    /// A consumer that reads a record here and there.
+    pub(crate) fn lookup_consumer(&self) -> Result<StreamConsumer<Context>, BridgeError> {
+        let mut config = self.consumer_config(Visible::Committed);
+        config
+            .set("fetch.message.max.bytes", "1024")
+            .set("queued.min.messages", "1");
+        self.client(&config, "read from Kafka")
     }
 
     /// A producer that fences older ones with the same id.

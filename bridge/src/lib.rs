@@ -5,6 +5,7 @@ mod cluster;
 mod config;
 mod counts;
 mod error;
+mod groups;
 mod headers;
 mod kafka;
 mod log;

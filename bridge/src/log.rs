@@ -3,6 +3,7 @@
 //! This speaks the wire messages of Fluvio's published schema crates, because the client's producer
 //! sets times and batch heads itself, and its consumer hides batches.
 
+mod lookup;
 mod stream;
 
 use std::time::Duration;
@@ -14,7 +15,7 @@ use fluvio_protocol::api::{Request, RequestMessage};
 use fluvio_protocol::link::ErrorCode;
 use fluvio_protocol::record::{Batch, RawRecords, RecordSet, ReplicaKey};
 use fluvio_protocol::{Decoder, Encoder};
-use fluvio_socket::{FluvioSocket, VersionedSocket};
+use fluvio_socket::{FluvioSocket, VersionedSocket, Versions};
 use fluvio_spu_schema::produce::{
     DefaultPartitionRequest, DefaultProduceRequest, DefaultTopicRequest,
 };
@@ -76,8 +77,7 @@ pub(crate) enum AppendError {
 pub(crate) struct Log {
     place: Place,
     socket: FluvioSocket,
-    range_version: i16,
-    produce_version: i16,
+    versions: Versions,
 }
 
 impl Log {
@@ -90,20 +90,17 @@ impl Log {
 
     fn on(socket: VersionedSocket, place: Place) -> Self {
         let (socket, _, versions) = socket.split();
-        let range_version = versions.lookup_version::<FetchOffsetsRequest>();
-        let produce_version = versions.lookup_version::<DefaultProduceRequest>();
         Self {
             place,
             socket,
-            range_version: range_version.unwrap_or(FetchOffsetsRequest::DEFAULT_API_VERSION),
-            produce_version: produce_version.unwrap_or(DefaultProduceRequest::DEFAULT_API_VERSION),
+            versions,
         }
     }
 
     /// Where the replicated part of the log starts and ends.
     pub(crate) async fn range(&mut self) -> Result<LogRange, BridgeError> {
         let request = FetchOffsetsRequest::new(self.place.topic.clone(), self.place.partition);
-        let answer = self.ask(request, self.range_version).await;
+        let answer = self.ask(request).await;
         answer
             .and_then(|response| find_range(response, &self.place))
             .map_err(|source| self.place.failed("read the range of", source))
@@ -130,7 +127,7 @@ impl Log {
             topics: vec![topic],
             ..DefaultProduceRequest::default()
         };
-        let answer = self.ask(request, self.produce_version).await;
+        let answer = self.ask(request).await;
         let failed = |source| AppendError::Failed(self.place.failed("write to", source));
         let answer = answer.map_err(failed)?;
         let found = answer.find_partition_response(&self.place.topic, self.place.partition);
@@ -142,14 +139,17 @@ impl Log {
         }
     }
 
-    async fn ask<R>(&mut self, request: R, version: i16) -> anyhow::Result<R::Response>
+    async fn ask<R>(&mut self, request: R) -> anyhow::Result<R::Response>
     where
         R: Request + Send + Sync,
         RequestMessage<R>: Encoder,
         R::Response: Decoder,
     {
+        let version = self.versions.lookup_version::<R>();
         let mut message = RequestMessage::new_request(request);
-        message.header.set_api_version(version);
+        message
+            .header
+            .set_api_version(version.unwrap_or(R::DEFAULT_API_VERSION));
         let within = self.place.answer_within + ANSWER_GRACE;
         let answer = tokio::time::timeout(within, self.socket.send(&message)).await;
         let answer = answer.map_err(|_| anyhow!("no answer for {} s", within.as_secs()))?;

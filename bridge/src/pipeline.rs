@@ -3,7 +3,8 @@
 //! ```text
 //! route ─ topics made or checked ─┬─ partition 0 ─ copy, session after session
 //!                                 ├─ partition 1 ─ …
-//!                                 └─ partitions added later
+//!                                 ├─ partitions added later
+//!                                 └─ groups: where consumers are
 //! ```
 
 use std::pin::pin;
@@ -19,6 +20,7 @@ use crate::cluster::Cluster;
 use crate::config::BridgeConfig;
 use crate::counts::{Counts, Summary};
 use crate::error::BridgeError;
+use crate::groups::{Groups, Memory, written};
 use crate::kafka::Kafka;
 use crate::progress;
 use crate::retry::Retry;
@@ -63,9 +65,29 @@ pub async fn run(
 
 impl Bridge<'_> {
     async fn route(&self, route: &Route) -> Result<(), BridgeError> {
-        let Some(mut partitions) = self.prepare(route, Fewer::Refuse).await? else {
+        let Some(partitions) = self.prepare(route, Fewer::Refuse).await? else {
             return Ok(());
         };
+        let groups = Groups {
+            cluster: &self.cluster,
+            kafka: &self.kafka,
+            config: self.config,
+            route,
+            stop: self.stop,
+            memory: Memory::default(),
+        };
+        let copied = CancellationToken::new();
+        let copying = async {
+            let done = self.partitions(route, partitions).await;
+            copied.cancel();
+            done
+        };
+        tokio::try_join!(copying, groups.follow(&copied))?;
+        Ok(())
+    }
+
+    /// Copies all partitions, and those that are added.
+    async fn partitions(&self, route: &Route, mut partitions: u32) -> Result<(), BridgeError> {
         let mut tasks = FuturesUnordered::new();
         tasks.extend((0..partitions).map(|partition| self.copy(route, partition)));
         // Beside the tasks and not between them: it asks the same client as they.
@@ -109,7 +131,11 @@ impl Bridge<'_> {
                 if route.from == Side::Fluvio {
                     progress::prepare(&self.kafka, &self.config.name).await?;
                 }
-                topics::prepare(&self.cluster, &self.kafka, route, fewer).await
+                let partitions = topics::prepare(&self.cluster, &self.kafka, route, fewer).await?;
+                if route.from == Side::Fluvio && !self.config.groups.is_empty() {
+                    written::prepare(&self.kafka, route, partitions).await?;
+                }
+                Ok(partitions)
             };
             match prepared.await {
                 Ok(partitions) => return Ok(Some(partitions)),

@@ -81,16 +81,17 @@ impl ToKafka<'_> {
 
     /// Fences older bridges and finds where to go on.
     async fn resume(&self) -> Result<Session<'_>, BridgeError> {
-        let (kafka, name) = (self.kafka.clone(), self.config.name.clone());
+        let (kafka, config) = (self.kafka.clone(), self.config.clone());
         let (route, partition) = (self.route.clone(), self.partition);
         let (writer, progress) = blocking(move || {
-            let writer = Writer::open(&kafka, &name, &route, partition)?;
+            let writer = Writer::open(&kafka, &config, &route, partition)?;
             let key = progress::key(&route, partition);
-            let progress = progress::read(&kafka, &progress::topic(&name), &key)?;
+            let progress = progress::read(&kafka, &progress::topic(&config.name), &key)?;
+            let progress = progress.unwrap_or_default();
+            writer.mark(&kafka, progress.next_offset)?;
             Ok::<_, BridgeError>((writer, progress))
         })
         .await?;
-        let progress = progress.unwrap_or_default();
         let place = self.place();
         let range = Log::open(self.cluster, place.clone())
             .await?

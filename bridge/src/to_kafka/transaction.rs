@@ -7,7 +7,9 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{Header as KafkaHeader, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _, PurgeConfig};
 
+use crate::config::BridgeConfig;
 use crate::error::BridgeError;
+use crate::groups::{Stretch, written};
 use crate::kafka::{Kafka, Producer, partition_id};
 use crate::progress::{self, Progress};
 use crate::record::Record;
@@ -15,6 +17,9 @@ use crate::route::{Route, Side};
 
 /// How long a full queue of the client is waited for before it is tried again.
 const QUEUE_POLL: Duration = Duration::from_millis(2);
+
+/// How often the client is asked whether Kafka has everything.
+const DELIVERY_POLL: Duration = Duration::from_millis(1);
 
 /// How long a transaction may take to commit, or to be taken over from a dead bridge; Kafka ends it
 /// after a minute.
@@ -32,25 +37,30 @@ pub(crate) struct Writer {
     partition: u32,
     progress_topic: String,
     progress_key: String,
+    /// The topic for where records stand, if there are groups to carry over.
+    written_topic: Option<String>,
 }
 
 impl Writer {
     /// Makes the producer and fences those before it.
     pub(crate) fn open(
         kafka: &Kafka,
-        name: &str,
+        config: &BridgeConfig,
         route: &Route,
         partition: u32,
     ) -> Result<Self, BridgeError> {
         let progress_key = progress::key(route, partition);
+        let name = &config.name;
+        let has_groups = !config.groups.is_empty();
         let writer = Self {
             producer: kafka.producer(&format!("{name}:{progress_key}"))?,
-            name: name.to_owned(),
+            name: name.clone(),
             source: route.source.clone(),
             topic: route.target.clone(),
             partition,
             progress_topic: progress::topic(name),
             progress_key,
+            written_topic: has_groups.then(|| written::topic(route)),
         };
         let begun = Instant::now();
         loop {
@@ -62,12 +72,37 @@ impl Writer {
         }
     }
 
+    /// Notes that what comes from offset `source` on stands at the mirror's end or after it, so that
+    /// a consumer that has read all before has a place. Older writers must be fenced.
+    pub(crate) fn mark(&self, kafka: &Kafka, source: i64) -> Result<(), BridgeError> {
+        let Some(topic) = &self.written_topic else {
+            return Ok(());
+        };
+        let partition = partition_id(self.partition);
+        let client = self.producer.client();
+        let range = client.fetch_watermarks(&self.topic, partition, kafka.answer_within());
+        let stretch = range.map(|(_, end)| Stretch {
+            source,
+            target: end,
+            records: 0,
+        });
+        stretch
+            .and_then(|stretch| {
+                self.producer.begin_transaction()?;
+                self.send_stretch(topic, stretch)
+            })
+            .map_err(|error| self.failed("write where records stand in", error))?;
+        self.commit(&[])
+    }
+
     /// Writes the records and how far they go; all of it is there when this returns, or nothing.
     ///
     /// # Errors
     /// If it is not known to be there: the progress tells.
     pub(crate) fn write(&self, records: &[Record], progress: Progress) -> Result<(), BridgeError> {
         let begun = Instant::now();
+        // What was delivered before are the notes of the last transaction.
+        self.producer.context().take_stretches();
         let written = self
             .producer
             .begin_transaction()
@@ -105,6 +140,9 @@ impl Writer {
             self.send(to_send)
                 .map_err(|error| self.undelivered(record, error))?;
         }
+        if let Some(topic) = &self.written_topic {
+            self.send_stretches(records, topic)?;
+        }
         let value = progress.to_json();
         let marker = BaseRecord::<[u8], [u8], usize>::with_opaque_to(&self.progress_topic, 0)
             .partition(0)
@@ -112,6 +150,31 @@ impl Writer {
             .payload(value.as_bytes());
         self.send(marker)
             .map_err(|error| self.failed("write", error))
+    }
+
+    /// Waits until Kafka has the records and writes where they stand.
+    fn send_stretches(&self, records: &[Record], topic: &str) -> Result<(), BridgeError> {
+        let begun = Instant::now();
+        // `flush` would do, but sleeps up to 100 ms when the producer's thread is faster.
+        while self.producer.in_flight_count() > 0 && begun.elapsed() < TRANSACTION_MAX {
+            std::thread::sleep(DELIVERY_POLL);
+        }
+        if let Some(refused) = self.refused(records) {
+            return Err(refused);
+        }
+        for stretch in self.producer.context().take_stretches() {
+            self.send_stretch(topic, stretch)
+                .map_err(|error| self.failed("write where records stand in", error))?;
+        }
+        Ok(())
+    }
+
+    fn send_stretch(&self, topic: &str, stretch: Stretch) -> Result<(), KafkaError> {
+        let value = written::to_json(stretch);
+        let record = BaseRecord::<[u8], [u8], usize>::with_opaque_to(topic, 0)
+            .partition(partition_id(self.partition))
+            .payload(value.as_bytes());
+        self.send(record)
     }
 
     /// Queues a record; waits while the client's queue is full.
@@ -137,13 +200,16 @@ impl Writer {
             if is_retriable(&error) && begun.elapsed() < TRANSACTION_MAX {
                 continue;
             }
-            let failure = self.producer.context().take_failure();
-            let refused = failure.and_then(|(offset, error)| {
-                let record = records.iter().find(|record| record.offset == offset)?;
-                Some(self.undelivered(record, error))
-            });
+            let refused = self.refused(records);
             return Err(refused.unwrap_or_else(|| self.failed("commit to", error)));
         }
+    }
+
+    /// The first record that was not delivered, if one was not.
+    fn refused(&self, records: &[Record]) -> Option<BridgeError> {
+        let (offset, error) = self.producer.context().take_failure()?;
+        let record = records.iter().find(|record| record.offset == offset)?;
+        Some(self.undelivered(record, error))
     }
 
     fn undelivered(&self, record: &Record, error: KafkaError) -> BridgeError {

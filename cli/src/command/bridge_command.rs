@@ -13,11 +13,16 @@ use crate::shutdown;
 Examples:
   bikeshare bridge --from kafka --topic trips --kafka broker.example:9092
   bikeshare bridge --topic kafka:Trips_2=trips --topic fluvio:counts --kafka broker.example:9092
+  bikeshare bridge --topic kafka:trips --group map,reports --kafka broker.example:9092
 
 The mirror is created with as many partitions and replicas as its source, or must have them. Each
 record goes to the same partition, in the same order, with key, value, time and headers. A bridge
 that was killed goes on where it was. In Fluvio the bridge must be the only writer of a mirror;
-a Kafka record's headers stand in a topic beside it, NAME-headers.")]
+a Kafka record's headers stand in a topic beside it, NAME-headers.
+
+With --group a consumer can move to the mirror and go on where it was: stop it, wait six seconds or
+end the bridge, start it on the other side with the same name. A consumer is only moved ahead, and
+in Kafka only while its group has no members.")]
 pub(crate) struct Arguments {
     /// Where topics come from whose name does not say it: kafka or fluvio.
     #[arg(long, value_name = "SIDE", env = "BIKESHARE_BRIDGE_FROM")]
@@ -53,6 +58,15 @@ pub(crate) struct Arguments {
         default_value = "bikeshare-bridge"
     )]
     name: String,
+    /// A consumer to carry over, a group of Kafka or a consumer of Fluvio: where it is in a topic, it
+    /// goes on in the mirror under the same name; may be given several times, or with commas between.
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "BIKESHARE_BRIDGE_GROUP",
+        value_delimiter = ','
+    )]
+    group: Vec<String>,
     /// End when what is there now is mirrored.
     #[arg(long)]
     once: bool,
@@ -70,6 +84,7 @@ impl Arguments {
             kafka_properties: properties(&self.kafka_property)?,
             routes: routes.collect::<Result<_, _>>()?,
             name: self.name.clone(),
+            groups: self.group.clone(),
             once: self.once,
             ..BridgeConfig::default()
         })
