@@ -27,12 +27,15 @@ const WRITES: usize = 10;
 /// Between two faults, long enough for some batches.
 const MOMENTS_MS: std::ops::Range<u64> = 300..3_000;
 
+/// The process to be killed.
+const BRIDGE: &str = "kill::bridge_to_be_killed";
+
 const ROUTES: [&str; 2] = ["kafka:kill=kill", "fluvio:kill=kill-back"];
 
 /// What the processes to be killed are told.
-const FLUVIO_ADDRESS: &str = "BIKESHARE_TEST_FLUVIO_ADDRESS";
+pub(crate) const FLUVIO_ADDRESS: &str = "BIKESHARE_TEST_FLUVIO_ADDRESS";
 const FLUVIO_FOLDER: &str = "BIKESHARE_TEST_FLUVIO_FOLDER";
-const KAFKA_BROKERS: &str = "BIKESHARE_TEST_KAFKA_BROKERS";
+pub(crate) const KAFKA_BROKERS: &str = "BIKESHARE_TEST_KAFKA_BROKERS";
 
 /// Not a test by itself: a process that the test below kills.
 #[tokio::test(flavor = "multi_thread")]
@@ -66,7 +69,7 @@ async fn fluvio_to_be_killed() {
 }
 
 /// A process of this program; killed with the test, whatever happens.
-struct Process(Child);
+pub(crate) struct Process(Child);
 
 impl Process {
     fn start(test: &str, variables: &[(&str, &str)]) -> Self {
@@ -78,13 +81,14 @@ impl Process {
         Self(command.spawn().unwrap())
     }
 
-    fn bridge(kafka: &KafkaCluster, fluvio: SocketAddr) -> Self {
+    /// `test` runs the bridge.
+    pub(crate) fn bridge(test: &str, kafka: &KafkaCluster, fluvio: SocketAddr) -> Self {
         let (brokers, address) = (kafka.brokers(), fluvio.to_string());
         let variables = [
             (FLUVIO_ADDRESS, address.as_str()),
             (KAFKA_BROKERS, &brokers),
         ];
-        Self::start("kill::bridge_to_be_killed", &variables)
+        Self::start(test, &variables)
     }
 
     fn fluvio(folder: &Path, address: SocketAddr) -> Self {
@@ -121,7 +125,7 @@ async fn killing_any_part_at_random_moments_loses_and_doubles_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let address = free_address();
     let mut fluvio = Process::fluvio(folder.path(), address);
-    let mut running = Process::bridge(kafka, address);
+    let mut running = Process::bridge(BRIDGE, kafka, address);
     let write = async {
         for seed in 0..WRITES {
             let seed = seed.to_string();
@@ -132,7 +136,7 @@ async fn killing_any_part_at_random_moments_loses_and_doubles_nothing() {
         for _ in 0..KILLS_OF_BRIDGE {
             tokio::time::sleep(moment()).await;
             drop(running);
-            running = Process::bridge(kafka, address);
+            running = Process::bridge(BRIDGE, kafka, address);
         }
         for _ in 0..KILLS_OF_FLUVIO {
             tokio::time::sleep(moment()).await;

@@ -21,7 +21,7 @@ use crate::support::{
 const WITHIN: Duration = Duration::from_secs(30);
 
 /// One transaction with two records for each partition; one of them is null wherever it can be.
-fn transaction(kafka: &KafkaCluster, topic: &str, text: &str, commit: bool) {
+pub(crate) fn transaction(kafka: &KafkaCluster, topic: &str, text: &str, commit: bool) {
     let producer: BaseProducer = ClientConfig::new()
         .set("bootstrap.servers", kafka.brokers())
         .set("transactional.id", format!("test-{topic}"))

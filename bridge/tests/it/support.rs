@@ -7,6 +7,7 @@ use std::time::Duration;
 use bridge::{BridgeConfig, BridgeError, Route, Summary};
 use bytes::{Buf, Bytes};
 use embedded::{Broker, BrokerConfig};
+use fluvio::consumer::Record as ConsumerRecord;
 use fluvio::{ConsumerConfig, Fluvio, FluvioClusterConfig, Offset};
 use futures_util::StreamExt;
 use tempfile::TempDir;
@@ -67,16 +68,19 @@ impl FluvioNode {
                 .stream_with_config(Offset::beginning(), config)
                 .await
                 .unwrap();
-            let records: Vec<_> = stream.map(Result::unwrap).collect().await;
-            let seen = records.into_iter().map(|record| Seen {
-                timestamp: record.timestamp(),
-                key: record.key().map(Bytes::copy_from_slice),
-                value: Some(Bytes::copy_from_slice(record.value())),
-                headers: Vec::new(),
-            });
-            partitions.push(seen.collect());
+            partitions.push(stream.map(|record| seen(&record.unwrap())).collect().await);
         }
         partitions
+    }
+}
+
+/// A record as Fluvio's own client sees it.
+pub(crate) fn seen(record: &ConsumerRecord) -> Seen {
+    Seen {
+        timestamp: record.timestamp(),
+        key: record.key().map(Bytes::copy_from_slice),
+        value: Some(Bytes::copy_from_slice(record.value())),
+        headers: Vec::new(),
     }
 }
 
@@ -112,9 +116,19 @@ impl Seen {
 impl KafkaCluster {
     /// What a topic holds, by partition, read by another client than the bridge's.
     pub(crate) async fn dump(&self, topic: &str) -> Vec<Vec<Seen>> {
+        self.dump_with(topic, &[]).await
+    }
+
+    /// What the group of the topic's name has not read yet.
+    pub(crate) async fn rest(&self, topic: &str) -> Vec<Vec<Seen>> {
+        self.dump_with(topic, &[topic]).await
+    }
+
+    async fn dump_with(&self, topic: &str, group: &[&str]) -> Vec<Vec<Seen>> {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("dump");
-        self.python(&["dump", topic, file.to_str().unwrap()]).await;
+        let arguments = ["dump", topic, file.to_str().unwrap()];
+        self.python(&[&arguments, group].concat()).await;
         let mut bytes = Bytes::from(std::fs::read(file).unwrap());
         let mut partitions = vec![Vec::new(); PARTITIONS as usize];
         while bytes.has_remaining() {

@@ -4,7 +4,10 @@
     kafka_client.py BROKERS create-small TOPIC      takes what Kafka takes by default
     kafka_client.py BROKERS grow TOPIC PARTITIONS
     kafka_client.py BROKERS write TOPIC COUNT SEED LARGE
-    kafka_client.py BROKERS dump TOPIC FILE
+    kafka_client.py BROKERS dump TOPIC FILE [GROUP]  all, or what a group has not read yet
+    kafka_client.py BROKERS read TOPIC GROUP COUNT COUNT COUNT
+                                                    as a group, so many of each partition
+    kafka_client.py BROKERS committed TOPIC GROUP   where a group is in each partition
 """
 
 import random
@@ -78,21 +81,48 @@ def framed(data):
     return struct.pack(">i", -1) if data is None else struct.pack(">i", len(data)) + data
 
 
-def dump(brokers, topic, file):
-    """Per record: partition, time, key, value, headers; lengths before them, -1 for null."""
-    consumer = KafkaConsumer(
+def a_consumer(brokers, group=None, **settings):
+    return KafkaConsumer(
         bootstrap_servers=brokers,
+        group_id=group,
         isolation_level="read_committed",
+        auto_offset_reset="earliest",
         enable_auto_commit=False,
         max_partition_fetch_bytes=4 * MIB,
+        **settings,
     )
+
+
+def read(brokers, topic, group, counts):
+    """Partitions of which nothing is to be read have no commit."""
+    consumer = a_consumer(brokers, group, max_poll_records=1)
+    for number, count in enumerate(counts):
+        if count == 0:
+            continue
+        consumer.assign([TopicPartition(topic, number)])
+        while count > 0:
+            count -= sum(map(len, consumer.poll(timeout_ms=500).values()))
+        consumer.commit()
+
+
+def committed(brokers, topic, group):
+    consumer = a_consumer(brokers, group)
+    for number in range(PARTITIONS):
+        print(consumer.committed(TopicPartition(topic, number)))
+
+
+def dump(brokers, topic, file, group=None):
+    """Per record: partition, time, key, value, headers; lengths before them, -1 for null."""
+    consumer = a_consumer(brokers, group)
     with open(file, "wb") as out:
         for number in range(PARTITIONS):
             partition = TopicPartition(topic, number)
             consumer.assign([partition])
-            consumer.seek_to_beginning()
+            if group is None:
+                consumer.seek_to_beginning()
             end = consumer.end_offsets([partition])[partition]
-            while consumer.position(partition) < end:
+            # Without its own limit this waits for ever where a group has committed.
+            while (consumer.position(partition, timeout_ms=500) or 0) < end:
                 for records in consumer.poll(timeout_ms=500).values():
                     for record in records:
                         out.write(struct.pack(">iq", number, record.timestamp))
@@ -114,6 +144,10 @@ def main():
         KafkaAdminClient(bootstrap_servers=brokers).create_partitions({topic: more})
     elif command == "write":
         write(brokers, topic, *map(int, rest))
+    elif command == "read":
+        read(brokers, topic, rest[0], list(map(int, rest[1:])))
+    elif command == "committed":
+        committed(brokers, topic, *rest)
     elif command == "dump":
         dump(brokers, topic, *rest)
 
