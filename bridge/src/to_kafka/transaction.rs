@@ -78,21 +78,16 @@ impl Writer {
         let Some(topic) = &self.written_topic else {
             return Ok(());
         };
+        let failed = |error| self.failed("write where records stand in", error);
         let partition = partition_id(self.partition);
         let client = self.producer.client();
         let range = client.fetch_watermarks(&self.topic, partition, kafka.answer_within());
-        let stretch = range.map(|(_, end)| Stretch {
+        let stretch = Stretch {
             source,
-            target: end,
+            target: range.map_err(failed)?.1,
             records: 0,
-        });
-        stretch
-            .and_then(|stretch| {
-                self.producer.begin_transaction()?;
-                self.send_stretch(topic, stretch)
-            })
-            .map_err(|error| self.failed("write where records stand in", error))?;
-        self.commit(&[])
+        };
+        self.transaction(&[], || self.send_stretch(topic, stretch).map_err(failed))
     }
 
     /// Writes the records and how far they go; all of it is there when this returns, or nothing.
@@ -100,6 +95,14 @@ impl Writer {
     /// # Errors
     /// If it is not known to be there: the progress tells.
     pub(crate) fn write(&self, records: &[Record], progress: Progress) -> Result<(), BridgeError> {
+        self.transaction(records, || self.send_all(records, progress))
+    }
+
+    fn transaction(
+        &self,
+        records: &[Record],
+        send: impl FnOnce() -> Result<(), BridgeError>,
+    ) -> Result<(), BridgeError> {
         let begun = Instant::now();
         // What was delivered before are the notes of the last transaction.
         self.producer.context().take_stretches();
@@ -107,7 +110,7 @@ impl Writer {
             .producer
             .begin_transaction()
             .map_err(|error| self.failed("begin to write", error))
-            .and_then(|()| self.send_all(records, progress))
+            .and_then(|()| send())
             .and_then(|()| self.commit(records));
         if written.is_err() {
             // The session ends, and the next one's producer ends what is left open.
