@@ -79,12 +79,14 @@ pub(crate) struct Arguments {
 impl Arguments {
     fn config(&self) -> Result<BridgeConfig> {
         let routes = self.topic.iter().map(|text| Route::parse(text, self.from));
+        // An empty variable names none.
+        let groups = self.group.iter().filter(|name| !name.is_empty());
         Ok(BridgeConfig {
             kafka: self.kafka.clone(),
             kafka_properties: properties(&self.kafka_property)?,
             routes: routes.collect::<Result<_, _>>()?,
             name: self.name.clone(),
-            groups: self.group.clone(),
+            groups: groups.cloned().collect(),
             once: self.once,
             ..BridgeConfig::default()
         })
