@@ -23,8 +23,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use command::{cluster_command, doctor, prepare, produce, rejected, serve, simulate, sink_command};
-use command::{smartmodule, status, up};
+use command::{
+    bridge_command, cluster_command, doctor, prepare, produce, rejected, serve, simulate,
+};
+use command::{sink_command, smartmodule, status, up};
 
 /// Bike-share availability, live: trips go through Fluvio SmartModules into Postgres and onto a map.
 #[derive(Debug, Parser)]
@@ -62,6 +64,7 @@ enum Command {
     Prepare(prepare::Arguments),
     Sink(sink_command::Arguments),
     Serve(serve::Arguments),
+    Bridge(bridge_command::Arguments),
     Cluster(cluster_command::Arguments),
     #[command(name = "smartmodule")]
     SmartModule(smartmodule::Arguments),
@@ -99,6 +102,7 @@ fn start(arguments: Arguments) -> anyhow::Result<()> {
             Command::Produce(produce) => Box::pin(produce::run(produce)).await,
             Command::Sink(sink) => Box::pin(sink_command::run(sink)).await,
             Command::Serve(serve) => Box::pin(serve::run(serve)).await,
+            Command::Bridge(bridge) => Box::pin(bridge_command::run(bridge)).await,
             Command::Cluster(cluster) => Box::pin(cluster_command::run(cluster)).await,
             Command::SmartModule(module) => Box::pin(smartmodule::run(module)).await,
             Command::Rejected(rejected) => rejected::run(rejected).await,

@@ -1,19 +1,23 @@
 //! Installs what a machine lacks, or says exactly what to do.
 
+mod kafka;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Result, bail};
 
+pub(crate) use self::kafka::kafka;
 use crate::{shell, workspace};
 
 /// What tests take from `PyPI` as a second opinion, with the module that shows it is there: the
-/// Fluvio client that the embedded broker is held to, an S3 server for the producer, and a validator
-/// for the feed that the app serves.
-const PYTHON_PACKAGES: [(&str, &str); 3] = [
+/// Fluvio client that the embedded broker is held to, an S3 server for the producer, a validator for
+/// the feed that the app serves, and a Kafka client that shares nothing with the bridge's.
+const PYTHON_PACKAGES: [(&str, &str); 4] = [
     ("fluvio==0.21.*", "fluvio"),
     ("moto[server]==5.*", "moto.server"),
     ("gbfs-validator==0.1.*", "gbfs_validator"),
+    ("kafka-python==2.*", "kafka"),
 ];
 
 /// Makes sure that the server binaries of Postgres are on this machine.

@@ -67,12 +67,13 @@ impl Steps {
     }
 }
 
-/// Postgres is needed; without a browser or Python their tests are skipped, but not in CI.
+/// Postgres is needed; without a browser, Python or Kafka their tests are skipped, but not in CI.
 fn set_up() -> Result<()> {
     setup::postgres()?;
     let optional = [
         ("browser", setup::browser()),
         ("python", setup::python().map(drop)),
+        ("kafka", setup::kafka().map(drop)),
     ];
     for (name, outcome) in optional {
         match outcome {
@@ -122,6 +123,9 @@ fn tests(report: &mut Report) -> Result<()> {
     command.args(["--", "--show-output"]);
     if let Ok(python) = setup::python() {
         command.env("BIKESHARE_PYTHON", python);
+    }
+    if let Ok(jars) = setup::kafka() {
+        command.env("BIKESHARE_KAFKA_JARS", jars);
     }
     read_tests(&mut command, report)
 }

@@ -1,0 +1,52 @@
+//! What the bridge is told.
+
+use std::time::Duration;
+
+use crate::route::Route;
+
+/// Where both sides are, what goes where, and the bounds.
+#[derive(Debug, Clone)]
+pub struct BridgeConfig {
+    /// Kafka's brokers, `HOST:PORT,HOST:PORT`.
+    pub kafka: String,
+    /// Further settings of librdkafka, by its own names; they win over the bridge's.
+    pub kafka_properties: Vec<(String, String)>,
+    /// Topics and directions.
+    pub routes: Vec<Route>,
+    /// Names this bridge in Kafka: two with one name fence each other, so that one of them writes.
+    pub name: String,
+    /// Bytes of a batch towards Fluvio (default: 512 KiB; the broker takes 2 MiB).
+    pub batch_bytes: usize,
+    /// Bytes that Fluvio sends at once, which go to Kafka as one transaction (default: 8 MiB; more
+    /// than the largest batch, or nothing would come).
+    pub fetch_bytes: i32,
+    /// How long an answer of either side may take before it is asked again (default: 10 s).
+    pub answer_within: Duration,
+    /// How often topics are looked at for partitions that were added (default: 30 s).
+    pub partitions_every: Duration,
+    /// Consumers whose positions are carried over to the mirrors: Kafka's groups and Fluvio's
+    /// consumers of these names.
+    pub groups: Vec<String>,
+    /// How often they are (default: 5 s).
+    pub groups_every: Duration,
+    /// End when what was there at the start is copied, instead of going on.
+    pub once: bool,
+}
+
+impl Default for BridgeConfig {
+    fn default() -> Self {
+        Self {
+            kafka: "127.0.0.1:9092".to_owned(),
+            kafka_properties: Vec::new(),
+            routes: Vec::new(),
+            name: "bikeshare-bridge".to_owned(),
+            batch_bytes: 512 << 10,
+            fetch_bytes: 8 << 20,
+            answer_within: Duration::from_secs(10),
+            partitions_every: Duration::from_secs(30),
+            groups: Vec::new(),
+            groups_every: Duration::from_secs(5),
+            once: false,
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! What can go wrong, and whether trying again can help.
+
+use domain::Position;
+use rdkafka::error::KafkaError;
+
+use crate::route::{RouteError, Side};
+
+/// An error of the bridge; each names the topic and, where there is one, the position.
+#[derive(Debug, thiserror::Error)]
+pub enum BridgeError {
+    /// Routes that cannot be.
+    #[error("the topics to mirror cannot be used")]
+    Routes(#[from] RouteError),
+    /// Kafka cannot be reached, does not answer or refuses.
+    #[error("could not {doing}")]
+    Kafka {
+        /// What was being done.
+        doing: String,
+        /// The client's word.
+        #[source]
+        source: KafkaError,
+    },
+    /// Fluvio cannot be reached, does not answer or refuses.
+    #[error("could not {doing}")]
+    Fluvio {
+        /// What was being done.
+        doing: String,
+        /// The client's word.
+        #[source]
+        source: anyhow::Error,
+    },
+    /// The topic to mirror is not there.
+    #[error("{side} has no topic \"{topic}\": create it, or check its name")]
+    NoTopic {
+        /// Where it is missing.
+        side: Side,
+        /// Its name.
+        topic: String,
+    },
+    /// A topic and its mirror differ.
+    #[error("{side}'s topic \"{topic}\" differs from its source: {difference}; {remedy}")]
+    Differs {
+        /// Whose topic it is.
+        side: Side,
+        /// Its name.
+        topic: String,
+        /// What differs.
+        difference: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// The target partition holds records that this route did not bring.
+    #[error(
+        "{at}: {found}; the bridge must be the only writer of a partition in Fluvio: mirror into \
+         another topic, or stop the other writer and empty this one"
+    )]
+    OtherWriter {
+        /// Where in Fluvio.
+        at: Position,
+        /// What is there.
+        found: String,
+    },
+    /// What was copied is beyond the end of the source.
+    #[error(
+        "{at}: its log ends at {end}, before what was copied already: if the topic was created \
+         anew, mirror into another topic"
+    )]
+    BeyondEnd {
+        /// Where to go on.
+        at: Position,
+        /// The end of the source's log.
+        end: i64,
+    },
+    /// The target's log was emptied, and with it what tells where to go on.
+    #[error(
+        "{at}: all records before it were deleted, and nothing tells which Kafka records they \
+         were: mirror into another topic, with longer retention"
+    )]
+    Forgotten {
+        /// The end of the target's log.
+        at: Position,
+    },
+    /// The record is larger than the other side takes.
+    #[error("{at}: {bytes} bytes are more than {side} takes in topic \"{topic}\": {remedy}")]
+    TooLarge {
+        /// The record.
+        at: Position,
+        /// Its size.
+        bytes: usize,
+        /// Who refuses it.
+        side: Side,
+        /// The topic it was to go to.
+        topic: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// Another bridge of this name has taken over.
+    #[error("{topic}/{partition}: another bridge named \"{name}\" has taken over; this one stops")]
+    Fenced {
+        /// The target topic in Kafka.
+        topic: String,
+        /// Its partition.
+        partition: u32,
+        /// The name of both.
+        name: String,
+    },
+    /// A stored position or header record is not of this program's form.
+    #[error("{at}: unusable: {reason}")]
+    Unusable {
+        /// The record.
+        at: Position,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+impl BridgeError {
+    /// Whether the same may succeed later without anybody's help.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Kafka { .. } | Self::Fluvio { .. })
+    }
+
+    pub(crate) fn kafka(doing: impl Into<String>) -> impl FnOnce(KafkaError) -> Self {
+        let doing = doing.into();
+        move |source| Self::Kafka { doing, source }
+    }
+
+    pub(crate) fn fluvio(doing: impl Into<String>, source: impl Into<anyhow::Error>) -> Self {
+        Self::Fluvio {
+            doing: doing.into(),
+            source: source.into(),
+        }
+    }
+
+    /// The error and its causes in one line.
+    #[must_use]
+    pub fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut source = std::error::Error::source(self);
+        while let Some(cause) = source {
+            let cause_text = cause.to_string();
+            if !text.ends_with(&cause_text) {
+                text.push_str(": ");
+                text.push_str(&cause_text);
+            }
+            source = cause.source();
+        }
+        text
+    }
+}

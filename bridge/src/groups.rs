@@ -1,0 +1,235 @@
+//! Carries over where consumers are, so that one can move to the other side and go on there.
+//!
+//! ```text
+//! Kafka: group "map" commits 4711 of trips/0 ─▶ stamps of trips/0 ─▶ Fluvio: consumer "map" has seen 4702
+//! Kafka: group "map" commits 4730 of copy/0  ◀─ copy-bridge-offsets ◀─ Fluvio: consumer "map" has seen 4702
+//! ```
+//! In the direction of the route, every few seconds and once when it ends. A consumer is only moved
+//! ahead, never beyond a record that it has not read, and not where it is at work.
+//!
+//! Kafka's number is the next record's offset, Fluvio's the last one's that was seen.
+
+mod committed;
+mod stamped;
+mod stretch;
+pub(crate) mod written;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+use self::committed::Advance;
+pub(crate) use self::stretch::Stretch;
+use crate::cluster::Cluster;
+use crate::config::BridgeConfig;
+use crate::error::BridgeError;
+use crate::kafka::Kafka;
+use crate::log::{Log, Place};
+use crate::retry::Retry;
+use crate::route::{Route, Side};
+
+/// A group's name and a partition.
+type Key = (String, u32);
+
+/// The groups of one route.
+pub(crate) struct Groups<'a> {
+    pub(crate) cluster: &'a Cluster,
+    pub(crate) kafka: &'a Kafka,
+    pub(crate) config: &'a BridgeConfig,
+    pub(crate) route: &'a Route,
+    pub(crate) stop: &'a CancellationToken,
+    pub(crate) memory: Memory,
+}
+
+/// What need not be found, or said, again.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    /// Offsets in the source and in the mirror, where the second cannot change any more.
+    places: BTreeMap<Key, (i64, i64)>,
+    /// Groups that were at work on the far side.
+    active: BTreeSet<String>,
+    /// Consumers whose place on the far side is not known.
+    unplaced: BTreeSet<Key>,
+}
+
+impl Groups<'_> {
+    /// Carries over until everything is copied, and once more then.
+    pub(crate) async fn follow(mut self, copied: &CancellationToken) -> Result<(), BridgeError> {
+        let mut is_last = self.config.groups.is_empty();
+        while !is_last {
+            is_last = tokio::select! {
+                () = tokio::time::sleep(self.config.groups_every) => false,
+                () = copied.cancelled() => true,
+            };
+            self.carry_over().await?;
+        }
+        Ok(())
+    }
+
+    /// Tries until it is done, or told to stop.
+    async fn carry_over(&mut self) -> Result<(), BridgeError> {
+        let mut retry = Retry::new();
+        let what = format!("{}: groups", self.route);
+        loop {
+            let carried = match self.route.from {
+                Side::Kafka => self.carry_to_fluvio().await,
+                Side::Fluvio => self.carry_to_kafka().await,
+            };
+            match carried {
+                Ok(()) => return Ok(()),
+                Err(error) => retry.wait(&what, error, self.stop).await?,
+            }
+            if self.stop.is_cancelled() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn carry_to_fluvio(&mut self) -> Result<(), BridgeError> {
+        let (config, route) = (self.config, self.route);
+        let source = self.kafka.shape(&route.source).await?;
+        let target = self.cluster.shape(&route.target).await?;
+        let (Some(source), Some(target)) = (source, target) else {
+            return Ok(());
+        };
+        let seen = self.seen(&route.target).await?;
+        let partitions = source.partitions.min(target.partitions);
+        for group in &config.groups {
+            let committed = committed::read(self.kafka, group, &route.source, partitions).await?;
+            for (partition, next) in committed {
+                let key = (group.clone(), partition);
+                let seen = seen.get(&key).copied();
+                self.put_in_fluvio(key, next, seen).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a consumer of Fluvio where its group in Kafka is, unless it is further already.
+    async fn put_in_fluvio(
+        &mut self,
+        key: Key,
+        next: i64,
+        seen: Option<i64>,
+    ) -> Result<(), BridgeError> {
+        let is_there = |place: i64| seen.is_some_and(|seen| seen >= place - 1);
+        if self.memory.place(&key, next).is_some_and(is_there) {
+            return Ok(());
+        }
+        let (group, partition) = &key;
+        let place = Place {
+            topic: self.route.target.clone(),
+            partition: *partition,
+            answer_within: self.config.answer_within,
+            fetch_bytes: self.config.fetch_bytes,
+        };
+        let mut log = Log::open(self.cluster, place.clone()).await?;
+        let range = log.range().await?;
+        // Fluvio stores it of a stream, and an empty log sends nothing.
+        if range.start == range.end {
+            return Ok(());
+        }
+        let stretch = stamped::find(&mut log, &place, range, next).await?;
+        let offset = stretch.map_or(range.start, |stretch| stretch.place(next));
+        if !is_there(offset) {
+            let last = offset - 1;
+            let at = last.clamp(range.start, range.end - 1);
+            log.set_seen(group, last, at).await?;
+            self.tell(&key, next, offset);
+        }
+        self.memory.keep(key, next, stretch);
+        Ok(())
+    }
+
+    async fn carry_to_kafka(&mut self) -> Result<(), BridgeError> {
+        let (config, route) = (self.config, self.route);
+        let Some(written) = self.kafka.shape(&written::topic(route)).await? else {
+            return Ok(());
+        };
+        let seen = self.seen(&route.source).await?;
+        for group in &config.groups {
+            let mut places = BTreeMap::new();
+            for partition in 0..written.partitions {
+                let key = (group.clone(), partition);
+                if let Some(seen) = seen.get(&key) {
+                    let place = self.place_in_kafka(key, seen + 1).await?;
+                    places.extend(place.map(|place| (partition, place)));
+                }
+            }
+            let advance = committed::advance(self.kafka, group, &route.target, places).await?;
+            match advance {
+                Advance::Nothing => {}
+                Advance::Done => {
+                    self.memory.active.remove(group);
+                }
+                Advance::Refused if self.memory.active.insert(group.clone()) => info!(
+                    topic = route.target,
+                    "{route}: group \"{group}\" is at work in Kafka: it stays where it is there"
+                ),
+                Advance::Refused => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a group of Kafka goes on when the consumer in Fluvio goes on at `next`.
+    async fn place_in_kafka(&mut self, key: Key, next: i64) -> Result<Option<i64>, BridgeError> {
+        if let Some(place) = self.memory.place(&key, next) {
+            return Ok(Some(place));
+        }
+        let stretch = written::find(self.kafka, self.route, key.1, next).await?;
+        let Some(stretch) = stretch else {
+            let (group, partition) = &key;
+            let route = self.route;
+            if self.memory.unplaced.insert(key.clone()) {
+                warn!(
+                    topic = route.source,
+                    partition,
+                    offset = next,
+                    "{route}/{partition}: consumer \"{group}\" goes on at {next}, which was copied \
+                     when the bridge had no groups, or too long ago: it is left where it is in \
+                     Kafka until it has read on"
+                );
+            }
+            return Ok(None);
+        };
+        let offset = stretch.place(next);
+        self.tell(&key, next, offset);
+        self.memory.unplaced.remove(&key);
+        self.memory.keep(key, next, Some(stretch));
+        Ok(Some(offset))
+    }
+
+    /// The last record that each consumer in Fluvio has seen of a topic.
+    async fn seen(&self, topic: &str) -> Result<BTreeMap<Key, i64>, BridgeError> {
+        let consumers = self.cluster.consumer_offsets().await?;
+        let of_topic = consumers.into_iter().filter(|one| one.topic == topic);
+        let seen = of_topic.map(|one| ((one.consumer_id, one.partition), one.offset));
+        Ok(seen.collect())
+    }
+
+    fn tell(&self, (group, partition): &Key, next: i64, offset: i64) {
+        debug!(
+            topic = self.route.target,
+            partition,
+            offset,
+            "{}/{partition}: \"{group}\" goes on at {next}, in the mirror at {offset}",
+            self.route
+        );
+    }
+}
+
+impl Memory {
+    fn place(&self, key: &Key, source: i64) -> Option<i64> {
+        let place = self.places.get(key).filter(|place| place.0 == source)?;
+        Some(place.1)
+    }
+
+    /// Keeps a place that stays the same whatever is copied later.
+    fn keep(&mut self, key: Key, source: i64, stretch: Option<Stretch>) {
+        if let Some(stretch) = stretch.filter(|stretch| stretch.holds(source)) {
+            self.places.insert(key, (source, stretch.place(source)));
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Where copied records stand in Fluvio: the stamps in the mirror's own batches tell.
+
+use fluvio_protocol::record::{Batch, RawRecords};
+
+use super::stretch::{Found, Search, Stretch};
+use crate::error::BridgeError;
+use crate::log::{Log, LogRange, Place};
+use crate::stamp::Stamp;
+
+/// The last batch that does not begin after a Kafka offset; none if none is kept.
+pub(super) async fn find(
+    log: &mut Log,
+    place: &Place,
+    range: LogRange,
+    kafka_offset: i64,
+) -> Result<Option<Stretch>, BridgeError> {
+    let mut search = Search::new(range.start..range.end, kafka_offset);
+    while let Some(offset) = search.next_offset() {
+        let batch = log.batch_head(offset).await?;
+        let found = found(&batch).ok_or_else(|| BridgeError::OtherWriter {
+            at: place.at(offset),
+            found: "this record was not copied from Kafka".to_owned(),
+        })?;
+        search.tell(offset, Some(found));
+    }
+    Ok(search.found())
+}
+
+fn found(batch: &Batch<RawRecords>) -> Option<Found> {
+    let stamp = Stamp::read(batch.get_header())?;
+    let end = batch.get_last_offset() + 1;
+    Some(Found {
+        stretch: Stretch {
+            source: stamp.first_offset,
+            target: batch.base_offset,
+            records: end - batch.base_offset,
+        },
+        at: batch.base_offset..end,
+    })
+}

@@ -1,0 +1,374 @@
+//! Kafka's clients, made the way the bridge needs them, and what Kafka says about its topics.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
+use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, StreamConsumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::message::{DeliveryResult, Message};
+use rdkafka::producer::{ProducerContext, ThreadedProducer};
+use rdkafka::{ClientContext, Offset, TopicPartitionList};
+use tracing::{debug, warn};
+
+use crate::cluster::Shape;
+use crate::config::BridgeConfig;
+use crate::error::BridgeError;
+use crate::groups::Stretch;
+
+/// Larger than any record Fluvio holds, so that the broker's limit decides.
+const MESSAGE_BYTES_MAX: &str = "33554432";
+
+/// What a topic that the bridge creates takes: as much as a batch of Fluvio, and its frame.
+const TOPIC_MESSAGE_BYTES_MAX: &str = "2162688";
+
+/// As the protocol says "as the brokers are configured".
+const BROKERS_DEFAULT: i32 = -1;
+
+/// Longest wait until a new topic has its leaders.
+const READY_MAX: Duration = Duration::from_secs(60);
+const READY_POLL: Duration = Duration::from_millis(50);
+
+/// Which records a consumer sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Visible {
+    /// Those of committed transactions, and of none.
+    Committed,
+    /// All up to the high watermark.
+    All,
+}
+
+/// Hears what the clients have to say; keeps a producer's first failure, and where records stand.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Context {
+    /// Offset in the source and reason. Shared with the producer's own thread, which writes it.
+    failure: Arc<Mutex<Option<(i64, KafkaError)>>>,
+    /// In the order of their delivery. Shared in the same way.
+    stretches: Arc<Mutex<Vec<Stretch>>>,
+}
+
+impl Context {
+    /// The first record that was not delivered since the last call.
+    pub(crate) fn take_failure(&self) -> Option<(i64, KafkaError)> {
+        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        failure.take()
+    }
+
+    /// Where the records stand that were delivered since the last call.
+    pub(crate) fn take_stretches(&self) -> Vec<Stretch> {
+        std::mem::take(&mut self.lock_stretches())
+    }
+
+    fn lock_stretches(&self) -> MutexGuard<'_, Vec<Stretch>> {
+        let stretches = self.stretches.lock();
+        stretches.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        // What matters comes as an error, too, with its code.
+        debug!("librdkafka {level:?} {facility}: {message}");
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        match error.rdkafka_error_code() {
+            // Asked for by the bridge, and no failure.
+            Some(Code::PartitionEOF) => {}
+            _ => warn!(error = %error, "kafka: {reason}"),
+        }
+    }
+}
+
+impl ConsumerContext for Context {}
+
+impl ProducerContext for Context {
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, offset: usize) {
+        let offset = i64::try_from(offset).unwrap_or(i64::MAX);
+        match result {
+            Ok(message) => Stretch::add(&mut self.lock_stretches(), offset, message.offset()),
+            Err((error, _)) => {
+                let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+                failure.get_or_insert_with(|| (offset, error.clone()));
+            }
+        }
+    }
+}
+
+/// A producer with its own thread for deliveries.
+pub(crate) type Producer = ThreadedProducer<Context>;
+
+/// A Kafka cluster, known by its brokers.
+#[derive(Debug, Clone)]
+pub(crate) struct Kafka {
+    config: ClientConfig,
+    answer_within: Duration,
+}
+
+impl Kafka {
+    pub(crate) fn new(config: &BridgeConfig) -> Self {
+        let mut client = ClientConfig::new();
+        client
+            .set("bootstrap.servers", &config.kafka)
+            .set("client.id", &config.name)
+            // Only named, never joined: a consumer needs one to be given partitions.
+            .set("group.id", &config.name);
+        for (name, value) in &config.kafka_properties {
+            client.set(name, value);
+        }
+        Self {
+            config: client,
+            answer_within: config.answer_within,
+        }
+    }
+
+    /// The cluster's own name, which its first controller made up.
+    pub(crate) async fn cluster_id(&self) -> Result<String, BridgeError> {
+        let id = self.ask("reach Kafka", |consumer, within| {
+            let id = consumer.client().fetch_cluster_id(within);
+            id.ok_or(KafkaError::MetadataFetch(Code::BrokerTransportFailure))
+        });
+        id.await
+    }
+
+    /// The topic's shape; none if there is no such topic.
+    pub(crate) async fn shape(&self, topic: &str) -> Result<Option<Shape>, BridgeError> {
+        let name = topic.to_owned();
+        let doing = format!("ask Kafka for topic \"{topic}\"");
+        self.ask(&doing, move |consumer, within| {
+            let metadata = consumer.fetch_metadata(Some(&name), within)?;
+            let found = metadata.topics().iter().find(|topic| topic.name() == name);
+            let Some(found) = found else { return Ok(None) };
+            match found.error().map(Code::from) {
+                None => {}
+                Some(Code::UnknownTopicOrPartition | Code::UnknownTopic) => return Ok(None),
+                Some(code) => return Err(KafkaError::MetadataFetch(code)),
+            }
+            let partitions = found.partitions();
+            let has_leaders = partitions.iter().all(|partition| partition.leader() >= 0);
+            if partitions.is_empty() || !has_leaders {
+                return Err(KafkaError::MetadataFetch(Code::LeaderNotAvailable));
+            }
+            let replication = partitions[0].replicas().len();
+            Ok(Some(Shape {
+                partitions: u32::try_from(partitions.len()).unwrap_or(u32::MAX),
+                replication: u32::try_from(replication).unwrap_or(u32::MAX),
+            }))
+        })
+        .await
+    }
+
+    /// Creates the topic, with the brokers' replication if none is given, and waits until each
+    /// partition has a leader.
+    pub(crate) async fn create(
+        &self,
+        topic: &str,
+        partitions: u32,
+        replication: Option<u32>,
+        settings: &[(&str, &str)],
+    ) -> Result<(), BridgeError> {
+        let doing = format!("create topic \"{topic}\" in Kafka");
+        let admin: AdminClient<Context> = self.client(&self.config, &doing)?;
+        let count = i32::try_from(partitions).unwrap_or(i32::MAX);
+        let replication = replication.map_or(BROKERS_DEFAULT, |factor| {
+            i32::try_from(factor).unwrap_or(i32::MAX)
+        });
+        let mut new = NewTopic::new(topic, count, TopicReplication::Fixed(replication))
+            .set("max.message.bytes", TOPIC_MESSAGE_BYTES_MAX)
+            // The times are those of the records, which another setting would replace …
+            .set("message.timestamp.type", "CreateTime")
+            // … and by which Kafka would delete: what is older than a week at once.
+            .set("retention.ms", "-1");
+        for (name, value) in settings {
+            new = new.set(name, value);
+        }
+        let answers = admin.create_topics([&new], &self.admin_options()).await;
+        let failed = BridgeError::kafka(doing.clone());
+        for answer in answers.map_err(failed)? {
+            match answer {
+                Ok(_) | Err((_, Code::TopicAlreadyExists)) => {}
+                Err((_, code)) => {
+                    let source = KafkaError::AdminOp(code);
+                    return Err(BridgeError::Kafka { doing, source });
+                }
+            }
+        }
+        self.wait_for(topic, partitions).await
+    }
+
+    /// Gives the topic more partitions.
+    pub(crate) async fn add_partitions(&self, topic: &str, count: u32) -> Result<(), BridgeError> {
+        let doing = format!("add partitions to topic \"{topic}\" in Kafka");
+        let admin: AdminClient<Context> = self.client(&self.config, &doing)?;
+        let more = NewPartitions::new(topic, count as usize);
+        let answers = admin
+            .create_partitions([&more], &self.admin_options())
+            .await;
+        for answer in answers.map_err(BridgeError::kafka(doing.clone()))? {
+            if let Err((_, code)) = answer {
+                let source = KafkaError::AdminOp(code);
+                return Err(BridgeError::Kafka { doing, source });
+            }
+        }
+        self.wait_for(topic, count).await
+    }
+
+    async fn wait_for(&self, topic: &str, partitions: u32) -> Result<(), BridgeError> {
+        let deadline = tokio::time::Instant::now() + READY_MAX;
+        loop {
+            let found = self.shape(topic).await;
+            match found {
+                Ok(Some(shape)) if shape.partitions >= partitions => return Ok(()),
+                Ok(_) => {}
+                Err(error) if tokio::time::Instant::now() > deadline => return Err(error),
+                Err(_) => {}
+            }
+            tokio::time::sleep(READY_POLL).await;
+        }
+    }
+
+    /// A consumer of one partition, to be driven by the runtime.
+    pub(crate) fn consumer(
+        &self,
+        topic: &str,
+        partition: u32,
+        offset: i64,
+    ) -> Result<StreamConsumer<Context>, BridgeError> {
+        let doing = format!("read {topic}/{partition} in Kafka");
+        let consumer: StreamConsumer<Context> =
+            self.client(&self.consumer_config(Visible::Committed), &doing)?;
+        assign(&consumer, topic, partition, offset).map_err(BridgeError::kafka(doing))?;
+        Ok(consumer)
+    }
+
+    /// A consumer of one partition, to be polled on a thread of its own.
+    pub(crate) fn blocking_consumer(
+        &self,
+        visible: Visible,
+    ) -> Result<BaseConsumer<Context>, BridgeError> {
+        self.client(&self.consumer_config(visible), "read from Kafka")
+    }
+
+    /// A consumer that speaks for a group and never joins it.
+    pub(crate) fn group_consumer(&self, group: &str) -> Result<BaseConsumer<Context>, BridgeError> {
+        let mut config = self.consumer_config(Visible::Committed);
+        config.set("group.id", group);
+        self.client(&config, "ask Kafka for a group")
+    }
+
+    /// A consumer that reads a record here and there.
+    pub(crate) fn lookup_consumer(&self) -> Result<StreamConsumer<Context>, BridgeError> {
+        let mut config = self.consumer_config(Visible::Committed);
+        config
+            .set("fetch.message.max.bytes", "1024")
+            .set("queued.min.messages", "1");
+        self.client(&config, "read from Kafka")
+    }
+
+    /// A producer that fences older ones with the same id.
+    pub(crate) fn producer(&self, transactional_id: &str) -> Result<Producer, BridgeError> {
+        let mut config = self.config.clone();
+        config
+            .set("transactional.id", transactional_id)
+            .set("message.max.bytes", MESSAGE_BYTES_MAX);
+        self.client(&config, "produce to Kafka")
+    }
+
+    /// Where the partition's log starts and ends.
+    pub(crate) async fn range(
+        &self,
+        topic: &str,
+        partition: u32,
+    ) -> Result<(i64, i64), BridgeError> {
+        let name = topic.to_owned();
+        let doing = format!("read the range of {topic}/{partition} in Kafka");
+        let partition = partition_id(partition);
+        self.ask(&doing, move |consumer, within| {
+            consumer.fetch_watermarks(&name, partition, within)
+        })
+        .await
+    }
+
+    /// How long an answer may take.
+    pub(crate) fn answer_within(&self) -> Duration {
+        self.answer_within
+    }
+
+    fn admin_options(&self) -> AdminOptions {
+        AdminOptions::new()
+            .operation_timeout(Some(self.answer_within))
+            .request_timeout(Some(self.answer_within))
+    }
+
+    fn consumer_config(&self, visible: Visible) -> ClientConfig {
+        let mut config = self.config.clone();
+        config
+            .set("enable.auto.commit", "false")
+            .set("enable.partition.eof", "true")
+            // Where to go on is for the bridge to decide.
+            .set("auto.offset.reset", "error")
+            .set("fetch.message.max.bytes", "4194304")
+            .set("queued.max.messages.kbytes", "32768")
+            .set(
+                "isolation.level",
+                match visible {
+                    Visible::Committed => "read_committed",
+                    Visible::All => "read_uncommitted",
+                },
+            );
+        config
+    }
+
+    #[expect(clippy::unused_self, reason = "reads as the cluster's")]
+    fn client<C: FromClientConfigAndContext<Context>>(
+        &self,
+        config: &ClientConfig,
+        doing: &str,
+    ) -> Result<C, BridgeError> {
+        let created = config.create_with_context(Context::default());
+        created.map_err(BridgeError::kafka(doing))
+    }
+
+    /// Asks on a thread where waiting is allowed.
+    async fn ask<T: Send + 'static>(
+        &self,
+        doing: &str,
+        question: impl FnOnce(&BaseConsumer<Context>, Duration) -> Result<T, KafkaError>
+        + Send
+        + 'static,
+    ) -> Result<T, BridgeError> {
+        let consumer = self.blocking_consumer(Visible::Committed)?;
+        let within = self.answer_within;
+        blocking(move || question(&consumer, within))
+            .await
+            .map_err(BridgeError::kafka(doing))
+    }
+}
+
+/// Gives a consumer its partition.
+pub(crate) fn assign<C: Consumer<Context>>(
+    consumer: &C,
+    topic: &str,
+    partition: u32,
+    offset: i64,
+) -> Result<(), KafkaError> {
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(topic, partition_id(partition), Offset::Offset(offset))?;
+    consumer.assign(&list)
+}
+
+/// Runs what waits on a thread where waiting is allowed.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+/// As Kafka counts partitions.
+pub(crate) fn partition_id(partition: u32) -> i32 {
+    i32::try_from(partition).unwrap_or(i32::MAX)
+}

@@ -1,0 +1,34 @@
+//! A record as both sides know it, with all that Kafka can say.
+
+use bytes::Bytes;
+
+/// One record; what is none here is null in Kafka, and not the same as empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Record {
+    /// Where it stands in its source.
+    pub(crate) offset: i64,
+    pub(crate) key: Option<Bytes>,
+    pub(crate) value: Option<Bytes>,
+    /// Milliseconds since 1970; none if it has no time.
+    pub(crate) timestamp: Option<i64>,
+    /// In order; a name may come more than once.
+    pub(crate) headers: Vec<Header>,
+}
+
+/// One header of a Kafka record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Header {
+    pub(crate) name: String,
+    pub(crate) value: Option<Bytes>,
+}
+
+impl Record {
+    /// About what it takes in memory and on the wire, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        let length = |part: &Option<Bytes>| part.as_ref().map_or(0, Bytes::len);
+        let headers = self.headers.iter();
+        let headers: usize = headers.map(|h| h.name.len() + length(&h.value) + 4).sum();
+        // A record's own fields take some 20 bytes.
+        length(&self.key) + length(&self.value) + headers + 20
+    }
+}

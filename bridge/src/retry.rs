@@ -1,0 +1,58 @@
+//! Tries again what may pass, with growing pauses, until told to stop.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::error::BridgeError;
+
+/// The first pause after a failure; each further one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+/// The longest pause between two tries.
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// The pauses between tries.
+#[derive(Debug)]
+pub(crate) struct Retry {
+    pause: Duration,
+}
+
+impl Retry {
+    pub(crate) fn new() -> Self {
+        Self { pause: FIRST_PAUSE }
+    }
+
+    /// Begins anew: something was achieved.
+    pub(crate) fn reset(&mut self) {
+        self.pause = FIRST_PAUSE;
+    }
+
+    /// Waits before the next try.
+    ///
+    /// # Errors
+    /// The error itself, if trying again cannot help.
+    pub(crate) async fn wait(
+        &mut self,
+        what: &str,
+        error: BridgeError,
+        stop: &CancellationToken,
+    ) -> Result<(), BridgeError> {
+        if !error.is_transient() {
+            return Err(error);
+        }
+        warn!(
+            error = error.chain(),
+            "{what}: {}; trying again in {} ms",
+            error.chain(),
+            self.pause.as_millis(),
+        );
+        tokio::select! {
+            () = tokio::time::sleep(self.pause) => {}
+            () = stop.cancelled() => {}
+        }
+        self.pause = (self.pause * 2).min(PAUSE_MAX);
+        Ok(())
+    }
+}

@@ -1,0 +1,317 @@
+//! Kafka → Fluvio, one partition: goes on after what the target's log shows.
+//!
+//! ```text
+//! session: last stored batch ─ its stamp ─▶ next Kafka offset
+//!          consumer ─▶ gather a batch ─▶ headers ─▶ records, stamped ─▶ confirmed by all replicas
+//! ```
+//! One batch is under way at a time. After any failure the session ends, and the log alone tells
+//! what was stored, so nothing is lost or doubled.
+
+use bytes::Bytes;
+use domain::Position;
+use futures_util::{FutureExt, StreamExt};
+use rdkafka::Message;
+use rdkafka::consumer::StreamConsumer;
+use rdkafka::error::KafkaError;
+use rdkafka::message::{BorrowedMessage, Headers};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::batch;
+use crate::cluster::Cluster;
+use crate::config::BridgeConfig;
+use crate::counts::Counts;
+use crate::error::BridgeError;
+use crate::headers;
+use crate::kafka::{Context, Kafka};
+use crate::log::{AppendError, Log, LogRange, Place, check_all_replicated, last_batch};
+use crate::record::{Header, Record};
+use crate::retry::Retry;
+use crate::route::{Route, Side};
+use crate::stamp::{Origin, Stamp};
+
+/// Copies one partition.
+pub(crate) struct ToFluvio<'a> {
+    pub(crate) cluster: &'a Cluster,
+    pub(crate) kafka: &'a Kafka,
+    pub(crate) config: &'a BridgeConfig,
+    pub(crate) route: &'a Route,
+    pub(crate) partition: u32,
+    pub(crate) counts: &'a Counts,
+    pub(crate) stop: &'a CancellationToken,
+}
+
+/// Where a session stands.
+struct Session {
+    log: Log,
+    /// Opened for the first record with headers.
+    header_log: Option<Log>,
+    origin: Origin,
+    /// The next record's offset in Kafka, or later.
+    next_kafka: i64,
+    /// The next record's offset in Fluvio, if nobody else writes.
+    next_fluvio: i64,
+}
+
+impl ToFluvio<'_> {
+    /// Copies until told to stop, or the end that was there at the start.
+    pub(crate) async fn run(&self) -> Result<(), BridgeError> {
+        let mut retry = Retry::new();
+        let what = format!("{}/{}", self.route, self.partition);
+        while !self.stop.is_cancelled() {
+            match self.session(&mut retry).await {
+                Ok(()) => return Ok(()),
+                Err(error) => retry.wait(&what, error, self.stop).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn session(&self, retry: &mut Retry) -> Result<(), BridgeError> {
+        let mut session = self.resume().await?;
+        let end = match self.config.once {
+            true => self.kafka_range().await?.1,
+            false => i64::MAX,
+        };
+        let consumer =
+            self.kafka
+                .consumer(&self.route.source, self.partition, session.next_kafka)?;
+        while session.next_kafka < end {
+            let gathered = tokio::select! {
+                gathered = self.gather(&consumer) => gathered?,
+                () = self.stop.cancelled() => return Ok(()),
+            };
+            if !gathered.records.is_empty() {
+                self.store(&mut session, gathered.records).await?;
+                retry.reset();
+            }
+            // What is left before the end are markers.
+            if gathered.at_end && self.config.once {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds where to go on.
+    async fn resume(&self) -> Result<Session, BridgeError> {
+        let place = self.place(self.route.target.clone());
+        let origin = Origin::new(
+            &self.kafka.cluster_id().await?,
+            &self.route.source,
+            self.partition,
+        );
+        let mut log = Log::open(self.cluster, place.clone()).await?;
+        let range = log.range().await?;
+        check_all_replicated(self.cluster, &place, range.end).await?;
+        let next_kafka = match self.stored(&place, range, origin).await? {
+            Some(next) => self.checked(next).await?,
+            None => self.kafka_range().await?.0,
+        };
+        info!(
+            topic = self.route.target,
+            partition = self.partition,
+            offset = range.end,
+            "{}/{}: goes on at Kafka offset {next_kafka}, Fluvio offset {}",
+            self.route,
+            self.partition,
+            range.end
+        );
+        Ok(Session {
+            log,
+            header_log: None,
+            origin,
+            next_kafka,
+            next_fluvio: range.end,
+        })
+    }
+
+    /// The Kafka offset after the last stored record; none if nothing was stored yet.
+    async fn stored(
+        &self,
+        place: &Place,
+        range: LogRange,
+        origin: Origin,
+    ) -> Result<Option<i64>, BridgeError> {
+        let at = place.at(range.end);
+        if range.end == 0 {
+            return Ok(None);
+        }
+        if range.start == range.end {
+            return Err(BridgeError::Forgotten { at });
+        }
+        let last = last_batch(self.cluster, place, range.end).await?;
+        let found = match Stamp::read(last.get_header()) {
+            Some(stamp) if stamp.origin == origin => {
+                let end = stamp.first_offset + i64::from(last.last_offset_delta()) + 1;
+                return Ok(Some(end));
+            }
+            Some(_) => "the records before it were copied from another Kafka topic",
+            None => "the records before it were not copied from Kafka",
+        };
+        let found = found.to_owned();
+        Err(BridgeError::OtherWriter { at, found })
+    }
+
+    /// The offset to go on at, which Kafka must still have.
+    async fn checked(&self, next: i64) -> Result<i64, BridgeError> {
+        let (start, end) = self.kafka_range().await?;
+        let at = self.kafka_position(next);
+        if next > end {
+            return Err(BridgeError::BeyondEnd { at, end });
+        }
+        if next < start {
+            warn!(
+                topic = at.topic,
+                partition = at.partition,
+                offset = next,
+                "{at}: {} records were deleted in Kafka before they could be copied",
+                start - next
+            );
+            self.counts.add_deleted(start - next);
+        }
+        Ok(next.max(start))
+    }
+
+    /// Waits for a record and takes those that are there already, up to a batch.
+    async fn gather(&self, consumer: &StreamConsumer<Context>) -> Result<Gathered, BridgeError> {
+        let mut gathered = Gathered::default();
+        let mut bytes = 0;
+        let mut messages = consumer.stream();
+        while bytes < self.config.batch_bytes && !gathered.at_end {
+            let next = match gathered.records.is_empty() {
+                true => messages.next().await,
+                false => messages.next().now_or_never().flatten(),
+            };
+            match next {
+                None => break,
+                Some(Err(KafkaError::PartitionEOF(_))) => gathered.at_end = true,
+                // Said by the client's context; the client goes on by itself.
+                Some(Err(KafkaError::Global(_))) => {}
+                Some(message) => {
+                    let record = record(&message.map_err(BridgeError::kafka(self.reading()))?);
+                    bytes += record.bytes();
+                    gathered.records.push(record);
+                }
+            }
+        }
+        Ok(gathered)
+    }
+
+    /// Stores a batch; it is there when this returns.
+    async fn store(&self, session: &mut Session, records: Vec<Record>) -> Result<(), BridgeError> {
+        let (Some(first), Some(last)) = (records.first(), records.last()) else {
+            return Ok(());
+        };
+        let (first, next) = (first.offset, last.offset + 1);
+        let count = records.len();
+        let largest = records.iter().max_by_key(|record| record.bytes());
+        let largest = largest.map_or((first, 0), |record| (record.offset, record.bytes()));
+        self.store_headers(session, &records).await?;
+        let batches = batch::encode(records, session.origin);
+        let batches = batches.map_err(|source| BridgeError::fluvio(self.reading(), source))?;
+        let base = match session.log.append(batches).await {
+            Ok(base) => base,
+            Err(error) => return Err(self.refused(error, largest)),
+        };
+        let length = i64::try_from(count).unwrap_or(i64::MAX);
+        if base != session.next_fluvio {
+            let found = format!(
+                "records {}..{base} came from elsewhere while the bridge wrote",
+                session.next_fluvio
+            );
+            let at = self.place(self.route.target.clone()).at(base);
+            return Err(BridgeError::OtherWriter { at, found });
+        }
+        self.counts.add_copied(count);
+        self.counts
+            .add_passed_over(next - session.next_kafka - length);
+        session.next_fluvio = base + length;
+        session.next_kafka = next;
+        Ok(())
+    }
+
+    async fn store_headers(
+        &self,
+        session: &mut Session,
+        records: &[Record],
+    ) -> Result<(), BridgeError> {
+        let batch = headers::batch(records);
+        let batch = batch.map_err(|source| BridgeError::fluvio(self.reading(), source))?;
+        let Some(batch) = batch else { return Ok(()) };
+        let mut log = match session.header_log.take() {
+            Some(log) => log,
+            None => {
+                let topic = headers::topic(&self.route.target);
+                Log::open(self.cluster, self.place(topic)).await?
+            }
+        };
+        let appended = log.append(vec![batch]).await;
+        appended.map_err(|error| self.refused(error, (records[0].offset, 0)))?;
+        session.header_log = Some(log);
+        Ok(())
+    }
+
+    fn refused(&self, error: AppendError, (offset, bytes): (i64, usize)) -> BridgeError {
+        match error {
+            AppendError::Failed(error) => error,
+            AppendError::TooLarge => BridgeError::TooLarge {
+                at: self.kafka_position(offset),
+                bytes,
+                side: Side::Fluvio,
+                topic: self.route.target.clone(),
+                remedy: "Fluvio's brokers take batches of 2 MiB; send smaller records",
+            },
+        }
+    }
+
+    async fn kafka_range(&self) -> Result<(i64, i64), BridgeError> {
+        self.kafka.range(&self.route.source, self.partition).await
+    }
+
+    fn kafka_position(&self, offset: i64) -> Position {
+        Position {
+            topic: self.route.source.clone(),
+            partition: self.partition,
+            offset,
+        }
+    }
+
+    fn reading(&self) -> String {
+        format!("read {}/{} in Kafka", self.route.source, self.partition)
+    }
+
+    fn place(&self, topic: String) -> Place {
+        Place {
+            topic,
+            partition: self.partition,
+            answer_within: self.config.answer_within,
+            fetch_bytes: self.config.fetch_bytes,
+        }
+    }
+}
+
+/// What came from Kafka.
+#[derive(Default)]
+struct Gathered {
+    records: Vec<Record>,
+    /// Nothing more is there; Kafka says so once.
+    at_end: bool,
+}
+
+fn record(message: &BorrowedMessage<'_>) -> Record {
+    let headers = message.headers().map(|headers| {
+        let each = headers.iter().map(|header| Header {
+            name: header.key.to_owned(),
+            value: header.value.map(Bytes::copy_from_slice),
+        });
+        each.collect()
+    });
+    Record {
+        offset: message.offset(),
+        key: message.key().map(Bytes::copy_from_slice),
+        value: message.payload().map(Bytes::copy_from_slice),
+        timestamp: message.timestamp().to_millis(),
+        headers: headers.unwrap_or_default(),
+    }
+}

@@ -1,0 +1,172 @@
+//! kill -9 of the bridge, of Fluvio and of Kafka's nodes while records come in: no record is lost,
+//! none doubled, and the order is kept.
+
+#![expect(clippy::print_stdout, reason = "the seed belongs to a failure")]
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use tokio_util::sync::CancellationToken;
+
+use crate::kafka::{KafkaCluster, cluster};
+use crate::support::{
+    FluvioNode, assert_same, assert_same_in_fluvio, broker, config, mirror, within_patience,
+};
+
+const KILLS_OF_BRIDGE: usize = 12;
+const KILLS_OF_FLUVIO: usize = 4;
+const KILLS_OF_KAFKA: usize = 3;
+
+/// Times 2,000 records, while all that happens.
+const WRITES: usize = 10;
+
+/// Between two faults, long enough for some batches.
+const MOMENTS_MS: std::ops::Range<u64> = 300..3_000;
+
+/// The process to be killed.
+const BRIDGE: &str = "kill::bridge_to_be_killed";
+
+const ROUTES: [&str; 2] = ["kafka:kill=kill", "fluvio:kill=kill-back"];
+
+/// What the processes to be killed are told.
+pub(crate) const FLUVIO_ADDRESS: &str = "BIKESHARE_TEST_FLUVIO_ADDRESS";
+const FLUVIO_FOLDER: &str = "BIKESHARE_TEST_FLUVIO_FOLDER";
+pub(crate) const KAFKA_BROKERS: &str = "BIKESHARE_TEST_KAFKA_BROKERS";
+
+/// Not a test by itself: a process that the test below kills.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "run by `killing_any_part_at_random_moments_loses_and_doubles_nothing`"]
+async fn bridge_to_be_killed() {
+    let (Ok(address), Ok(brokers)) = (std::env::var(FLUVIO_ADDRESS), std::env::var(KAFKA_BROKERS))
+    else {
+        return;
+    };
+    let mut config = config(brokers, "kill", &ROUTES);
+    config.once = false;
+    // Small, for many moments at which something can be cut in two.
+    config.batch_bytes = 8 << 10;
+    config.fetch_bytes = 5 << 18;
+    let fluvio = FluvioNode::at(address.parse().unwrap());
+    bridge::run(fluvio.config(), config, CancellationToken::new())
+        .await
+        .unwrap();
+}
+
+/// Not a test by itself: another one.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "run by `killing_any_part_at_random_moments_loses_and_doubles_nothing`"]
+async fn fluvio_to_be_killed() {
+    let (Ok(address), Ok(folder)) = (std::env::var(FLUVIO_ADDRESS), std::env::var(FLUVIO_FOLDER))
+    else {
+        return;
+    };
+    let _broker = broker(Path::new(&folder), address.parse().unwrap()).await;
+    std::future::pending::<()>().await;
+}
+
+/// A process of this program; killed with the test, whatever happens.
+pub(crate) struct Process(Child);
+
+impl Process {
+    fn start(test: &str, variables: &[(&str, &str)]) -> Self {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", test, "--ignored"]);
+        command
+            .envs(variables.iter().copied())
+            .stdout(Stdio::null());
+        Self(command.spawn().unwrap())
+    }
+
+    /// `test` runs the bridge.
+    pub(crate) fn bridge(test: &str, kafka: &KafkaCluster, fluvio: SocketAddr) -> Self {
+        let (brokers, address) = (kafka.brokers(), fluvio.to_string());
+        let variables = [
+            (FLUVIO_ADDRESS, address.as_str()),
+            (KAFKA_BROKERS, &brokers),
+        ];
+        Self::start(test, &variables)
+    }
+
+    fn fluvio(folder: &Path, address: SocketAddr) -> Self {
+        let (folder, address) = (folder.to_str().unwrap(), address.to_string());
+        let variables = [(FLUVIO_ADDRESS, address.as_str()), (FLUVIO_FOLDER, folder)];
+        Self::start("kill::fluvio_to_be_killed", &variables)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killing_any_part_at_random_moments_loses_and_doubles_nothing() {
+    let Some(kafka) = cluster().await else { return };
+    let _alone = kafka.alone.write().await;
+    kafka.python(&["create", "kill"]).await;
+    let seed = rand::random();
+    println!("moments from seed {seed}");
+    let mut random = StdRng::seed_from_u64(seed);
+    let mut moment = || Duration::from_millis(random.random_range(MOMENTS_MS));
+
+    let folder = tempfile::tempdir().unwrap();
+    let address = free_address();
+    let mut fluvio = Process::fluvio(folder.path(), address);
+    let mut running = Process::bridge(BRIDGE, kafka, address);
+    let write = async {
+        for seed in 0..WRITES {
+            let seed = seed.to_string();
+            kafka.python(&["write", "kill", "2000", &seed, "1"]).await;
+        }
+    };
+    let faults = async {
+        for _ in 0..KILLS_OF_BRIDGE {
+            tokio::time::sleep(moment()).await;
+            drop(running);
+            running = Process::bridge(BRIDGE, kafka, address);
+        }
+        for _ in 0..KILLS_OF_FLUVIO {
+            tokio::time::sleep(moment()).await;
+            drop(fluvio);
+            fluvio = Process::fluvio(folder.path(), address);
+        }
+        (running, fluvio)
+    };
+    let ((), (running, _fluvio)) = tokio::join!(write, faults);
+    for node in 0..KILLS_OF_KAFKA {
+        let write = kafka.python(&["write", "kill", "1000", "4", "1"]);
+        let fault = async {
+            tokio::time::sleep(moment()).await;
+            kafka.kill_node(node);
+            tokio::time::sleep(moment()).await;
+            kafka.start_node(node);
+        };
+        tokio::join!(write, fault);
+        tokio::task::block_in_place(|| kafka.wait_until_complete());
+    }
+    drop(running);
+
+    // The next ones finish what is left.
+    let node = FluvioNode::at(address);
+    for route in ROUTES {
+        let finished = mirror(&node, kafka.config("kill", &[route])).await.unwrap();
+        println!("{route}, left: {finished:?}");
+    }
+    let written = within_patience("kafka is read", kafka.dump("kill")).await;
+    assert!(written.iter().map(Vec::len).sum::<usize>() >= 23_000);
+    assert_same_in_fluvio(&node.dump("kill").await, &written);
+    assert_same("back in Kafka", &kafka.dump("kill-back").await, &written);
+}

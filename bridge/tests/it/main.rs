@@ -1,0 +1,9 @@
+//! The bridge between a real Kafka of three nodes and the embedded Fluvio.
+
+#![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
+
+mod groups;
+mod kafka;
+mod kill;
+mod mirror;
+mod support;

@@ -1,0 +1,121 @@
+//! `bikeshare bridge`: mirrors topics between Kafka and Fluvio.
+
+use anyhow::{Context, Result, bail};
+use bridge::{BridgeConfig, Route, Side};
+use clap::Args;
+
+use crate::addresses::{DataDirFlag, FluvioFlag, cluster_config};
+use crate::shutdown;
+
+/// Mirror topics between Kafka and Fluvio, each record exactly once. Runs until stopped.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bikeshare bridge --from kafka --topic trips --kafka broker.example:9092
+  bikeshare bridge --topic kafka:Trips_2=trips --topic fluvio:counts --kafka broker.example:9092
+  bikeshare bridge --topic kafka:trips --group map,reports --kafka broker.example:9092
+
+The mirror is created with as many partitions and replicas as its source, or must have them. Each
+record goes to the same partition, in the same order, with key, value, time and headers. A bridge
+that was killed goes on where it was. In Fluvio the bridge must be the only writer of a mirror;
+a Kafka record's headers stand in a topic beside it, NAME-headers.
+
+With --group a consumer can move to the mirror and go on where it was: stop it, wait six seconds or
+end the bridge, start it on the other side with the same name. A consumer is only moved ahead, and
+in Kafka only while its group has no members.")]
+pub(crate) struct Arguments {
+    /// Where topics come from whose name does not say it: kafka or fluvio.
+    #[arg(long, value_name = "SIDE", env = "BIKESHARE_BRIDGE_FROM")]
+    from: Option<Side>,
+    /// A topic to mirror, SOURCE or SOURCE=TARGET, with kafka: or fluvio: before it; may be given
+    /// several times, or with commas between.
+    #[arg(
+        long,
+        value_name = "TOPIC",
+        env = "BIKESHARE_BRIDGE_TOPIC",
+        value_delimiter = ',',
+        required = true
+    )]
+    topic: Vec<String>,
+    /// Kafka's brokers.
+    #[arg(
+        long,
+        value_name = "HOST:PORT,…",
+        env = "BIKESHARE_KAFKA",
+        default_value = "127.0.0.1:9092"
+    )]
+    kafka: String,
+    /// A further setting of the Kafka client, by librdkafka's name, such as
+    /// `compression.type=zstd`; may be given several times.
+    #[arg(long, value_name = "NAME=VALUE")]
+    kafka_property: Vec<String>,
+    /// This bridge's name in Kafka. A second bridge of the same name and topics towards Kafka stops
+    /// the first.
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "BIKESHARE_BRIDGE_NAME",
+        default_value = "bikeshare-bridge"
+    )]
+    name: String,
+    /// A consumer to carry over, a group of Kafka or a consumer of Fluvio: where it is in a topic, it
+    /// goes on in the mirror under the same name; may be given several times, or with commas between.
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "BIKESHARE_BRIDGE_GROUP",
+        value_delimiter = ','
+    )]
+    group: Vec<String>,
+    /// End when what is there now is mirrored.
+    #[arg(long)]
+    once: bool,
+    #[command(flatten)]
+    fluvio: FluvioFlag,
+    #[command(flatten)]
+    data_dir: DataDirFlag,
+}
+
+impl Arguments {
+    fn config(&self) -> Result<BridgeConfig> {
+        let routes = self.topic.iter().map(|text| Route::parse(text, self.from));
+        // An empty variable names none.
+        let groups = self.group.iter().filter(|name| !name.is_empty());
+        Ok(BridgeConfig {
+            kafka: self.kafka.clone(),
+            kafka_properties: properties(&self.kafka_property)?,
+            routes: routes.collect::<Result<_, _>>()?,
+            name: self.name.clone(),
+            groups: groups.cloned().collect(),
+            once: self.once,
+            ..BridgeConfig::default()
+        })
+    }
+}
+
+fn properties(texts: &[String]) -> Result<Vec<(String, String)>> {
+    let property = |text: &String| match text.split_once('=') {
+        Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+        // Its text may hold a password.
+        None => bail!("a --kafka-property has the form NAME=VALUE"),
+    };
+    texts.iter().map(property).collect()
+}
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// If topics differ, cannot be mirrored, or a record cannot be taken by the other side.
+pub(crate) async fn run(arguments: Arguments) -> Result<()> {
+    let config = arguments.config()?;
+    let fluvio = arguments.fluvio.resolve(&arguments.data_dir)?;
+    let stop = shutdown::on_signal()?;
+    let summary = bridge::run(cluster_config(&fluvio), config, stop).await;
+    let summary = summary.context("the bridge has stopped")?;
+    println!(
+        "{} records mirrored, {} offsets without a record passed over, {} deleted before they could \
+         be mirrored",
+        summary.copied, summary.passed_over, summary.deleted
+    );
+    Ok(())
+}

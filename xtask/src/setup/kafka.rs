@@ -1,0 +1,60 @@
+//! Apache Kafka's server, as jars from Maven Central.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use super::need;
+use crate::{shell, workspace};
+
+/// The version the bridge is tested against.
+const VERSION: &str = "4.3.1";
+
+/// What Maven has to be told to collect the server and all it depends on.
+const PROJECT: &str = r#"<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>bikeshare</groupId>
+  <artifactId>kafka-jars</artifactId>
+  <version>1</version>
+  <dependencies>
+    <dependency>
+      <groupId>org.apache.kafka</groupId>
+      <artifactId>kafka_2.13</artifactId>
+      <version>VERSION</version>
+    </dependency>
+  </dependencies>
+</project>
+"#;
+
+/// Makes sure that Java and Kafka's jars are there; gives the jars' folder.
+///
+/// # Errors
+/// If Java or Maven cannot be installed, or the jars cannot be downloaded.
+pub(crate) fn kafka() -> Result<PathBuf> {
+    let folder = workspace::target()?.join(format!("kafka-{VERSION}"));
+    let jars = folder.join("jars");
+    if !shell::is_installed("java") {
+        need(&["default-jre-headless"], "Java 17 or later")?;
+    }
+    // Maven copies file by file; the mark says that all are there.
+    let complete = folder.join("complete");
+    if complete.exists() {
+        return Ok(jars);
+    }
+    if !shell::is_installed("mvn") {
+        need(&["maven"], "Maven (mvn)")?;
+    }
+    let project = folder.join("pom.xml");
+    let text = PROJECT.replace("VERSION", VERSION);
+    workspace::write_if_changed(&project, text.as_bytes())?;
+    let mut maven = Command::new("mvn");
+    maven
+        .args(["--quiet", "--batch-mode", "--file"])
+        .arg(project);
+    maven.args(["dependency:copy-dependencies", "-DincludeScope=runtime"]);
+    maven.arg(format!("-DoutputDirectory={}", jars.display()));
+    shell::run(&mut maven)?;
+    std::fs::write(&complete, "").with_context(|| format!("could not write {complete:?}"))?;
+    Ok(jars)
+}
