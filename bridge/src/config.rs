@@ -18,12 +18,22 @@ pub struct BridgeConfig {
     /// Bytes of a batch towards Fluvio (default: 512 KiB; the broker takes 2 MiB).
     pub batch_bytes: usize,
     /// Bytes that Fluvio sends at once, which go to Kafka as one transaction (default: 8 MiB; more
-    /// than the largest batch, or nothing would come).
+    /// than the largest batch, or nothing would come). Where a SmartModule gave nothing for a
+    /// stretch of records, eight times as much.
     pub fetch_bytes: i32,
     /// How long an answer of either side may take before it is asked again (default: 10 s).
     pub answer_within: Duration,
     /// How often topics are looked at for partitions that were added (default: 30 s).
     pub partitions_every: Duration,
+    /// How often the cluster is asked for a changed SmartModule (default: 5 s).
+    pub module_every: Duration,
+    /// Bytes of a SmartModule's outputs after which its stream is opened anew (default: 48 MiB). A
+    /// broker frees what a module wrote only with its stream; one was seen to end in silence after
+    /// 690 MB.
+    pub stream_bytes_max: u64,
+    /// How long a SmartModule may be silent over records before it is taken to give nothing for
+    /// them (default: 30 s; compiling it for all partitions at once was seen to take 6 s).
+    pub silence_max: Duration,
     /// End when what was there at the start is copied, instead of going on.
     pub once: bool,
 }
@@ -39,6 +49,9 @@ impl Default for BridgeConfig {
             fetch_bytes: 8 << 20,
             answer_within: Duration::from_secs(10),
             partitions_every: Duration::from_secs(30),
+            module_every: Duration::from_secs(5),
+            stream_bytes_max: 48 << 20,
+            silence_max: Duration::from_secs(30),
             once: false,
         }
     }

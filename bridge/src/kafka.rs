@@ -41,13 +41,13 @@ pub(crate) enum Visible {
 /// Hears what the clients have to say; keeps a producer's first failure.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Context {
-    /// Offset in the source and reason. Shared with the producer's own thread, which writes it.
-    failure: Arc<Mutex<Option<(i64, KafkaError)>>>,
+    /// Which record of the transaction, and why. Shared with the producer's own thread, which writes it.
+    failure: Arc<Mutex<Option<(usize, KafkaError)>>>,
 }
 
 impl Context {
     /// The first record that was not delivered since the last call.
-    pub(crate) fn take_failure(&self) -> Option<(i64, KafkaError)> {
+    pub(crate) fn take_failure(&self) -> Option<(usize, KafkaError)> {
         let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
         failure.take()
     }
@@ -73,11 +73,10 @@ impl ConsumerContext for Context {}
 impl ProducerContext for Context {
     type DeliveryOpaque = usize;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, offset: usize) {
+    fn delivery(&self, result: &DeliveryResult<'_>, index: usize) {
         if let Err((error, _)) = result {
             let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
-            let offset = i64::try_from(offset).unwrap_or(i64::MAX);
-            failure.get_or_insert_with(|| (offset, error.clone()));
+            failure.get_or_insert_with(|| (index, error.clone()));
         }
     }
 }

@@ -8,6 +8,7 @@ mod error;
 mod headers;
 mod kafka;
 mod log;
+mod module;
 mod pipeline;
 mod progress;
 mod record;

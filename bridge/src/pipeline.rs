@@ -20,6 +20,7 @@ use crate::config::BridgeConfig;
 use crate::counts::{Counts, Summary};
 use crate::error::BridgeError;
 use crate::kafka::Kafka;
+use crate::module::Module;
 use crate::progress;
 use crate::retry::Retry;
 use crate::route::{Route, Side, check_routes};
@@ -108,6 +109,10 @@ impl Bridge<'_> {
             let prepared = async {
                 if route.from == Side::Fluvio {
                     progress::prepare(&self.kafka, &self.config.name).await?;
+                }
+                // Before topics are made for it.
+                if let (Some(module), Fewer::Refuse) = (&route.module, fewer) {
+                    Module::load(&self.cluster, module).await?;
                 }
                 topics::prepare(&self.cluster, &self.kafka, route, fewer).await
             };

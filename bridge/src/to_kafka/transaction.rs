@@ -86,9 +86,8 @@ impl Writer {
     }
 
     fn send_all(&self, records: &[Record], progress: Progress) -> Result<(), BridgeError> {
-        for record in records {
-            let offset = usize::try_from(record.offset).unwrap_or_default();
-            let mut to_send = BaseRecord::<[u8], [u8], usize>::with_opaque_to(&self.topic, offset)
+        for (index, record) in records.iter().enumerate() {
+            let mut to_send = BaseRecord::<[u8], [u8], usize>::with_opaque_to(&self.topic, index)
                 .partition(partition_id(self.partition));
             if let Some(key) = &record.key {
                 to_send = to_send.key(key.as_ref());
@@ -106,10 +105,12 @@ impl Writer {
                 .map_err(|error| self.undelivered(record, error))?;
         }
         let value = progress.to_json();
-        let marker = BaseRecord::<[u8], [u8], usize>::with_opaque_to(&self.progress_topic, 0)
-            .partition(0)
-            .key(self.progress_key.as_bytes())
-            .payload(value.as_bytes());
+        let after_all = records.len();
+        let marker =
+            BaseRecord::<[u8], [u8], usize>::with_opaque_to(&self.progress_topic, after_all)
+                .partition(0)
+                .key(self.progress_key.as_bytes())
+                .payload(value.as_bytes());
         self.send(marker)
             .map_err(|error| self.failed("write", error))
     }
@@ -138,10 +139,8 @@ impl Writer {
                 continue;
             }
             let failure = self.producer.context().take_failure();
-            let refused = failure.and_then(|(offset, error)| {
-                let record = records.iter().find(|record| record.offset == offset)?;
-                Some(self.undelivered(record, error))
-            });
+            let refused = failure
+                .and_then(|(index, error)| Some(self.undelivered(records.get(index)?, error)));
             return Err(refused.unwrap_or_else(|| self.failed("commit to", error)));
         }
     }

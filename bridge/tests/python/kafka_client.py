@@ -1,9 +1,11 @@
 """Kafka as an ordinary client sees it: kafka-python, which shares no code with the bridge's client.
 
+    kafka_client.py BROKERS nodes                   how many there are
     kafka_client.py BROKERS create TOPIC            takes records of 2 MiB
     kafka_client.py BROKERS create-small TOPIC      takes what Kafka takes by default
     kafka_client.py BROKERS grow TOPIC PARTITIONS
     kafka_client.py BROKERS write TOPIC COUNT SEED LARGE
+    kafka_client.py BROKERS load TOPIC FILE         what dump wrote
     kafka_client.py BROKERS dump TOPIC FILE
 """
 
@@ -78,6 +80,36 @@ def framed(data):
     return struct.pack(">i", -1) if data is None else struct.pack(">i", len(data)) + data
 
 
+def framed_parts(data, at):
+    """The framed text at a position, and the position after it."""
+    (length,) = struct.unpack_from(">i", data, at)
+    at += 4
+    return (None, at) if length < 0 else (data[at : at + length], at + length)
+
+
+def load(brokers, topic, file):
+    """Records in dump's form, without headers."""
+    with open(file, "rb") as source:
+        data = source.read()
+    producer = KafkaProducer(bootstrap_servers=brokers, acks="all", linger_ms=20)
+    sent = []
+    at = 0
+    while at < len(data):
+        partition, timestamp = struct.unpack_from(">iq", data, at)
+        key, at = framed_parts(data, at + 12)
+        value, at = framed_parts(data, at)
+        at += 4  # No headers.
+        sent.append(
+            producer.send(
+                topic, value=value, key=key, partition=partition, timestamp_ms=timestamp
+            )
+        )
+    producer.flush()
+    for future in sent:
+        future.get(60)
+    print(len(sent))
+
+
 def dump(brokers, topic, file):
     """Per record: partition, time, key, value, headers; lengths before them, -1 for null."""
     consumer = KafkaConsumer(
@@ -103,8 +135,13 @@ def dump(brokers, topic, file):
 
 
 def main():
-    brokers, command, topic, *rest = sys.argv[1:]
+    brokers, command, *rest = sys.argv[1:]
     brokers = brokers.split(",")
+    if command == "nodes":
+        admin = KafkaAdminClient(bootstrap_servers=brokers)
+        print(len(admin.describe_cluster()["brokers"]))
+        return
+    topic, *rest = rest
     if command == "create":
         create(brokers, topic, {"max.message.bytes": str(2 * MIB)})
     elif command == "create-small":
@@ -114,6 +151,8 @@ def main():
         KafkaAdminClient(bootstrap_servers=brokers).create_partitions({topic: more})
     elif command == "write":
         write(brokers, topic, *map(int, rest))
+    elif command == "load":
+        load(brokers, topic, *rest)
     elif command == "dump":
         dump(brokers, topic, *rest)
 
