@@ -151,6 +151,20 @@ pub(crate) fn decode(batch: &Batch<RawRecords>) -> Result<Vec<Decoded>, BatchErr
     Ok(decoded.collect())
 }
 
+/// Reads what a SmartModule gave for the records of a stretch: keys and values are its own, times it
+/// cannot give.
+pub(crate) fn decode_outputs(batch: &Batch<RawRecords>) -> Result<Vec<Record>, BatchError> {
+    let outputs = batch.memory_records().map_err(BatchError::Undecodable)?;
+    let record = |output: FluvioRecord| Record {
+        offset: batch.base_offset,
+        key: output.key.map(bytes_of),
+        value: Some(bytes_of(output.value)),
+        timestamp: None,
+        headers: Vec::new(),
+    };
+    Ok(outputs.into_iter().map(record).collect())
+}
+
 fn bytes_of(data: RecordData) -> Bytes {
     // A reference count, no copy.
     Bytes::clone(&data)
@@ -225,6 +239,28 @@ mod tests {
         assert_eq!(
             batches.iter().map(held).collect::<Vec<_>>(),
             [(4, 3), (9, 2)]
+        );
+    }
+
+    #[test]
+    fn outputs_of_a_module_keep_their_keys_and_have_no_time() {
+        let mut keyed = FluvioRecord::new("departure");
+        keyed.key = Some(RecordData::from("station"));
+        let mut batch: Batch<RawRecords> = Batch::from(vec![keyed, FluvioRecord::new("arrival")])
+            .try_into()
+            .unwrap();
+        // As a broker sends them: outputs are counted otherwise than records.
+        batch.set_base_offset(40);
+        batch.get_mut_header().last_offset_delta = 6;
+        let outputs = decode_outputs(&batch).unwrap();
+        let seen = |record: &Record| (record.key.clone(), record.value.clone(), record.timestamp);
+        let bytes = |text: &'static str| Some(Bytes::from(text));
+        assert_eq!(
+            outputs.iter().map(seen).collect::<Vec<_>>(),
+            [
+                (bytes("station"), bytes("departure"), None),
+                (None, bytes("arrival"), None)
+            ]
         );
     }
 

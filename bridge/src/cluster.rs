@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use fluvio::consumer::ConsumerOffset;
 use fluvio::metadata::partition::PartitionSpec;
+use fluvio::metadata::smartmodule::SmartModuleSpec;
 use fluvio::metadata::spu::SpuSpec;
 use fluvio::metadata::topic::{AddPartition, TopicSpec, UpdateTopicAction};
 use fluvio::{Fluvio, FluvioAdmin, FluvioClusterConfig};
@@ -135,6 +136,20 @@ impl Cluster {
         self.timely(listing)
             .await
             .map_err(|source| BridgeError::fluvio("list Fluvio's consumers", source))
+    }
+
+    /// The SmartModule's wasm, packed with gzip; none if the cluster has no such module.
+    pub(crate) async fn module(&self, name: &str) -> Result<Option<Vec<u8>>, BridgeError> {
+        let modules = self
+            .ask("list Fluvio's SmartModules", async |admin| {
+                admin
+                    .list::<SmartModuleSpec, _>(vec![name.to_owned()])
+                    .await
+            })
+            .await?;
+        let found = modules.into_iter().find(|object| object.name == name);
+        let wasm = found.map(|object| object.spec.wasm.payload.to_vec());
+        Ok(wasm.filter(|wasm| !wasm.is_empty()))
     }
 
     /// A connection of its own to the partition's leader.

@@ -18,7 +18,8 @@ pub struct BridgeConfig {
     /// Bytes of a batch towards Fluvio (default: 512 KiB; the broker takes 2 MiB).
     pub batch_bytes: usize,
     /// Bytes that Fluvio sends at once, which go to Kafka as one transaction (default: 8 MiB; more
-    /// than the largest batch, or nothing would come).
+    /// than the largest batch, or nothing would come). Where a SmartModule gave nothing for a
+    /// stretch of records, eight times as much.
     pub fetch_bytes: i32,
     /// How long an answer of either side may take before it is asked again (default: 10 s).
     pub answer_within: Duration,
@@ -29,8 +30,25 @@ pub struct BridgeConfig {
     pub groups: Vec<String>,
     /// How often they are (default: 5 s).
     pub groups_every: Duration,
+    /// How often the cluster is asked for a changed SmartModule (default: 5 s).
+    pub module_every: Duration,
+    /// Bytes of a SmartModule's outputs after which its stream is opened anew (default: 48 MiB). A
+    /// broker frees what a module wrote only with its stream; one was seen to end in silence after
+    /// 690 MB.
+    pub stream_bytes_max: u64,
+    /// How long a SmartModule may be silent over records before it is taken to give nothing for
+    /// them (default: 30 s; compiling it for all partitions at once was seen to take 6 s).
+    pub silence_max: Duration,
     /// End when what was there at the start is copied, instead of going on.
     pub once: bool,
+}
+
+impl BridgeConfig {
+    /// Whether consumers are carried over along the route: what a SmartModule gives has no offsets
+    /// of the source's, so nobody could say where they go on.
+    pub(crate) fn has_groups_of(&self, route: &Route) -> bool {
+        !self.groups.is_empty() && route.module.is_none()
+    }
 }
 
 impl Default for BridgeConfig {
@@ -46,6 +64,9 @@ impl Default for BridgeConfig {
             partitions_every: Duration::from_secs(30),
             groups: Vec::new(),
             groups_every: Duration::from_secs(5),
+            module_every: Duration::from_secs(5),
+            stream_bytes_max: 48 << 20,
+            silence_max: Duration::from_secs(30),
             once: false,
         }
     }

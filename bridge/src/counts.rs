@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Counts of a run, over all its routes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// Records stored on the other side and known to be there.
+    /// Records stored on the other side and known to be there; of a SmartModule, its outputs.
     pub copied: u64,
     /// Source offsets without a record: transaction markers, aborted or compacted records.
     pub passed_over: u64,

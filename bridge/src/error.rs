@@ -104,6 +104,36 @@ pub enum BridgeError {
         /// The name of both.
         name: String,
     },
+    /// The SmartModule of a route is not there.
+    #[error(
+        "fluvio has no smartmodule \"{0}\": push it with \
+         `bikeshare smartmodule push {0}.wasm`, or check its name"
+    )]
+    NoModule(String),
+    /// The SmartModule of a route cannot run in the bridge's streams.
+    #[error(
+        "smartmodule \"{module}\" cannot be used here: {reason}; what it gives must depend on the \
+         record alone, because the bridge begins in the middle of a topic wherever it must"
+    )]
+    UnusableModule {
+        /// Its name.
+        module: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The SmartModule does not run, or returned an error.
+    #[error(
+        "{at}: smartmodule \"{module}\" has failed: {reason}; nothing was skipped: push one that \
+         takes this record, then start the bridge again"
+    )]
+    Module {
+        /// The record, or the first one that may have been it.
+        at: Position,
+        /// The module's name.
+        module: String,
+        /// What it or the broker says.
+        reason: String,
+    },
     /// A stored position or header record is not of this program's form.
     #[error("{at}: unusable: {reason}")]
     Unusable {

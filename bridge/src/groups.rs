@@ -56,7 +56,7 @@ pub(crate) struct Memory {
 impl Groups<'_> {
     /// Carries over until everything is copied, and once more then.
     pub(crate) async fn follow(mut self, copied: &CancellationToken) -> Result<(), BridgeError> {
-        let mut is_last = self.config.groups.is_empty();
+        let mut is_last = !self.config.has_groups_of(self.route);
         while !is_last {
             is_last = tokio::select! {
                 () = tokio::time::sleep(self.config.groups_every) => false,

@@ -15,7 +15,6 @@ use tracing::{debug, warn};
 use crate::cluster::Shape;
 use crate::config::BridgeConfig;
 use crate::error::BridgeError;
-use crate::groups::Stretch;
 
 /// Larger than any record Fluvio holds, so that the broker's limit decides.
 const MESSAGE_BYTES_MAX: &str = "33554432";
@@ -42,27 +41,29 @@ pub(crate) enum Visible {
 /// Hears what the clients have to say; keeps a producer's first failure, and where records stand.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Context {
-    /// Offset in the source and reason. Shared with the producer's own thread, which writes it.
-    failure: Arc<Mutex<Option<(i64, KafkaError)>>>,
-    /// In the order of their delivery. Shared in the same way.
-    stretches: Arc<Mutex<Vec<Stretch>>>,
+    /// Which record of the transaction, and why. Shared with the producer's own thread, which writes
+    /// it.
+    failure: Arc<Mutex<Option<(usize, KafkaError)>>>,
+    /// Which record of the transaction, and its offset in Kafka, in the order of delivery. Shared in
+    /// the same way.
+    delivered: Arc<Mutex<Vec<(usize, i64)>>>,
 }
 
 impl Context {
     /// The first record that was not delivered since the last call.
-    pub(crate) fn take_failure(&self) -> Option<(i64, KafkaError)> {
+    pub(crate) fn take_failure(&self) -> Option<(usize, KafkaError)> {
         let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
         failure.take()
     }
 
-    /// Where the records stand that were delivered since the last call.
-    pub(crate) fn take_stretches(&self) -> Vec<Stretch> {
-        std::mem::take(&mut self.lock_stretches())
+    /// The records that were delivered since the last call, and their offsets in Kafka.
+    pub(crate) fn take_delivered(&self) -> Vec<(usize, i64)> {
+        std::mem::take(&mut self.lock_delivered())
     }
 
-    fn lock_stretches(&self) -> MutexGuard<'_, Vec<Stretch>> {
-        let stretches = self.stretches.lock();
-        stretches.unwrap_or_else(PoisonError::into_inner)
+    fn lock_delivered(&self) -> MutexGuard<'_, Vec<(usize, i64)>> {
+        let delivered = self.delivered.lock();
+        delivered.unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -86,13 +87,12 @@ impl ConsumerContext for Context {}
 impl ProducerContext for Context {
     type DeliveryOpaque = usize;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, offset: usize) {
-        let offset = i64::try_from(offset).unwrap_or(i64::MAX);
+    fn delivery(&self, result: &DeliveryResult<'_>, index: usize) {
         match result {
-            Ok(message) => Stretch::add(&mut self.lock_stretches(), offset, message.offset()),
+            Ok(message) => self.lock_delivered().push((index, message.offset())),
             Err((error, _)) => {
                 let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
-                failure.get_or_insert_with(|| (offset, error.clone()));
+                failure.get_or_insert_with(|| (index, error.clone()));
             }
         }
     }

@@ -9,6 +9,7 @@ mod groups;
 mod headers;
 mod kafka;
 mod log;
+mod module;
 mod pipeline;
 mod progress;
 mod record;

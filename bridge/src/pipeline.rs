@@ -22,6 +22,7 @@ use crate::counts::{Counts, Summary};
 use crate::error::BridgeError;
 use crate::groups::{Groups, Memory, written};
 use crate::kafka::Kafka;
+use crate::module::Module;
 use crate::progress;
 use crate::retry::Retry;
 use crate::route::{Route, Side, check_routes};
@@ -131,8 +132,12 @@ impl Bridge<'_> {
                 if route.from == Side::Fluvio {
                     progress::prepare(&self.kafka, &self.config.name).await?;
                 }
+                // Before topics are made for it.
+                if let (Some(module), Fewer::Refuse) = (&route.module, fewer) {
+                    Module::load(&self.cluster, module).await?;
+                }
                 let partitions = topics::prepare(&self.cluster, &self.kafka, route, fewer).await?;
-                if route.from == Side::Fluvio && !self.config.groups.is_empty() {
+                if route.from == Side::Fluvio && self.config.has_groups_of(route) {
                     written::prepare(&self.kafka, route, partitions).await?;
                 }
                 Ok(partitions)

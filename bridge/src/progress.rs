@@ -41,7 +41,7 @@ pub(crate) fn topic(bridge: &str) -> String {
     format!("{bridge}-progress")
 }
 
-/// The key of a partition's progress: `fluvio:trips=trips/0`.
+/// The key of a partition's progress: `fluvio:trips=trips/0`, `fluvio:trips+trip-split=events/0`.
 pub(crate) fn key(route: &Route, partition: u32) -> String {
     format!("{route}/{partition}")
 }

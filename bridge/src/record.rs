@@ -5,7 +5,8 @@ use bytes::Bytes;
 /// One record; what is none here is null in Kafka, and not the same as empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Record {
-    /// Where it stands in its source.
+    /// Where it stands in its source; of a SmartModule's output, the first record that may have
+    /// given it.
     pub(crate) offset: i64,
     pub(crate) key: Option<Bytes>,
     pub(crate) value: Option<Bytes>,

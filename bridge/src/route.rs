@@ -45,7 +45,8 @@ impl FromStr for Side {
     }
 }
 
-/// A topic and its mirror on the other side; displays as `kafka:trips=trips`.
+/// A topic and its mirror on the other side; displays as `kafka:trips=trips` or, through a
+/// SmartModule, `fluvio:trips+trip-split=events`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
     /// Where records come from.
@@ -54,6 +55,8 @@ pub struct Route {
     pub source: String,
     /// The topic on the other side.
     pub target: String,
+    /// The SmartModule whose outputs are mirrored instead of the records; only out of Fluvio.
+    pub module: Option<String>,
 }
 
 /// A route that is none, or that must not be.
@@ -74,6 +77,17 @@ pub enum RouteError {
     /// The text says no direction and none was given beside it.
     #[error("\"{0}\" does not say where from: write kafka:{0} or fluvio:{0}, or give --from")]
     NoSide(String),
+    /// A SmartModule on the way into Fluvio.
+    #[error(
+        "\"{0}\" names a smartmodule on the way into Fluvio: they run inside Fluvio, on the way out"
+    )]
+    ModuleInto(String),
+    /// What a SmartModule gives would be taken for a mirror.
+    #[error(
+        "\"{0}\" names no target: what a smartmodule gives needs a topic of its own, as in \
+         fluvio:SOURCE+MODULE=TARGET"
+    )]
+    NoTarget(String),
     /// What comes out would go in again.
     #[error("topics would be mirrored in a circle: {0}")]
     Loop(String),
@@ -83,7 +97,8 @@ pub enum RouteError {
 }
 
 impl Route {
-    /// Parses `[kafka:|fluvio:]SOURCE[=TARGET]`; `from` is the direction where the text has none.
+    /// Parses `[kafka:|fluvio:]SOURCE[=TARGET]` or `[fluvio:]SOURCE+MODULE=TARGET`; `from` is the
+    /// direction where the text has none.
     ///
     /// # Errors
     /// If it is not of this form, or a name is none for Fluvio.
@@ -95,14 +110,29 @@ impl Route {
                 text,
             ),
         };
-        let (source, target) = topics.split_once('=').unwrap_or((topics, topics));
-        if source.is_empty() || target.is_empty() {
+        let (source, target) = match topics.split_once('=') {
+            Some((source, target)) => (source, Some(target)),
+            None => (topics, None),
+        };
+        let (source, module) = match source.split_once('+') {
+            Some((source, module)) => (source, Some(module)),
+            None => (source, None),
+        };
+        if module.is_some() && from == Side::Kafka {
+            return Err(RouteError::ModuleInto(text.to_owned()));
+        }
+        if module.is_some() && target.is_none() {
+            return Err(RouteError::NoTarget(text.to_owned()));
+        }
+        let target = target.unwrap_or(source);
+        if [Some(source), Some(target), module].contains(&Some("")) {
             return Err(RouteError::NoTopic(text.to_owned()));
         }
         let route = Self {
             from,
             source: source.to_owned(),
             target: target.to_owned(),
+            module: module.map(str::to_owned),
         };
         match route.fluvio_topic() {
             name if is_fluvio_name(name) => Ok(route),
@@ -134,7 +164,11 @@ impl Route {
 
 impl fmt::Display for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}={}", self.from, self.source, self.target)
+        write!(f, "{}:{}", self.from, self.source)?;
+        if let Some(module) = &self.module {
+            write!(f, "+{module}")?;
+        }
+        write!(f, "={}", self.target)
     }
 }
 
@@ -201,6 +235,29 @@ mod tests {
                 kafka:trips=trips
                 kafka:Trips_2=trips-2
                 fluvio:trips=Trips.copy
+            "#]],
+        );
+    }
+
+    #[test]
+    fn a_route_out_of_fluvio_may_lead_through_a_smartmodule() {
+        check(
+            &["fluvio:trips+trip-split=bike-events", "fluvio:trips=trips"],
+            &expect![[r#"
+                fluvio:trips+trip-split=bike-events
+                fluvio:trips=trips
+            "#]],
+        );
+        check(
+            &["trips+trip-split=bike-events"],
+            &expect![[r#"
+                "trips+trip-split=bike-events" names a smartmodule on the way into Fluvio: they run inside Fluvio, on the way out
+            "#]],
+        );
+        check(
+            &["fluvio:trips+trip-split"],
+            &expect![[r#"
+                "fluvio:trips+trip-split" names no target: what a smartmodule gives needs a topic of its own, as in fluvio:SOURCE+MODULE=TARGET
             "#]],
         );
     }

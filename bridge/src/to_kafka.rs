@@ -7,24 +7,24 @@
 //! After any failure the session ends. The next one's producer has the same transactional id, so
 //! Kafka ends what was left open before the progress is read.
 
+mod outputs;
+mod stored;
 mod transaction;
 
 use std::sync::Arc;
 
-use anyhow::anyhow;
-use fluvio::Isolation;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use self::outputs::ModuleOutputs;
+use self::stored::StoredRecords;
 use self::transaction::Writer;
-use crate::batch::{self, Decoded};
 use crate::cluster::Cluster;
 use crate::config::BridgeConfig;
 use crate::counts::Counts;
 use crate::error::BridgeError;
-use crate::headers::HeaderReader;
 use crate::kafka::{Kafka, blocking};
-use crate::log::{Answer, Log, LogRange, LogStream, Place, StreamRequest};
+use crate::log::{Log, LogRange, Place};
 use crate::progress::{self, Progress};
 use crate::record::Record;
 use crate::retry::Retry;
@@ -44,11 +44,42 @@ pub(crate) struct ToKafka<'a> {
 /// Where a session stands.
 struct Session<'a> {
     writer: Arc<Writer>,
-    stream: LogStream,
-    headers: HeaderReader<'a>,
+    source: Source<'a>,
     next_offset: i64,
     /// The end of the log when the session began.
     end: i64,
+}
+
+/// Where a session's records come from.
+enum Source<'a> {
+    /// As they are stored.
+    Stored(Box<StoredRecords<'a>>),
+    /// As a SmartModule gives them.
+    Outputs(ModuleOutputs<'a>),
+}
+
+/// Records of one answer of the broker, for one transaction.
+struct Taken {
+    records: Vec<Record>,
+    progress: Progress,
+}
+
+impl Source<'_> {
+    /// Waits for the next records; none if nothing more comes before the end.
+    async fn next(&mut self) -> Result<Option<Taken>, BridgeError> {
+        match self {
+            Self::Stored(records) => records.next().await.map(Some),
+            Self::Outputs(outputs) => outputs.next().await,
+        }
+    }
+
+    /// The records are in Kafka: the broker may send more.
+    async fn acknowledge(&mut self) -> Result<(), BridgeError> {
+        match self {
+            Self::Stored(records) => records.acknowledge().await,
+            Self::Outputs(outputs) => outputs.acknowledge().await,
+        }
+    }
 }
 
 impl ToKafka<'_> {
@@ -68,12 +99,19 @@ impl ToKafka<'_> {
     async fn session(&self, retry: &mut Retry) -> Result<(), BridgeError> {
         let mut session = self.resume().await?;
         while !self.config.once || session.next_offset < session.end {
-            let answer = tokio::select! {
-                answer = session.stream.next() => answer?,
+            let taken = tokio::select! {
+                taken = session.source.next() => taken?,
                 () = self.stop.cancelled() => return Ok(()),
             };
-            self.copy(&mut session, &answer).await?;
-            session.stream.acknowledge(&answer).await?;
+            let Some(Taken { records, progress }) = taken else {
+                return Ok(());
+            };
+            let count = records.len();
+            let writer = Arc::clone(&session.writer);
+            blocking(move || writer.write(&records, progress)).await?;
+            self.counts.add_copied(count);
+            session.next_offset = progress.next_offset;
+            session.source.acknowledge().await?;
             retry.reset();
         }
         Ok(())
@@ -83,7 +121,7 @@ impl ToKafka<'_> {
     async fn resume(&self) -> Result<Session<'_>, BridgeError> {
         let (kafka, config) = (self.kafka.clone(), self.config.clone());
         let (route, partition) = (self.route.clone(), self.partition);
-        let (writer, progress) = blocking(move || {
+        let (writer, mut progress) = blocking(move || {
             let writer = Writer::open(&kafka, &config, &route, partition)?;
             let key = progress::key(&route, partition);
             let progress = progress::read(&kafka, &progress::topic(&config.name), &key)?;
@@ -97,23 +135,35 @@ impl ToKafka<'_> {
             .await?
             .range()
             .await?;
-        let next_offset = self.checked(&place, progress.next_offset, range)?;
+        progress.next_offset = self.checked(&place, progress.next_offset, range)?;
         info!(
             topic = self.route.target,
             partition = self.partition,
-            offset = next_offset,
-            "{}/{}: goes on at Fluvio offset {next_offset}",
+            offset = progress.next_offset,
+            "{}/{}: goes on at Fluvio offset {}",
             self.route,
             self.partition,
+            progress.next_offset,
         );
-        let request = StreamRequest::new(next_offset, Isolation::ReadCommitted);
         Ok(Session {
             writer: Arc::new(writer),
-            stream: LogStream::open(self.cluster, place.clone(), request).await?,
-            headers: HeaderReader::new(self.cluster, &place, progress.next_headers_offset),
-            next_offset,
+            source: self.open(progress, range.end).await?,
+            next_offset: progress.next_offset,
             end: range.end,
         })
+    }
+
+    async fn open(&self, from: Progress, end: i64) -> Result<Source<'_>, BridgeError> {
+        match &self.route.module {
+            None => {
+                let stored = StoredRecords::open(self.cluster, self.place(), from).await?;
+                Ok(Source::Stored(Box::new(stored)))
+            }
+            Some(module) => {
+                let outputs = ModuleOutputs::open(self, module, from.next_offset..end).await?;
+                Ok(Source::Outputs(outputs))
+            }
+        }
     }
 
     /// The offset to go on at, which Fluvio must still have.
@@ -134,64 +184,6 @@ impl ToKafka<'_> {
             self.counts.add_deleted(lost);
         }
         Ok(next.max(range.start))
-    }
-
-    /// Copies one answer of the broker in one transaction.
-    async fn copy(&self, session: &mut Session<'_>, answer: &Answer) -> Result<(), BridgeError> {
-        let mut records = Vec::new();
-        for batch in &answer.batches {
-            let decoded = match batch::decode(batch) {
-                Ok(decoded) => decoded,
-                // Whole batches before it are copied first; then it is asked for again.
-                Err(batch::BatchError::Cut { .. }) if !records.is_empty() => break,
-                Err(source) => return Err(self.place().failed("read", source)),
-            };
-            for decoded in decoded {
-                if let Some(record) = self.take(session, decoded).await? {
-                    records.push(record);
-                }
-            }
-        }
-        if records.is_empty() {
-            return Ok(());
-        }
-        let progress = Progress {
-            next_offset: session.next_offset,
-            next_headers_offset: session.headers.next_offset(),
-        };
-        let count = records.len();
-        let writer = Arc::clone(&session.writer);
-        blocking(move || writer.write(&records, progress)).await?;
-        self.counts.add_copied(count);
-        Ok(())
-    }
-
-    /// Checks that the record is the next one and completes it; none if it was copied before.
-    async fn take(
-        &self,
-        session: &mut Session<'_>,
-        decoded: Decoded,
-    ) -> Result<Option<Record>, BridgeError> {
-        let Decoded {
-            mut record,
-            kafka_offset,
-            has_headers,
-        } = decoded;
-        // A batch may begin before the offset that was asked for.
-        if record.offset < session.next_offset {
-            return Ok(None);
-        }
-        if record.offset > session.next_offset {
-            // Another session asks where the log starts now, and counts what was deleted.
-            let expected = session.next_offset;
-            let reason = anyhow!("{} came where {expected} should have", record.offset);
-            return Err(self.place().failed("read", reason));
-        }
-        session.next_offset += 1;
-        if let Some(offset) = kafka_offset.filter(|_| has_headers) {
-            record.headers = session.headers.find(offset).await?;
-        }
-        Ok(Some(record))
     }
 
     fn place(&self) -> Place {

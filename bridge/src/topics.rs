@@ -56,12 +56,26 @@ async fn prepare_fluvio(
     source: Shape,
     fewer: Fewer,
 ) -> Result<(), BridgeError> {
+    // One of everything is all that a single node has, whatever its topics were made to have.
+    let single = cluster.spus_online().await? == 1;
+    let found = cluster.shape(topic).await?;
     let wanted = Shape {
-        replication: possible(cluster, topic, source.replication).await?,
+        replication: match found {
+            Some(found) if single => found.replication,
+            None if single => 1,
+            _ => source.replication,
+        },
         ..source
     };
-    match cluster.shape(topic).await? {
+    match found {
         None => {
+            if wanted.replication < source.replication {
+                warn!(
+                    topic,
+                    "Fluvio has one SPU: topic {topic} has replication 1 there instead of {}",
+                    source.replication
+                );
+            }
             info!(
                 topic,
                 "creating topic {topic} in Fluvio, {} partitions", wanted.partitions
@@ -77,18 +91,6 @@ async fn prepare_fluvio(
         }
         Some(found) => compare(Side::Fluvio, topic, found, wanted),
     }
-}
-
-/// What can be had of a replication: a single node has one of everything.
-async fn possible(cluster: &Cluster, topic: &str, replication: u32) -> Result<u32, BridgeError> {
-    if replication > 1 && cluster.spus_online().await? == 1 {
-        warn!(
-            topic,
-            "Fluvio has one SPU: topic {topic} has replication 1 there instead of {replication}"
-        );
-        return Ok(1);
-    }
-    Ok(replication)
 }
 
 async fn prepare_kafka(

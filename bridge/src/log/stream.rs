@@ -21,21 +21,36 @@ use futures_util::StreamExt;
 use super::Place;
 use crate::cluster::Cluster;
 use crate::error::BridgeError;
+use crate::module::{self, Module};
 
 /// Which request an answer belongs to.
 const FETCH: i32 = 1;
 const ACKNOWLEDGE: i32 = 2;
 
-/// Where to begin.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct StreamRequest {
+/// Where to begin, and what to run.
+#[derive(Clone, Copy)]
+pub(crate) struct StreamRequest<'a> {
     offset: i64,
     isolation: Isolation,
+    module: Option<&'a Module>,
 }
 
-impl StreamRequest {
+impl<'a> StreamRequest<'a> {
     pub(crate) fn new(offset: i64, isolation: Isolation) -> Self {
-        Self { offset, isolation }
+        Self {
+            offset,
+            isolation,
+            module: None,
+        }
+    }
+
+    /// What the module gives for committed records.
+    pub(crate) fn through(module: &'a Module, offset: i64) -> Self {
+        Self {
+            offset,
+            isolation: Isolation::ReadCommitted,
+            module: Some(module),
+        }
     }
 }
 
@@ -46,19 +61,30 @@ pub(crate) struct Answer {
     next: Option<(u32, i64)>,
 }
 
+impl Answer {
+    /// The offset after the last record that the answer is about; none if it is about none.
+    pub(crate) fn next_offset(&self) -> Option<i64> {
+        self.next.map(|(_, offset)| offset)
+    }
+}
+
 /// An open stream; dropping it ends it at the broker too.
 pub(crate) struct LogStream {
     place: Place,
     sink: FluvioSink,
     frames: FluvioStream,
     version: i16,
+    /// The name of what runs in it.
+    module: Option<String>,
+    /// Everything before it was acknowledged.
+    next_offset: i64,
 }
 
 impl LogStream {
     pub(crate) async fn open(
         cluster: &Cluster,
         place: Place,
-        request: StreamRequest,
+        request: StreamRequest<'_>,
     ) -> Result<Self, BridgeError> {
         let socket = cluster
             .connect_leader(&place.topic, place.partition)
@@ -71,13 +97,17 @@ impl LogStream {
             sink,
             frames,
             version: version.unwrap_or(DefaultStreamFetchRequest::DEFAULT_API_VERSION),
+            module: request.module.map(|module| module.name().to_owned()),
+            next_offset: request.offset,
         };
+        let modules = request.module.map(Module::invocation);
         let fetch = DefaultStreamFetchRequest::builder()
             .topic(stream.place.topic.clone())
             .partition(stream.place.partition)
             .fetch_offset(request.offset)
             .max_bytes(stream.place.fetch_bytes)
             .isolation(request.isolation)
+            .smartmodules(modules.into_iter().collect::<Vec<_>>())
             .build()
             .map_err(|source| stream.broken(source))?;
         stream.send(FETCH, stream.version, fetch).await?;
@@ -107,7 +137,7 @@ impl LogStream {
         let stream_id = response.stream_id;
         let partition = response.partition;
         if partition.error_code != ErrorCode::None {
-            return Err(self.broken(anyhow!("{}", partition.error_code)));
+            return Err(self.refused(&partition.error_code));
         }
         let next = partition
             .next_offset_for_fetch()
@@ -123,6 +153,7 @@ impl LogStream {
         let Some((session_id, offset)) = answer.next else {
             return Ok(());
         };
+        self.next_offset = offset;
         let update = UpdateOffsetsRequest::new(vec![OffsetUpdate { offset, session_id }]);
         self.send(
             ACKNOWLEDGE,
@@ -142,6 +173,19 @@ impl LogStream {
         message.header.set_api_version(version);
         let sent = self.sink.send_request(&message).await;
         sent.map_err(|source| self.broken(source))
+    }
+
+    /// The answer is an error, or ends with one: then nothing of it is used.
+    fn refused(&self, code: &ErrorCode) -> BridgeError {
+        let complaint = self.module.as_ref().zip(module::complaint(code));
+        let Some((module, complaint)) = complaint else {
+            return self.broken(anyhow!("{code}"));
+        };
+        BridgeError::Module {
+            at: self.place.at(complaint.offset.unwrap_or(self.next_offset)),
+            module: module.clone(),
+            reason: complaint.reason,
+        }
     }
 
     fn broken(&self, source: impl Into<anyhow::Error>) -> BridgeError {

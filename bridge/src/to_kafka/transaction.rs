@@ -21,6 +21,9 @@ const QUEUE_POLL: Duration = Duration::from_millis(2);
 /// How often the client is asked whether Kafka has everything.
 const DELIVERY_POLL: Duration = Duration::from_millis(1);
 
+/// In place of a record's index: what is written beside the records.
+const BESIDE: usize = usize::MAX;
+
 /// How long a transaction may take to commit, or to be taken over from a dead bridge; Kafka ends it
 /// after a minute.
 const TRANSACTION_MAX: Duration = Duration::from_secs(60);
@@ -51,7 +54,7 @@ impl Writer {
     ) -> Result<Self, BridgeError> {
         let progress_key = progress::key(route, partition);
         let name = &config.name;
-        let has_groups = !config.groups.is_empty();
+        let has_groups = config.has_groups_of(route);
         let writer = Self {
             producer: kafka.producer(&format!("{name}:{progress_key}"))?,
             name: name.clone(),
@@ -105,7 +108,7 @@ impl Writer {
     ) -> Result<(), BridgeError> {
         let begun = Instant::now();
         // What was delivered before are the notes of the last transaction.
-        self.producer.context().take_stretches();
+        self.producer.context().take_delivered();
         let written = self
             .producer
             .begin_transaction()
@@ -124,9 +127,8 @@ impl Writer {
     }
 
     fn send_all(&self, records: &[Record], progress: Progress) -> Result<(), BridgeError> {
-        for record in records {
-            let offset = usize::try_from(record.offset).unwrap_or_default();
-            let mut to_send = BaseRecord::<[u8], [u8], usize>::with_opaque_to(&self.topic, offset)
+        for (index, record) in records.iter().enumerate() {
+            let mut to_send = BaseRecord::<[u8], [u8], usize>::with_opaque_to(&self.topic, index)
                 .partition(partition_id(self.partition));
             if let Some(key) = &record.key {
                 to_send = to_send.key(key.as_ref());
@@ -147,7 +149,7 @@ impl Writer {
             self.send_stretches(records, topic)?;
         }
         let value = progress.to_json();
-        let marker = BaseRecord::<[u8], [u8], usize>::with_opaque_to(&self.progress_topic, 0)
+        let marker = BaseRecord::<[u8], [u8], usize>::with_opaque_to(&self.progress_topic, BESIDE)
             .partition(0)
             .key(self.progress_key.as_bytes())
             .payload(value.as_bytes());
@@ -165,7 +167,13 @@ impl Writer {
         if let Some(refused) = self.refused(records) {
             return Err(refused);
         }
-        for stretch in self.producer.context().take_stretches() {
+        let mut stretches = Vec::new();
+        for (index, offset) in self.producer.context().take_delivered() {
+            if let Some(record) = records.get(index) {
+                Stretch::add(&mut stretches, record.offset, offset);
+            }
+        }
+        for stretch in stretches {
             self.send_stretch(topic, stretch)
                 .map_err(|error| self.failed("write where records stand in", error))?;
         }
@@ -174,7 +182,7 @@ impl Writer {
 
     fn send_stretch(&self, topic: &str, stretch: Stretch) -> Result<(), KafkaError> {
         let value = written::to_json(stretch);
-        let record = BaseRecord::<[u8], [u8], usize>::with_opaque_to(topic, 0)
+        let record = BaseRecord::<[u8], [u8], usize>::with_opaque_to(topic, BESIDE)
             .partition(partition_id(self.partition))
             .payload(value.as_bytes());
         self.send(record)
@@ -210,9 +218,8 @@ impl Writer {
 
     /// The first record that was not delivered, if one was not.
     fn refused(&self, records: &[Record]) -> Option<BridgeError> {
-        let (offset, error) = self.producer.context().take_failure()?;
-        let record = records.iter().find(|record| record.offset == offset)?;
-        Some(self.undelivered(record, error))
+        let (index, error) = self.producer.context().take_failure()?;
+        Some(self.undelivered(records.get(index)?, error))
     }
 
     fn undelivered(&self, record: &Record, error: KafkaError) -> BridgeError {

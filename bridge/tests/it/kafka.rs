@@ -1,18 +1,16 @@
 //! Three Kafka nodes, each a JVM of its own, on free ports of the loopback.
 //!
-//! One cluster serves all tests of this binary. It ends with it, however that ends: each JVM has a
+//! The tests of `bridge` and of `cli` share this file. One cluster serves all tests of a binary. It ends with it, however that ends: each JVM has a
 //! shell beside it that waits for the end of its input, which is the end of this process.
 
 #![expect(clippy::print_stdout, reason = "a skipped test must be seen")]
 
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use rdkafka::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
@@ -20,6 +18,12 @@ const NODES: usize = 3;
 
 /// Three JVMs that share two cores with everything else take a while.
 const START_MAX: Duration = Duration::from_secs(120);
+
+/// What an ordinary client does.
+const CLIENT: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../bridge/tests/python/kafka_client.py"
+);
 
 /// Small, because three of them run beside everything else.
 const JVM: [&str; 5] = [
@@ -136,14 +140,12 @@ impl KafkaCluster {
     /// Waits until every node is known to every other.
     pub(crate) fn wait_until_complete(&self) {
         let deadline = Instant::now() + START_MAX;
-        let consumer: BaseConsumer = ClientConfig::new()
-            .set("bootstrap.servers", self.brokers())
-            .set("log_level", "0")
-            .create()
-            .unwrap();
         loop {
-            let metadata = consumer.fetch_metadata(None, Duration::from_secs(2));
-            if metadata.is_ok_and(|metadata| metadata.brokers().len() == NODES) {
+            let mut command = Command::new(python());
+            command.arg(CLIENT).arg(self.brokers()).arg("nodes");
+            // It fails as long as no node answers.
+            let found = command.output().unwrap().stdout;
+            if found.trim_ascii() == NODES.to_string().as_bytes() {
                 return;
             }
             assert!(
@@ -228,9 +230,8 @@ impl KafkaCluster {
 
     /// Runs the independent client of `tests/python`; gives what it printed.
     pub(crate) async fn python(&self, arguments: &[&str]) -> String {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/kafka_client.py");
         let mut command = tokio::process::Command::new(python());
-        command.arg(script).arg(self.brokers()).args(arguments);
+        command.arg(CLIENT).arg(self.brokers()).args(arguments);
         let output = command.kill_on_drop(true).output().await.unwrap();
         let complaint = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{arguments:?}: {complaint}");

@@ -13,8 +13,9 @@ use rand::{Rng, SeedableRng};
 use tokio_util::sync::CancellationToken;
 
 use crate::kafka::{KafkaCluster, cluster};
+use crate::modules;
 use crate::support::{
-    FluvioNode, assert_same, assert_same_in_fluvio, broker, config, mirror, within_patience,
+    FluvioNode, assert_same, assert_same_in_fluvio, broker, config, mirror, values, within_patience,
 };
 
 const KILLS_OF_BRIDGE: usize = 12;
@@ -30,7 +31,14 @@ const MOMENTS_MS: std::ops::Range<u64> = 300..3_000;
 /// The process to be killed.
 const BRIDGE: &str = "kill::bridge_to_be_killed";
 
-const ROUTES: [&str; 2] = ["kafka:kill=kill", "fluvio:kill=kill-back"];
+const ROUTES: [&str; 3] = [
+    "kafka:kill=kill",
+    "fluvio:kill=kill-back",
+    "fluvio:kill+pair=kill-pairs",
+];
+
+/// What the module gives for each stored batch.
+const PAIR: [&str; 2] = ["departure", "arrival"];
 
 /// What the processes to be killed are told.
 pub(crate) const FLUVIO_ADDRESS: &str = "BIKESHARE_TEST_FLUVIO_ADDRESS";
@@ -125,6 +133,15 @@ async fn killing_any_part_at_random_moments_loses_and_doubles_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let address = free_address();
     let mut fluvio = Process::fluvio(folder.path(), address);
+    let node = FluvioNode::at(address);
+    within_patience("fluvio runs", async {
+        while fluvio::Fluvio::connect_with_config(&node.config())
+            .await
+            .is_err()
+        {}
+    })
+    .await;
+    node.push("pair", &modules::giving(&PAIR)).await;
     let mut running = Process::bridge(BRIDGE, kafka, address);
     let write = async {
         for seed in 0..WRITES {
@@ -160,7 +177,6 @@ async fn killing_any_part_at_random_moments_loses_and_doubles_nothing() {
     drop(running);
 
     // The next ones finish what is left.
-    let node = FluvioNode::at(address);
     for route in ROUTES {
         let finished = mirror(&node, kafka.config("kill", &[route])).await.unwrap();
         println!("{route}, left: {finished:?}");
@@ -169,4 +185,16 @@ async fn killing_any_part_at_random_moments_loses_and_doubles_nothing() {
     assert!(written.iter().map(Vec::len).sum::<usize>() >= 23_000);
     assert_same_in_fluvio(&node.dump("kill").await, &written);
     assert_same("back in Kafka", &kafka.dump("kill-back").await, &written);
+
+    // The outputs are those of a run that nobody interrupts.
+    let smooth = kafka.config("smooth", &["fluvio:kill+pair=kill-smooth"]);
+    mirror(&node, smooth).await.unwrap();
+    let (found, expected) = (
+        kafka.dump("kill-pairs").await,
+        kafka.dump("kill-smooth").await,
+    );
+    for (found, expected) in found.iter().zip(&expected) {
+        assert!(!expected.is_empty());
+        assert_eq!(values(found), values(expected));
+    }
 }

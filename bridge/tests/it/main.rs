@@ -6,4 +6,8 @@ mod groups;
 mod kafka;
 mod kill;
 mod mirror;
+#[expect(dead_code, reason = "the broker's own tests use all of them")]
+#[path = "../../../embedded/tests/it/modules.rs"]
+mod modules;
+mod smartmodule;
 mod support;

@@ -8,7 +8,8 @@ use bridge::{BridgeConfig, BridgeError, Route, Summary};
 use bytes::{Buf, Bytes};
 use embedded::{Broker, BrokerConfig};
 use fluvio::consumer::Record as ConsumerRecord;
-use fluvio::{ConsumerConfig, Fluvio, FluvioClusterConfig, Offset};
+use fluvio::metadata::smartmodule::{SmartModuleSpec, SmartModuleWasm};
+use fluvio::{ConsumerConfig, Fluvio, FluvioAdmin, FluvioClusterConfig, Offset};
 use futures_util::StreamExt;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -50,6 +51,22 @@ impl FluvioNode {
 
     pub(crate) async fn client(&self) -> Fluvio {
         Fluvio::connect_with_config(&self.config()).await.unwrap()
+    }
+
+    pub(crate) async fn admin(&self) -> FluvioAdmin {
+        FluvioAdmin::connect_with_config(&self.config())
+            .await
+            .unwrap()
+    }
+
+    /// Uploads a SmartModule, new or changed.
+    pub(crate) async fn push(&self, name: &str, wasm: &[u8]) {
+        let spec = SmartModuleSpec {
+            wasm: SmartModuleWasm::from_raw_wasm_bytes(wasm).unwrap(),
+            ..SmartModuleSpec::default()
+        };
+        let admin = self.admin().await;
+        admin.create(name.to_owned(), false, spec).await.unwrap();
     }
 
     /// What a topic holds, read by Fluvio's own client; null values and headers are not visible.
@@ -200,6 +217,12 @@ pub(crate) fn assert_same_in_fluvio(found: &[Vec<Seen>], expected: &[Vec<Seen>])
         .map(|records| records.iter().map(Seen::as_in_fluvio).collect())
         .collect();
     assert_same("fluvio", found, &expected);
+}
+
+/// The values as text.
+pub(crate) fn values(records: &[Seen]) -> Vec<String> {
+    let text = |seen: &Seen| String::from_utf8(seen.value.clone().unwrap().to_vec()).unwrap();
+    records.iter().map(text).collect()
 }
 
 /// Fails the test, instead of hanging, if something does not happen.

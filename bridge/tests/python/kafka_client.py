@@ -1,9 +1,11 @@
 """Kafka as an ordinary client sees it: kafka-python, which shares no code with the bridge's client.
 
+    kafka_client.py BROKERS nodes                   how many there are
     kafka_client.py BROKERS create TOPIC            takes records of 2 MiB
     kafka_client.py BROKERS create-small TOPIC      takes what Kafka takes by default
     kafka_client.py BROKERS grow TOPIC PARTITIONS
     kafka_client.py BROKERS write TOPIC COUNT SEED LARGE
+    kafka_client.py BROKERS load TOPIC FILE         what dump wrote
     kafka_client.py BROKERS dump TOPIC FILE [GROUP]  all, or what a group has not read yet
     kafka_client.py BROKERS read TOPIC GROUP COUNT COUNT COUNT
                                                     as a group, so many of each partition
@@ -81,6 +83,36 @@ def framed(data):
     return struct.pack(">i", -1) if data is None else struct.pack(">i", len(data)) + data
 
 
+def framed_parts(data, at):
+    """The framed text at a position, and the position after it."""
+    (length,) = struct.unpack_from(">i", data, at)
+    at += 4
+    return (None, at) if length < 0 else (data[at : at + length], at + length)
+
+
+def load(brokers, topic, file):
+    """Records in dump's form, without headers."""
+    with open(file, "rb") as source:
+        data = source.read()
+    producer = KafkaProducer(bootstrap_servers=brokers, acks="all", linger_ms=20)
+    sent = []
+    at = 0
+    while at < len(data):
+        partition, timestamp = struct.unpack_from(">iq", data, at)
+        key, at = framed_parts(data, at + 12)
+        value, at = framed_parts(data, at)
+        at += 4  # No headers.
+        sent.append(
+            producer.send(
+                topic, value=value, key=key, partition=partition, timestamp_ms=timestamp
+            )
+        )
+    producer.flush()
+    for future in sent:
+        future.get(60)
+    print(len(sent))
+
+
 def a_consumer(brokers, group=None, **settings):
     return KafkaConsumer(
         bootstrap_servers=brokers,
@@ -133,8 +165,13 @@ def dump(brokers, topic, file, group=None):
 
 
 def main():
-    brokers, command, topic, *rest = sys.argv[1:]
+    brokers, command, *rest = sys.argv[1:]
     brokers = brokers.split(",")
+    if command == "nodes":
+        admin = KafkaAdminClient(bootstrap_servers=brokers)
+        print(len(admin.describe_cluster()["brokers"]))
+        return
+    topic, *rest = rest
     if command == "create":
         create(brokers, topic, {"max.message.bytes": str(2 * MIB)})
     elif command == "create-small":
@@ -148,6 +185,8 @@ def main():
         read(brokers, topic, rest[0], list(map(int, rest[1:])))
     elif command == "committed":
         committed(brokers, topic, *rest)
+    elif command == "load":
+        load(brokers, topic, *rest)
     elif command == "dump":
         dump(brokers, topic, *rest)
 

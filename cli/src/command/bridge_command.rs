@@ -14,6 +14,7 @@ Examples:
   bikeshare bridge --from kafka --topic trips --kafka broker.example:9092
   bikeshare bridge --topic kafka:Trips_2=trips --topic fluvio:counts --kafka broker.example:9092
   bikeshare bridge --topic kafka:trips --group map,reports --kafka broker.example:9092
+  bikeshare bridge --topic fluvio:trips+trip-split=bike-events    departures and arrivals for Kafka
 
 The mirror is created with as many partitions and replicas as its source, or must have them. Each
 record goes to the same partition, in the same order, with key, value, time and headers. A bridge
@@ -22,13 +23,17 @@ a Kafka record's headers stand in a topic beside it, NAME-headers.
 
 With --group a consumer can move to the mirror and go on where it was: stop it, wait six seconds or
 end the bridge, start it on the other side with the same name. A consumer is only moved ahead, and
-in Kafka only while its group has no members.")]
+in Kafka only while its group has no members.
+
+With fluvio:SOURCE+MODULE=TARGET, Kafka gets what a SmartModule gives for the records instead. It runs
+inside Fluvio, must be pushed before, and must need nothing but the record: what it gives keeps
+partition and order, has the module's keys, and the time at which it was written to Kafka.")]
 pub(crate) struct Arguments {
     /// Where topics come from whose name does not say it: kafka or fluvio.
     #[arg(long, value_name = "SIDE", env = "BIKESHARE_BRIDGE_FROM")]
     from: Option<Side>,
-    /// A topic to mirror, SOURCE or SOURCE=TARGET, with kafka: or fluvio: before it; may be given
-    /// several times, or with commas between.
+    /// A topic to mirror, SOURCE or SOURCE=TARGET, with kafka: or fluvio: before it, or
+    /// fluvio:SOURCE+MODULE=TARGET; may be given several times, or with commas between.
     #[arg(
         long,
         value_name = "TOPIC",

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use chrono::{DateTime, Utc};
 use embedded::postgres::{Postgres, PostgresConfig};
 use serde_json::Value;
 use sqlx::{Connection, PgConnection, Row};
@@ -20,6 +21,9 @@ const DIGESTS: [(&str, &str); 4] = [
     ("frequency", "select time, partition, amount from frequency"),
     ("rejected", "select file, line, reason, row from rejected"),
 ];
+
+/// Offset of its record, whether the bike was docked, when, which bike, and where.
+pub(crate) type Event = (i64, bool, DateTime<Utc>, Option<String>, String);
 
 /// A data folder and the binary that works on it.
 pub(crate) struct Machine {
@@ -82,6 +86,11 @@ impl Machine {
             .last()
             .unwrap_or_else(|| panic!("no output\n{stderr}"));
         serde_json::from_str(last).unwrap_or_else(|error| panic!("{error}: {last}\n{stderr}"))
+    }
+
+    /// Where `up` keeps its topics.
+    pub(crate) fn fluvio_dir(&self) -> PathBuf {
+        self.data_dir().join("fluvio")
     }
 
     /// Opens the tables; the binary must not be running.
@@ -172,6 +181,14 @@ impl Tables {
                and coalesce(counted.bikes, 0) <> coalesce(a.bikes, 0)",
         )
         .await
+    }
+
+    /// Departures and arrivals of a partition, in the order of their records.
+    pub(crate) async fn events(&mut self, partition: i32) -> Vec<Event> {
+        let sql = "select \"offset\", docked, time, bike_id, station_id from records_view \
+                   where partition = $1 order by id";
+        let events = sqlx::query_as(sql).bind(partition);
+        events.fetch_all(&mut self.connection).await.unwrap()
     }
 
     /// Where they are.

@@ -9,6 +9,7 @@ mod bad_input;
 mod browser;
 mod cluster;
 mod help;
+mod kafka;
 mod kill;
 mod machine;
 mod modules;
