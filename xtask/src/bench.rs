@@ -4,8 +4,8 @@ use anyhow::Result;
 
 use crate::{setup, shell, wasm};
 
-/// Builds what `up` would run, then measures it beside the roofline of this machine, and the
-/// SmartModules beside the same rules compiled for it.
+/// Builds what `up` would run, then measures it beside the roofline of this machine, the
+/// SmartModules beside the same rules compiled for it, and the bridge beside Kafka's `MirrorMaker`.
 ///
 /// # Errors
 /// If something does not build, or a load is not complete: a wrong result has no rate.
@@ -13,7 +13,7 @@ pub(crate) fn run() -> Result<()> {
     setup::postgres()?;
     wasm::run()?;
     // The whole workspace, as the tests are built: another selection would compile much anew.
-    shell::run(&mut shell::cargo(&[
+    let mut command = shell::cargo(&[
         "bench",
         "--workspace",
         "--bench",
@@ -22,5 +22,10 @@ pub(crate) fn run() -> Result<()> {
         "load",
         "--bench",
         "read",
-    ]))
+        "--bench",
+        "mirror",
+    ]);
+    command.env("BIKESHARE_KAFKA_JARS", setup::kafka()?);
+    command.env("BIKESHARE_PYTHON", setup::python()?);
+    shell::run(&mut command)
 }

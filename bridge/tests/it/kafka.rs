@@ -1,7 +1,8 @@
 //! Three Kafka nodes, each a JVM of its own, on free ports of the loopback.
 //!
-//! The tests of `bridge` and of `cli` share this file. One cluster serves all tests of a binary. It ends with it, however that ends: each JVM has a
-//! shell beside it that waits for the end of its input, which is the end of this process.
+//! The tests of `bridge` and of `cli` and a benchmark share this file. One cluster serves all tests
+//! of a binary. It ends with it, however that ends: each JVM has a shell beside it that waits for the
+//! end of its input, which is the end of this process.
 
 #![expect(clippy::print_stdout, reason = "a skipped test must be seen")]
 
@@ -14,7 +15,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
-const NODES: usize = 3;
+pub(crate) const NODES: usize = 3;
 
 /// Three JVMs that share two cores with everything else take a while.
 const START_MAX: Duration = Duration::from_secs(120);
@@ -224,7 +225,7 @@ impl KafkaCluster {
         self.folder.path().join(format!("{}.properties", node + 1))
     }
 
-    fn class_path(&self) -> String {
+    pub(crate) fn class_path(&self) -> String {
         format!("{}/*", self.jars.display())
     }
 

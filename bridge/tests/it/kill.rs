@@ -12,18 +12,18 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tokio_util::sync::CancellationToken;
 
-use crate::kafka::{KafkaCluster, cluster};
+use crate::kafka::{KafkaCluster, NODES, cluster};
 use crate::modules;
 use crate::support::{
     FluvioNode, assert_same, assert_same_in_fluvio, broker, config, mirror, values, within_patience,
 };
 
-const KILLS_OF_BRIDGE: usize = 12;
-const KILLS_OF_FLUVIO: usize = 4;
-const KILLS_OF_KAFKA: usize = 3;
+const KILLS_OF_BRIDGE: usize = 34;
+const KILLS_OF_FLUVIO: usize = 10;
+const KILLS_OF_KAFKA: usize = 6;
 
 /// Times 2,000 records, while all that happens.
-const WRITES: usize = 10;
+const WRITES: usize = 24;
 
 /// Between two faults, long enough for some batches.
 const MOMENTS_MS: std::ops::Range<u64> = 300..3_000;
@@ -163,7 +163,7 @@ async fn killing_any_part_at_random_moments_loses_and_doubles_nothing() {
         (running, fluvio)
     };
     let ((), (running, _fluvio)) = tokio::join!(write, faults);
-    for node in 0..KILLS_OF_KAFKA {
+    for node in (0..NODES).cycle().take(KILLS_OF_KAFKA) {
         let write = kafka.python(&["write", "kill", "1000", "4", "1"]);
         let fault = async {
             tokio::time::sleep(moment()).await;
@@ -182,7 +182,7 @@ async fn killing_any_part_at_random_moments_loses_and_doubles_nothing() {
         println!("{route}, left: {finished:?}");
     }
     let written = within_patience("kafka is read", kafka.dump("kill")).await;
-    assert!(written.iter().map(Vec::len).sum::<usize>() >= 23_000);
+    assert!(written.iter().map(Vec::len).sum::<usize>() >= 2_000 * WRITES + 1_000 * KILLS_OF_KAFKA);
     assert_same_in_fluvio(&node.dump("kill").await, &written);
     assert_same("back in Kafka", &kafka.dump("kill-back").await, &written);
 

@@ -56,21 +56,21 @@ async fn there_and_back_every_record_is_the_same_and_aborted_ones_never_appear()
     let _others = kafka.alone.read().await;
     let fluvio = FluvioNode::start().await;
     kafka.python(&["create", "whole"]).await;
-    kafka.python(&["write", "whole", "10000", "1", "6"]).await;
+    kafka.python(&["write", "whole", "50000", "1", "6"]).await;
     transaction(kafka, "whole", "aborted", false);
     transaction(kafka, "whole", "committed", true);
-    kafka.python(&["write", "whole", "10000", "2", "6"]).await;
+    kafka.python(&["write", "whole", "50000", "2", "6"]).await;
     let written = kafka.dump("whole").await;
-    assert_eq!(written.iter().map(Vec::len).sum::<usize>(), 20_006);
+    assert_eq!(written.iter().map(Vec::len).sum::<usize>(), 100_006);
 
     let there = mirror(&fluvio, kafka.config("whole", &["kafka:whole=whole"])).await;
     let there = there.unwrap();
     assert_same_in_fluvio(&fluvio.dump("whole").await, &written);
     // Two aborted records, their marker, and the other transaction's marker on each partition.
-    assert_eq!((there.copied, there.passed_over), (20_006, 12));
+    assert_eq!((there.copied, there.passed_over), (100_006, 12));
 
     let back = mirror(&fluvio, kafka.config("whole", &["fluvio:whole=whole-back"])).await;
-    assert_eq!(back.unwrap().copied, 20_006);
+    assert_eq!(back.unwrap().copied, 100_006);
     assert_same("back in Kafka", &kafka.dump("whole-back").await, &written);
 
     // Nothing more is copied by a second run, in either direction.

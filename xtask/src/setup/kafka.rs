@@ -1,4 +1,4 @@
-//! Apache Kafka's server, as jars from Maven Central.
+//! Apache Kafka's server and `MirrorMaker`, as jars from Maven Central.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -23,6 +23,11 @@ const PROJECT: &str = r#"<project xmlns="http://maven.apache.org/POM/4.0.0">
       <artifactId>kafka_2.13</artifactId>
       <version>VERSION</version>
     </dependency>
+    <dependency>
+      <groupId>org.apache.kafka</groupId>
+      <artifactId>connect-mirror</artifactId>
+      <version>VERSION</version>
+    </dependency>
   </dependencies>
 </project>
 "#;
@@ -37,16 +42,16 @@ pub(crate) fn kafka() -> Result<PathBuf> {
     if !shell::is_installed("java") {
         need(&["default-jre-headless"], "Java 17 or later")?;
     }
-    // Maven copies file by file; the mark says that all are there.
+    let text = PROJECT.replace("VERSION", VERSION);
+    // Maven copies file by file; the mark says that all of this project are there.
     let complete = folder.join("complete");
-    if complete.exists() {
+    if std::fs::read_to_string(&complete).is_ok_and(|complete| complete == text) {
         return Ok(jars);
     }
     if !shell::is_installed("mvn") {
         need(&["maven"], "Maven (mvn)")?;
     }
     let project = folder.join("pom.xml");
-    let text = PROJECT.replace("VERSION", VERSION);
     workspace::write_if_changed(&project, text.as_bytes())?;
     let mut maven = Command::new("mvn");
     maven
@@ -55,6 +60,6 @@ pub(crate) fn kafka() -> Result<PathBuf> {
     maven.args(["dependency:copy-dependencies", "-DincludeScope=runtime"]);
     maven.arg(format!("-DoutputDirectory={}", jars.display()));
     shell::run(&mut maven)?;
-    std::fs::write(&complete, "").with_context(|| format!("could not write {complete:?}"))?;
+    std::fs::write(&complete, text).with_context(|| format!("could not write {complete:?}"))?;
     Ok(jars)
 }
