@@ -59,14 +59,20 @@ impl ToKafka<'_> {
         while !self.stop.is_cancelled() {
             match self.session(&mut retry).await {
                 Ok(()) => return Ok(()),
-                Err(error) => retry.wait(&what, error, self.stop).await?,
+                Err(error) => {
+                    self.counts.failed(error.chain());
+                    retry.wait(&what, error, self.stop).await?;
+                }
             }
         }
         Ok(())
     }
 
     async fn session(&self, retry: &mut Retry) -> Result<(), BridgeError> {
-        let mut session = self.resume().await?;
+        let mut session = tokio::select! {
+            session = self.resume() => session?,
+            () = self.stop.cancelled() => return Ok(()),
+        };
         while !self.config.once || session.next_offset < session.end {
             let answer = tokio::select! {
                 answer = session.stream.next() => answer?,
@@ -106,9 +112,11 @@ impl ToKafka<'_> {
             self.partition,
         );
         let request = StreamRequest::new(next_offset, Isolation::ReadCommitted);
+        let stream = LogStream::open(self.cluster, place.clone(), request).await?;
+        self.counts.connected(next_offset);
         Ok(Session {
             writer: Arc::new(writer),
-            stream: LogStream::open(self.cluster, place.clone(), request).await?,
+            stream,
             headers: HeaderReader::new(self.cluster, &place, progress.next_headers_offset),
             next_offset,
             end: range.end,
@@ -162,6 +170,7 @@ impl ToKafka<'_> {
         let writer = Arc::clone(&session.writer);
         blocking(move || writer.write(&records, progress)).await?;
         self.counts.add_copied(count);
+        self.counts.moved(session.next_offset);
         Ok(())
     }
 

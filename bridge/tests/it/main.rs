@@ -5,4 +5,6 @@
 mod kafka;
 mod kill;
 mod mirror;
+mod operation;
+mod security;
 mod support;
