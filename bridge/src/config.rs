@@ -1,7 +1,9 @@
 //! What the bridge is told.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::properties::KafkaProperties;
 use crate::route::Route;
 
 /// Where both sides are, what goes where, and the bounds.
@@ -10,7 +12,7 @@ pub struct BridgeConfig {
     /// Kafka's brokers, `HOST:PORT,HOST:PORT`.
     pub kafka: String,
     /// Further settings of librdkafka, by its own names; they win over the bridge's.
-    pub kafka_properties: Vec<(String, String)>,
+    pub kafka_properties: KafkaProperties,
     /// Topics and directions.
     pub routes: Vec<Route>,
     /// Names this bridge in Kafka: two with one name fence each other, so that one of them writes.
@@ -39,6 +41,12 @@ pub struct BridgeConfig {
     /// How long a SmartModule may be silent over records before it is taken to give nothing for
     /// them (default: 30 s; compiling it for all partitions at once was seen to take 6 s).
     pub silence_max: Duration,
+    /// How often the sources' ends are asked for, to know what is left (default: 5 s).
+    pub measure_every: Duration,
+    /// How often the log says how fast each route goes and what is left (default: 30 s).
+    pub report_every: Duration,
+    /// Where metrics and health are served (default: nowhere).
+    pub metrics: Option<SocketAddr>,
     /// End when what was there at the start is copied, instead of going on.
     pub once: bool,
 }
@@ -55,7 +63,7 @@ impl Default for BridgeConfig {
     fn default() -> Self {
         Self {
             kafka: "127.0.0.1:9092".to_owned(),
-            kafka_properties: Vec::new(),
+            kafka_properties: KafkaProperties::default(),
             routes: Vec::new(),
             name: "bikeshare-bridge".to_owned(),
             batch_bytes: 512 << 10,
@@ -67,6 +75,9 @@ impl Default for BridgeConfig {
             module_every: Duration::from_secs(5),
             stream_bytes_max: 48 << 20,
             silence_max: Duration::from_secs(30),
+            measure_every: Duration::from_secs(5),
+            report_every: Duration::from_secs(30),
+            metrics: None,
             once: false,
         }
     }

@@ -1,5 +1,7 @@
 //! What can go wrong, and whether trying again can help.
 
+use std::net::SocketAddr;
+
 use domain::Position;
 use rdkafka::error::KafkaError;
 
@@ -19,6 +21,42 @@ pub enum BridgeError {
         /// The client's word.
         #[source]
         source: KafkaError,
+    },
+    /// No broker of Kafka can be reached; the client said why.
+    #[error("could not {doing}: {reason}")]
+    NoKafka {
+        /// What was being done.
+        doing: String,
+        /// The client's word, with the broker's address.
+        reason: String,
+    },
+    /// Kafka and the bridge do not trust each other.
+    #[error("{refused}: {reason}; {remedy}")]
+    Refused {
+        /// What was refused, and by whom.
+        refused: &'static str,
+        /// The client's word, with the broker's address.
+        reason: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// The Kafka client does not take its settings; values are left out, they may be passwords.
+    #[error("the Kafka client cannot be set up so: {reason}")]
+    Setting {
+        /// The client's word.
+        reason: String,
+    },
+    /// The address for metrics cannot be used.
+    #[error(
+        "metrics cannot be served at {address}: stop the program that listens there, or choose \
+         another address with --metrics"
+    )]
+    Metrics {
+        /// The address.
+        address: SocketAddr,
+        /// The system's word.
+        #[source]
+        source: std::io::Error,
     },
     /// Fluvio cannot be reached, does not answer or refuses.
     #[error("could not {doing}")]
@@ -145,15 +183,31 @@ pub enum BridgeError {
 }
 
 impl BridgeError {
-    /// Whether the same may succeed later without anybody's help.
+    /// Whether the same may succeed later.
+    ///
+    /// A refused login does, too: a password may be being changed. At the start it is an error all
+    /// the same, because then it is more likely wrong.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Kafka { .. } | Self::Fluvio { .. })
+        matches!(
+            self,
+            Self::Kafka { .. } | Self::NoKafka { .. } | Self::Refused { .. } | Self::Fluvio { .. }
+        )
     }
 
     pub(crate) fn kafka(doing: impl Into<String>) -> impl FnOnce(KafkaError) -> Self {
         let doing = doing.into();
-        move |source| Self::Kafka { doing, source }
+        move |source| match source {
+            // The value, which is the last part, may be a password.
+            KafkaError::ClientConfig(_, reason, name, _) => Self::Setting {
+                reason: match reason.contains(&name) {
+                    true => reason,
+                    false => format!("{reason} \"{name}\""),
+                },
+            },
+            KafkaError::ClientCreation(reason) => Self::Setting { reason },
+            source => Self::Kafka { doing, source },
+        }
     }
 
     pub(crate) fn fluvio(doing: impl Into<String>, source: impl Into<anyhow::Error>) -> Self {

@@ -1,7 +1,8 @@
 //! Kafka's clients, made the way the bridge needs them, and what Kafka says about its topics.
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
@@ -29,6 +30,12 @@ const BROKERS_DEFAULT: i32 = -1;
 const READY_MAX: Duration = Duration::from_secs(60);
 const READY_POLL: Duration = Duration::from_millis(50);
 
+/// How often it is looked whether brokers refuse, while one is asked.
+const TROUBLE_POLL: Duration = Duration::from_millis(50);
+
+/// How long another broker may still answer when one has refused.
+const REFUSED_MAX: Duration = Duration::from_secs(1);
+
 /// Which records a consumer sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Visible {
@@ -47,9 +54,55 @@ pub(crate) struct Context {
     /// Which record of the transaction, and its offset in Kafka, in the order of delivery. Shared in
     /// the same way.
     delivered: Arc<Mutex<Vec<(usize, i64)>>>,
+    /// Kept for the answer to a question; without it, what goes wrong is logged.
+    trouble: Option<Arc<Mutex<Trouble>>>,
+}
+
+/// What brokers made of a question.
+#[derive(Debug, Default)]
+struct Trouble {
+    /// The last thing that went wrong.
+    reason: Option<String>,
+    /// What no patience mends.
+    refusal: Option<(Code, String)>,
+}
+
+impl Trouble {
+    /// What is to be done about a refusal.
+    fn refused(&self) -> Option<BridgeError> {
+        let (code, reason) = self.refusal.as_ref()?;
+        let (refused, remedy) = match code {
+            Code::SSL => (
+                "no trusted connection to Kafka",
+                "check security.protocol, and that ssl.ca.location names the authority that \
+                 signed the broker's certificate",
+            ),
+            _ => (
+                "Kafka refuses the login",
+                "check sasl.mechanism, sasl.username and sasl.password",
+            ),
+        };
+        Some(BridgeError::Refused {
+            refused,
+            reason: reason.clone(),
+            remedy,
+        })
+    }
 }
 
 impl Context {
+    fn asking() -> Self {
+        Self {
+            trouble: Some(Arc::default()),
+            ..Self::default()
+        }
+    }
+
+    fn trouble(&self) -> Option<MutexGuard<'_, Trouble>> {
+        let trouble = self.trouble.as_ref()?;
+        Some(trouble.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// The first record that was not delivered since the last call.
     pub(crate) fn take_failure(&self) -> Option<(usize, KafkaError)> {
         let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
@@ -74,10 +127,21 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        match error.rdkafka_error_code() {
-            // Asked for by the bridge, and no failure.
-            Some(Code::PartitionEOF) => {}
-            _ => warn!(error = %error, "kafka: {reason}"),
+        let code = error.rdkafka_error_code();
+        // Asked for by the bridge, and no failure.
+        if code == Some(Code::PartitionEOF) {
+            return;
+        }
+        let Some(mut trouble) = self.trouble() else {
+            warn!(error = %error, "kafka: {reason}");
+            return;
+        };
+        if let Some(code @ (Code::SSL | Code::Authentication)) = code {
+            trouble.refusal = Some((code, without_moment(reason)));
+        }
+        // Which is what its reasons come to.
+        if code != Some(Code::AllBrokersDown) {
+            trouble.reason = Some(without_moment(reason));
         }
     }
 }
@@ -116,7 +180,7 @@ impl Kafka {
             .set("client.id", &config.name)
             // Only named, never joined: a consumer needs one to be given partitions.
             .set("group.id", &config.name);
-        for (name, value) in &config.kafka_properties {
+        for (name, value) in config.kafka_properties.iter() {
             client.set(name, value);
         }
         Self {
@@ -268,6 +332,13 @@ impl Kafka {
         self.client(&config, "read from Kafka")
     }
 
+    /// A consumer for questions, to be drained; what goes wrong is for the answer to tell.
+    pub(crate) fn asking_consumer(&self) -> Result<BaseConsumer<Context>, BridgeError> {
+        let config = self.consumer_config(Visible::Committed);
+        let created = config.create_with_context(Context::asking());
+        created.map_err(BridgeError::kafka("ask Kafka"))
+    }
+
     /// A producer that fences older ones with the same id.
     pub(crate) fn producer(&self, transactional_id: &str) -> Result<Producer, BridgeError> {
         let mut config = self.config.clone();
@@ -340,12 +411,71 @@ impl Kafka {
         + Send
         + 'static,
     ) -> Result<T, BridgeError> {
-        let consumer = self.blocking_consumer(Visible::Committed)?;
-        let within = self.answer_within;
-        blocking(move || question(&consumer, within))
-            .await
-            .map_err(BridgeError::kafka(doing))
+        let consumer = Arc::new(self.asking_consumer()?);
+        let (asked, within) = (Arc::clone(&consumer), self.answer_within);
+        let mut answer = pin!(blocking(move || question(&asked, within)));
+        let mut refused_at = None;
+        loop {
+            tokio::select! {
+                answer = &mut answer => {
+                    return answer.map_err(|error| trouble_of(&consumer, doing, error));
+                }
+                () = tokio::time::sleep(TROUBLE_POLL) => {}
+            }
+            drain(&consumer);
+            let Some(refused) = consumer
+                .context()
+                .trouble()
+                .and_then(|found| found.refused())
+            else {
+                continue;
+            };
+            let since = *refused_at.get_or_insert_with(Instant::now);
+            if since.elapsed() >= REFUSED_MAX {
+                return Err(refused);
+            }
+        }
     }
+}
+
+/// Why a question was not answered.
+pub(crate) fn trouble_of(
+    consumer: &BaseConsumer<Context>,
+    doing: &str,
+    error: KafkaError,
+) -> BridgeError {
+    drain(consumer);
+    let Some(mut trouble) = consumer.context().trouble() else {
+        return BridgeError::kafka(doing)(error);
+    };
+    match (trouble.refused(), trouble.reason.take()) {
+        (Some(refused), _) => refused,
+        (None, Some(reason)) if is_unreachable(&error) => BridgeError::NoKafka {
+            doing: doing.to_owned(),
+            reason,
+        },
+        _ => BridgeError::kafka(doing)(error),
+    }
+}
+
+fn is_unreachable(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(Code::BrokerTransportFailure | Code::OperationTimedOut | Code::AllBrokersDown)
+    )
+}
+
+/// Leaves out `(after 3ms in state AUTH_REQ, 1 identical error(s) suppressed)`.
+fn without_moment(reason: &str) -> String {
+    let reason = reason
+        .rsplit_once(" (after ")
+        .map_or(reason, |(said, _)| said);
+    reason.to_owned()
+}
+
+/// Hears what the client has to say; to be called regularly, or it piles up.
+pub(crate) fn drain(consumer: &BaseConsumer<Context>) {
+    while consumer.poll(Duration::ZERO).is_some() {}
 }
 
 /// Gives a consumer its partition.

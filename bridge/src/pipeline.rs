@@ -7,21 +7,25 @@
 //!                                 └─ groups: where consumers are
 //! ```
 
+use std::convert::Infallible;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use fluvio::FluvioClusterConfig;
-use futures_util::future::try_join_all;
+use futures_util::future::{join_all, try_join_all};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::cluster::Cluster;
 use crate::config::BridgeConfig;
-use crate::counts::{Counts, Summary};
+use crate::counts::{AllCounts, Summary};
 use crate::error::BridgeError;
 use crate::groups::{Groups, Memory, written};
 use crate::kafka::Kafka;
+use crate::lag::Measuring;
+use crate::metrics;
 use crate::module::Module;
 use crate::progress;
 use crate::retry::Retry;
@@ -38,7 +42,7 @@ struct Bridge<'a> {
     cluster: Cluster,
     kafka: Kafka,
     config: &'a BridgeConfig,
-    counts: Counts,
+    counts: Arc<AllCounts>,
     stop: &'a CancellationToken,
 }
 
@@ -57,10 +61,21 @@ pub async fn run(
         cluster: Cluster::new(fluvio, config.answer_within),
         kafka: Kafka::new(&config),
         config: &config,
-        counts: Counts::default(),
+        counts: Arc::new(AllCounts::new(&config.routes)),
         stop: &stop,
     };
-    try_join_all(config.routes.iter().map(|route| bridge.route(route))).await?;
+    let _serving = match config.metrics {
+        Some(address) => Some(metrics::serve(address, Arc::clone(&bridge.counts)).await?),
+        None => None,
+    };
+    let measured = config.routes.iter().map(|route| bridge.measure(route));
+    tokio::select! {
+        mirrored = try_join_all(config.routes.iter().map(|route| bridge.route(route))) => {
+            mirrored?;
+        }
+        never = join_all(measured) => drop(never),
+        never = metrics::report(&bridge.counts, config.report_every) => match never {},
+    }
     Ok(bridge.counts.summary())
 }
 
@@ -142,8 +157,18 @@ impl Bridge<'_> {
                 }
                 Ok(partitions)
             };
-            match prepared.await {
+            let prepared = tokio::select! {
+                prepared = prepared => prepared,
+                () = self.stop.cancelled() => return Ok(None),
+            };
+            let outage = prepared.as_ref().err().map(BridgeError::chain);
+            self.counts.prepared(route, outage);
+            match prepared {
                 Ok(partitions) => return Ok(Some(partitions)),
+                // Later a password may be being changed.
+                Err(error @ BridgeError::Refused { .. }) if fewer == Fewer::Refuse => {
+                    return Err(error);
+                }
                 // The route before this one is about to make it.
                 Err(BridgeError::NoTopic { .. }) if self.is_continued(route) => {
                     tokio::time::sleep(TOPIC_POLL).await;
@@ -162,7 +187,19 @@ impl Bridge<'_> {
             .any(|before| before.leads_to(route))
     }
 
+    async fn measure(&self, route: &Route) -> Infallible {
+        let measuring = Measuring {
+            cluster: &self.cluster,
+            kafka: &self.kafka,
+            config: self.config,
+            route,
+            counts: &self.counts,
+        };
+        measuring.run(self.config.measure_every).await
+    }
+
     async fn copy(&self, route: &Route, partition: u32) -> Result<(), BridgeError> {
+        let counts = self.counts.of(route, partition);
         match route.from {
             Side::Kafka => {
                 let task = ToFluvio {
@@ -171,7 +208,7 @@ impl Bridge<'_> {
                     config: self.config,
                     route,
                     partition,
-                    counts: &self.counts,
+                    counts: &counts,
                     stop: self.stop,
                 };
                 task.run().await
@@ -183,7 +220,7 @@ impl Bridge<'_> {
                     config: self.config,
                     route,
                     partition,
-                    counts: &self.counts,
+                    counts: &counts,
                     stop: self.stop,
                 };
                 task.run().await

@@ -61,14 +61,20 @@ impl ToFluvio<'_> {
         while !self.stop.is_cancelled() {
             match self.session(&mut retry).await {
                 Ok(()) => return Ok(()),
-                Err(error) => retry.wait(&what, error, self.stop).await?,
+                Err(error) => {
+                    self.counts.failed(error.chain());
+                    retry.wait(&what, error, self.stop).await?;
+                }
             }
         }
         Ok(())
     }
 
     async fn session(&self, retry: &mut Retry) -> Result<(), BridgeError> {
-        let mut session = self.resume().await?;
+        let mut session = tokio::select! {
+            session = self.resume() => session?,
+            () = self.stop.cancelled() => return Ok(()),
+        };
         let end = match self.config.once {
             true => self.kafka_range().await?.1,
             false => i64::MAX,
@@ -86,8 +92,11 @@ impl ToFluvio<'_> {
                 retry.reset();
             }
             // What is left before the end are markers.
-            if gathered.at_end && self.config.once {
-                return Ok(());
+            if gathered.at_end {
+                self.counts.reached_end();
+                if self.config.once {
+                    return Ok(());
+                }
             }
         }
         Ok(())
@@ -117,6 +126,7 @@ impl ToFluvio<'_> {
             self.partition,
             range.end
         );
+        self.counts.connected(next_kafka);
         Ok(Session {
             log,
             header_log: None,
@@ -228,6 +238,7 @@ impl ToFluvio<'_> {
             .add_passed_over(next - session.next_kafka - length);
         session.next_fluvio = base + length;
         session.next_kafka = next;
+        self.counts.moved(next);
         Ok(())
     }
 

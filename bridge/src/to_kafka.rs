@@ -55,7 +55,7 @@ enum Source<'a> {
     /// As they are stored.
     Stored(Box<StoredRecords<'a>>),
     /// As a SmartModule gives them.
-    Outputs(ModuleOutputs<'a>),
+    Outputs(Box<ModuleOutputs<'a>>),
 }
 
 /// Records of one answer of the broker, for one transaction.
@@ -90,14 +90,20 @@ impl ToKafka<'_> {
         while !self.stop.is_cancelled() {
             match self.session(&mut retry).await {
                 Ok(()) => return Ok(()),
-                Err(error) => retry.wait(&what, error, self.stop).await?,
+                Err(error) => {
+                    self.counts.failed(error.chain());
+                    retry.wait(&what, error, self.stop).await?;
+                }
             }
         }
         Ok(())
     }
 
     async fn session(&self, retry: &mut Retry) -> Result<(), BridgeError> {
-        let mut session = self.resume().await?;
+        let mut session = tokio::select! {
+            session = self.resume() => session?,
+            () = self.stop.cancelled() => return Ok(()),
+        };
         while !self.config.once || session.next_offset < session.end {
             let taken = tokio::select! {
                 taken = session.source.next() => taken?,
@@ -110,6 +116,7 @@ impl ToKafka<'_> {
             let writer = Arc::clone(&session.writer);
             blocking(move || writer.write(&records, progress)).await?;
             self.counts.add_copied(count);
+            self.counts.moved(progress.next_offset);
             session.next_offset = progress.next_offset;
             session.source.acknowledge().await?;
             retry.reset();
@@ -145,9 +152,11 @@ impl ToKafka<'_> {
             self.partition,
             progress.next_offset,
         );
+        let source = self.open(progress, range.end).await?;
+        self.counts.connected(progress.next_offset);
         Ok(Session {
             writer: Arc::new(writer),
-            source: self.open(progress, range.end).await?,
+            source,
             next_offset: progress.next_offset,
             end: range.end,
         })
@@ -161,7 +170,7 @@ impl ToKafka<'_> {
             }
             Some(module) => {
                 let outputs = ModuleOutputs::open(self, module, from.next_offset..end).await?;
-                Ok(Source::Outputs(outputs))
+                Ok(Source::Outputs(Box::new(outputs)))
             }
         }
     }

@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use clap::{Command, Parser};
+use clap::{ArgAction, Command, Parser};
 use toml::{Table, Value};
 
 /// Read when no other file is named, if it is there.
@@ -55,7 +55,7 @@ fn with_defaults(mut command: Command, text: &str) -> Result<Command> {
         let known;
         (command, known) = match value {
             Value::Table(section) => with_section(command, key, section)?,
-            value => with_everywhere(command, key, &text_of(key, value)?),
+            value => with_everywhere(command, key, &texts_of(key, value)?)?,
         };
         if !known {
             bail!("unknown key \"{key}\": it names neither a flag nor a command");
@@ -71,7 +71,7 @@ fn with_section(command: Command, name: &str, section: &Table) -> Result<(Comman
     };
     for (key, value) in section {
         let known;
-        (part, known) = with_everywhere(part, key, &text_of(key, value)?);
+        (part, known) = with_everywhere(part, key, &texts_of(key, value)?)?;
         if !known {
             bail!("unknown key \"{key}\" in [{name}]: `bikeshare {name}` has no flag --{key}");
         }
@@ -80,27 +80,43 @@ fn with_section(command: Command, name: &str, section: &Table) -> Result<(Comman
 }
 
 /// Sets the default of the flag in this command and all below; tells whether any has it.
-fn with_everywhere(mut command: Command, key: &str, value: &str) -> (Command, bool) {
+fn with_everywhere(mut command: Command, key: &str, values: &[String]) -> Result<(Command, bool)> {
     let flag = command
         .get_arguments()
         .find(|arg| arg.get_long() == Some(key));
     let mut known = false;
-    if let Some(id) = flag.map(|arg| arg.get_id().clone()) {
+    if let Some(flag) = flag {
         known = true;
-        command = command.mut_arg(id, |arg| arg.default_value(value.to_owned()));
+        if values.len() != 1 && !matches!(flag.get_action(), ArgAction::Append) {
+            bail!("\"{key}\" takes one value, not a list");
+        }
+        let id = flag.get_id().clone();
+        // A flag that must be given may be given here.
+        command = command.mut_arg(id, |arg| {
+            arg.required(false).default_values(values.to_vec())
+        });
     }
     let names: Vec<String> = command
         .get_subcommands()
         .map(|part| part.get_name().to_owned())
         .collect();
     for name in names {
-        command = command.mut_subcommand(name, |part| {
-            let (part, found) = with_everywhere(part, key, value);
-            known |= found;
-            part
-        });
+        let Some(part) = command.find_subcommand(&name).cloned() else {
+            continue;
+        };
+        let (part, found) = with_everywhere(part, key, values)?;
+        known |= found;
+        command = command.mut_subcommand(name, |_| part);
     }
-    (command, known)
+    Ok((command, known))
+}
+
+/// A list's texts, or the one of a single value.
+fn texts_of(key: &str, value: &Value) -> Result<Vec<String>> {
+    match value {
+        Value::Array(values) => values.iter().map(|value| text_of(key, value)).collect(),
+        value => Ok(vec![text_of(key, value)?]),
+    }
 }
 
 fn text_of(key: &str, value: &Value) -> Result<String> {
@@ -139,6 +155,10 @@ mod tests {
         Sink {
             #[arg(long)]
             listen: Option<String>,
+        },
+        Bridge {
+            #[arg(long, value_delimiter = ',', required = true)]
+            topic: Vec<String>,
         },
     }
 
@@ -180,6 +200,26 @@ mod tests {
             &expect![[r#"Up { listen: Some("a:1"), speed: "max", once: true }"#]],
         );
         check(file, "b sink", &expect!["Sink { listen: None }"]);
+    }
+
+    #[test]
+    fn a_list_is_given_to_a_flag_that_may_be_given_several_times() {
+        let file = "[bridge]\ntopic = [\"kafka:a\", \"fluvio:b,fluvio:c\"]";
+        check(
+            file,
+            "b bridge",
+            &expect![[r#"Bridge { topic: ["kafka:a", "fluvio:b", "fluvio:c"] }"#]],
+        );
+        check(
+            file,
+            "b bridge --topic x",
+            &expect![[r#"Bridge { topic: ["x"] }"#]],
+        );
+        check(
+            "[up]\nlisten = [\"a:1\", \"b:2\"]",
+            "b up",
+            &expect![[r#""listen" takes one value, not a list"#]],
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ use tracing_subscriber::EnvFilter;
 
 /// Our own parts' lifecycle; of the libraries only what is wrong.
 pub(crate) const DEFAULT: &str =
-    "warn,bikeshare=info,producer=info,sink=info,app=info,embedded=info";
+    "warn,bikeshare=info,producer=info,sink=info,app=info,bridge=info,embedded=info";
 
 /// Starts logging; `levels` is a level, or levels by module.
 ///

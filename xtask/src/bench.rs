@@ -10,6 +10,7 @@ use crate::{setup, shell, wasm};
 /// # Errors
 /// If something does not build, or a load is not complete: a wrong result has no rate.
 pub(crate) fn run() -> Result<()> {
+    setup::openssl()?;
     setup::postgres()?;
     wasm::run()?;
     // The whole workspace, as the tests are built: another selection would compile much anew.

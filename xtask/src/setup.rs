@@ -34,6 +34,21 @@ pub(crate) fn postgres() -> Result<()> {
     )
 }
 
+/// Makes sure that OpenSSL's headers are there, for the Kafka client's TLS.
+///
+/// # Errors
+/// If they are missing and cannot be installed.
+pub(crate) fn openssl() -> Result<()> {
+    let is_found = || {
+        let mut ask = Command::new("pkg-config");
+        shell::read(ask.args(["--exists", "openssl"])).is_ok()
+    };
+    if std::env::var_os("OPENSSL_DIR").is_some() || is_found() {
+        return Ok(());
+    }
+    need(&["libssl-dev", "pkg-config"], "OpenSSL's headers")
+}
+
 /// Makes sure that Chromium and its driver are there, for the tests of the page.
 ///
 /// # Errors

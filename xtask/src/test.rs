@@ -69,6 +69,7 @@ impl Steps {
 
 /// Postgres is needed; without a browser, Python or Kafka their tests are skipped, but not in CI.
 fn set_up() -> Result<()> {
+    setup::openssl()?;
     setup::postgres()?;
     let optional = [
         ("browser", setup::browser()),

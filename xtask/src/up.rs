@@ -13,6 +13,7 @@ use crate::{setup, shell, wasm, workspace};
 /// # Errors
 /// If something is missing that cannot be installed, or the build fails.
 pub(crate) fn run(arguments: Vec<OsString>) -> Result<()> {
+    setup::openssl()?;
     setup::postgres()?;
     wasm::run()?;
     shell::run(&mut shell::cargo(&[

@@ -17,6 +17,22 @@ use tokio::sync::OnceCell;
 
 pub(crate) const NODES: usize = 3;
 
+/// Each node listens in four ways, in this order of its ports.
+const PLAIN: usize = 0;
+const CONTROLLER: usize = 1;
+/// Without TLS, with a login.
+const LOGIN: usize = 2;
+/// With TLS and a login.
+const TLS: usize = 3;
+const WAYS: usize = 4;
+
+/// Who may log in, everywhere by `PLAIN` and by `SCRAM-SHA-256`.
+pub(crate) const USER: &str = "bridge";
+pub(crate) const PASSWORD: &str = "rides-at-night";
+
+/// Of the nodes' key, which is made for one run.
+const KEY_PASSWORD: &str = "for-one-run";
+
 /// Three JVMs that share two cores with everything else take a while.
 const START_MAX: Duration = Duration::from_secs(120);
 
@@ -88,15 +104,16 @@ fn start() -> Option<KafkaCluster> {
         nodes: Mutex::new((0..NODES).map(|_| None).collect()),
         alone: tokio::sync::RwLock::new(()),
     };
+    cluster.make_certificate();
     cluster.format();
     (0..NODES).for_each(|node| cluster.start_node(node));
     cluster.wait_until_complete();
     Some(cluster)
 }
 
-/// A client's and a controller's port for each node.
+/// A port for each way of each node.
 fn free_ports() -> Vec<u16> {
-    let listeners: Vec<_> = (0..2 * NODES)
+    let listeners: Vec<_> = (0..WAYS * NODES)
         .map(|_| TcpListener::bind("127.0.0.1:0").unwrap())
         .collect();
     let port = |listener: &TcpListener| listener.local_addr().unwrap().port();
@@ -105,9 +122,55 @@ fn free_ports() -> Vec<u16> {
 
 impl KafkaCluster {
     pub(crate) fn brokers(&self) -> String {
-        let addresses = self.ports.iter().step_by(2);
-        let addresses: Vec<_> = addresses.map(|port| format!("127.0.0.1:{port}")).collect();
+        self.addresses(PLAIN)
+    }
+
+    /// The brokers where a login is asked for.
+    pub(crate) fn login_brokers(&self) -> String {
+        self.addresses(LOGIN)
+    }
+
+    /// The brokers that speak TLS and ask for a login.
+    pub(crate) fn tls_brokers(&self) -> String {
+        self.addresses(TLS)
+    }
+
+    fn addresses(&self, way: usize) -> String {
+        let address = |node| format!("127.0.0.1:{}", self.port(node, way));
+        let addresses: Vec<_> = (0..NODES).map(address).collect();
         addresses.join(",")
+    }
+
+    fn port(&self, node: usize, way: usize) -> u16 {
+        self.ports[WAYS * node + way]
+    }
+
+    /// The nodes' certificate, which signs itself.
+    pub(crate) fn certificate(&self) -> PathBuf {
+        self.folder.path().join("certificate.pem")
+    }
+
+    fn key_store(&self) -> PathBuf {
+        self.folder.path().join("key.p12")
+    }
+
+    /// One key for all nodes, made by the JDK's own tool.
+    fn make_certificate(&self) {
+        let keytool = |arguments: &[&str]| {
+            let mut command = Command::new("keytool");
+            command
+                .args(arguments)
+                .args(["-alias", "node", "-keystore"]);
+            command.arg(self.key_store());
+            command.args(["-storepass", KEY_PASSWORD, "-storetype", "PKCS12"]);
+            let output = command.output().unwrap();
+            assert!(output.status.success(), "{output:?}");
+        };
+        let name = ["-dname", "CN=localhost", "-ext", "SAN=ip:127.0.0.1"];
+        let key = ["-genkeypair", "-keyalg", "EC", "-groupname", "secp256r1"];
+        keytool(&[&key[..], &name[..], &["-validity", "2"]].concat());
+        let file = self.certificate();
+        keytool(&["-exportcert", "-rfc", "-file", file.to_str().unwrap()]);
     }
 
     /// kill -9.
@@ -173,8 +236,11 @@ impl KafkaCluster {
                 command
                     .arg(self.class_path())
                     .arg("kafka.tools.StorageTool");
-                command.args(["format", "-t", "5L6g3nShT-eMCtK--X86sw", "-c"]);
-                command.arg(self.path(node)).stdout(Stdio::null());
+                command.args(["format", "-t", "5L6g3nShT-eMCtK--X86sw"]);
+                command
+                    .arg("--add-scram")
+                    .arg(format!("SCRAM-SHA-256=[name={USER},password={PASSWORD}]"));
+                command.arg("-c").arg(self.path(node)).stdout(Stdio::null());
                 command.spawn().unwrap()
             })
             .collect();
@@ -185,19 +251,41 @@ impl KafkaCluster {
 
     fn properties(&self, node: usize) -> String {
         let id = node + 1;
-        let port = |node: usize, kind: usize| self.ports[2 * node + kind];
         let voters: Vec<_> = (0..NODES)
-            .map(|node| format!("{}@127.0.0.1:{}", node + 1, port(node, 1)))
+            .map(|node| format!("{}@127.0.0.1:{}", node + 1, self.port(node, CONTROLLER)))
             .collect();
+        let listeners = |ways: &[(&str, usize)]| {
+            let listener = |&(name, way): &(&str, usize)| {
+                format!("{name}://127.0.0.1:{}", self.port(node, way))
+            };
+            let listeners: Vec<_> = ways.iter().map(listener).collect();
+            listeners.join(",")
+        };
+        let clients = [("PLAINTEXT", PLAIN), ("LOGIN", LOGIN), ("TLS", TLS)];
+        let plain_login = "org.apache.kafka.common.security.plain.PlainLoginModule";
+        let scram_login = "org.apache.kafka.common.security.scram.ScramLoginModule";
+        let login = |listener: &str| {
+            format!(
+                "listener.name.{listener}.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256\n\
+                 listener.name.{listener}.plain.sasl.jaas.config={plain_login} required \
+                 user_{USER}=\"{PASSWORD}\";\n\
+                 listener.name.{listener}.scram-sha-256.sasl.jaas.config={scram_login} required;\n"
+            )
+        };
         format!(
             "process.roles=broker,controller\n\
              node.id={id}\n\
              controller.quorum.voters={voters}\n\
-             listeners=PLAINTEXT://127.0.0.1:{client},CONTROLLER://127.0.0.1:{controller}\n\
-             advertised.listeners=PLAINTEXT://127.0.0.1:{client}\n\
+             listeners={advertised},CONTROLLER://127.0.0.1:{controller}\n\
+             advertised.listeners={advertised}\n\
              controller.listener.names=CONTROLLER\n\
              inter.broker.listener.name=PLAINTEXT\n\
-             listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT\n\
+             listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,\
+             LOGIN:SASL_PLAINTEXT,TLS:SASL_SSL\n\
+             {login}{tls_login}\
+             ssl.keystore.location={key_store}\n\
+             ssl.keystore.password={KEY_PASSWORD}\n\
+             ssl.keystore.type=PKCS12\n\
              log.dirs={data}\n\
              num.partitions=3\n\
              default.replication.factor=2\n\
@@ -215,8 +303,11 @@ impl KafkaCluster {
              num.network.threads=2\n\
              num.io.threads=2\n",
             voters = voters.join(","),
-            client = port(node, 0),
-            controller = port(node, 1),
+            advertised = listeners(&clients),
+            controller = self.port(node, CONTROLLER),
+            login = login("login"),
+            tls_login = login("tls"),
+            key_store = self.key_store().display(),
             data = self.folder.path().join(format!("data-{id}")).display(),
         )
     }

@@ -9,5 +9,7 @@ mod mirror;
 #[expect(dead_code, reason = "the broker's own tests use all of them")]
 #[path = "../../../embedded/tests/it/modules.rs"]
 mod modules;
+mod operation;
+mod security;
 mod smartmodule;
 mod support;

@@ -1,7 +1,10 @@
 //! `bikeshare bridge`: mirrors topics between Kafka and Fluvio.
 
-use anyhow::{Context, Result, bail};
-use bridge::{BridgeConfig, Route, Side};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use bridge::{BridgeConfig, KafkaProperties, Route, Side};
 use clap::Args;
 
 use crate::addresses::{DataDirFlag, FluvioFlag, cluster_config};
@@ -15,6 +18,21 @@ Examples:
   bikeshare bridge --topic kafka:Trips_2=trips --topic fluvio:counts --kafka broker.example:9092
   bikeshare bridge --topic kafka:trips --group map,reports --kafka broker.example:9092
   bikeshare bridge --topic fluvio:trips+trip-split=bike-events    departures and arrivals for Kafka
+  bikeshare bridge --from kafka --topic trips --kafka-config kafka.conf --metrics 127.0.0.1:9464
+
+kafka.conf, which only the bridge's user can read:
+  bootstrap.servers=broker.example:9093
+  security.protocol=SASL_SSL
+  ssl.ca.location=/etc/ssl/certs/kafka-ca.pem
+  sasl.mechanism=SCRAM-SHA-512
+  sasl.username=bridge
+  sasl.password=…
+
+The same in bikeshare.toml:
+  [bridge]
+  topic = [\"kafka:Trips_2=trips\", \"fluvio:counts\"]
+  kafka-config = \"kafka.conf\"
+  metrics = \"127.0.0.1:9464\"
 
 The mirror is created with as many partitions and replicas as its source, or must have them. Each
 record goes to the same partition, in the same order, with key, value, time and headers. A bridge
@@ -50,10 +68,17 @@ pub(crate) struct Arguments {
         default_value = "127.0.0.1:9092"
     )]
     kafka: String,
-    /// A further setting of the Kafka client, by librdkafka's name, such as
-    /// `compression.type=zstd`; may be given several times.
-    #[arg(long, value_name = "NAME=VALUE")]
+    /// Settings of the Kafka client, a line each, NAME=VALUE by librdkafka's names, as for kcat:
+    /// TLS, the login, passwords. They win over --kafka.
+    #[arg(long, value_name = "FILE", env = "BIKESHARE_KAFKA_CONFIG")]
+    kafka_config: Option<PathBuf>,
+    /// One such setting, such as `compression.type=zstd`; may be given several times, and wins over
+    /// the file. No place for passwords: other users see command lines.
+    #[arg(long, value_name = "NAME=VALUE", hide_default_value = true)]
     kafka_property: Vec<String>,
+    /// Serve metrics for Prometheus at /metrics there, and at /healthz whether all is connected.
+    #[arg(long, value_name = "HOST:PORT", env = "BIKESHARE_BRIDGE_METRICS")]
+    metrics: Option<SocketAddr>,
     /// This bridge's name in Kafka. A second bridge of the same name and topics towards Kafka stops
     /// the first.
     #[arg(
@@ -88,7 +113,8 @@ impl Arguments {
         let groups = self.group.iter().filter(|name| !name.is_empty());
         Ok(BridgeConfig {
             kafka: self.kafka.clone(),
-            kafka_properties: properties(&self.kafka_property)?,
+            kafka_properties: self.kafka_properties()?,
+            metrics: self.metrics,
             routes: routes.collect::<Result<_, _>>()?,
             name: self.name.clone(),
             groups: groups.cloned().collect(),
@@ -96,15 +122,23 @@ impl Arguments {
             ..BridgeConfig::default()
         })
     }
-}
 
-fn properties(texts: &[String]) -> Result<Vec<(String, String)>> {
-    let property = |text: &String| match text.split_once('=') {
-        Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
-        // Its text may hold a password.
-        None => bail!("a --kafka-property has the form NAME=VALUE"),
-    };
-    texts.iter().map(property).collect()
+    fn kafka_properties(&self) -> Result<KafkaProperties> {
+        let mut properties = KafkaProperties::default();
+        if let Some(path) = &self.kafka_config {
+            let text = std::fs::read_to_string(path);
+            let text = text.with_context(|| format!("could not read --kafka-config {path:?}"))?;
+            properties
+                .add_file(&text)
+                .with_context(|| format!("could not use --kafka-config {path:?}"))?;
+        }
+        for text in &self.kafka_property {
+            properties
+                .add(text)
+                .context("could not use a --kafka-property")?;
+        }
+        Ok(properties)
+    }
 }
 
 /// Runs the subcommand.

@@ -6,6 +6,7 @@
 )]
 
 mod bad_input;
+mod bridge;
 mod browser;
 mod cluster;
 mod help;
