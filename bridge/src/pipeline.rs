@@ -50,7 +50,7 @@ struct Bridge<'a> {
 ///
 /// # Errors
 /// If routes cannot be, topics differ, or a partition met what trying again cannot mend; all others
-/// stop with it, each after the batch it has under way.
+/// stop with it; what they had under way is looked up at the next start.
 pub async fn run(
     fluvio: FluvioClusterConfig,
     config: BridgeConfig,

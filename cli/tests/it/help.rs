@@ -59,3 +59,16 @@ fn every_subcommand_shows_examples() {
         );
     }
 }
+
+#[test]
+fn the_bridge_names_its_settings_and_their_variables() {
+    let help = help(&["bridge", "-h"]);
+    for setting in [
+        "--kafka-config <FILE>",
+        "[env: BIKESHARE_KAFKA_CONFIG=]",
+        "--metrics <HOST:PORT>",
+        "BIKESHARE_BRIDGE_METRICS=]",
+    ] {
+        assert!(help.contains(setting), "{setting}: {help}");
+    }
+}
