@@ -30,10 +30,7 @@ async fn a_changed_module_is_taken_up_between_two_commits() {
     let records = City::default().records();
     let (before, after) = records.split_at(500);
     cluster.produce(before).await;
-    sink.wait_for("all streams run", |state| {
-        state.streams.len() == STREAMS && state.streams.values().all(|stream| stream.opened > 0)
-    })
-    .await;
+    sink.runs().await;
     let old = Module::ALL.map(|module| versions(&sink.state.borrow(), module));
     for module in Module::ALL {
         cluster.upload(module, &touched(&wasm(module))).await;

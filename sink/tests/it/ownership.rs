@@ -5,7 +5,7 @@ use sink::{SinkError, Status};
 
 use crate::city::{City, split_behind_ticks};
 use crate::delivery::assert_complete;
-use crate::support::{Cluster, Database, STREAMS};
+use crate::support::{Cluster, Database};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sink_that_was_taken_over_writes_no_more() {
@@ -15,16 +15,9 @@ async fn a_sink_that_was_taken_over_writes_no_more() {
     let (before, after) = records.split_at(500);
     cluster.produce(before).await;
     let mut zombie = cluster.sink_with(&database, |config| config.owner = "old".to_owned());
-    zombie
-        .wait_for("all streams run", |state| {
-            state.streams.len() == STREAMS && state.streams.values().all(|stream| stream.opened > 0)
-        })
-        .await;
+    zombie.runs().await;
     let mut heir = cluster.sink_with(&database, |config| config.owner = "new".to_owned());
-    heir.wait_for("all streams run", |state| {
-        state.streams.len() == STREAMS && state.streams.values().all(|stream| stream.opened > 0)
-    })
-    .await;
+    heir.runs().await;
     cluster.produce(after).await;
     let error = zombie.end().await.unwrap_err();
     assert!(
@@ -51,12 +44,15 @@ async fn the_availability_is_taken_over_when_its_publisher_ends() {
     first
         .wait_for("it publishes", |state| state.availability.publishes)
         .await;
+    first.runs().await;
     let mut second = cluster.sink(&database);
+    second.runs().await;
+    // A sink that was taken over finds out when it writes.
+    cluster.produce(after).await;
     first.end().await.unwrap_err();
     second
         .wait_for("it publishes", |state| state.availability.publishes)
         .await;
-    cluster.produce(after).await;
     second.drained(&cluster).await;
     second.stop().await.unwrap();
     crate::availability::assert_right(&database).await;

@@ -344,6 +344,14 @@ impl RunningSink {
         assert_eq!(reached, Ok(true), "waiting until {what}: {:#?}", state());
     }
 
+    /// Waits until it has taken all streams over.
+    pub(crate) async fn runs(&mut self) {
+        self.wait_for("all streams run", |state| {
+            state.streams.len() == STREAMS && state.streams.values().all(|stream| stream.opened > 0)
+        })
+        .await;
+    }
+
     /// Waits until all that is on the topic now is stored and shown.
     pub(crate) async fn drained(&mut self, cluster: &Cluster) {
         let ends = cluster.log_ends().await;
