@@ -87,13 +87,6 @@ fn main() -> ExitCode {
 
 fn start(arguments: Arguments) -> anyhow::Result<()> {
     logging::start(&arguments.log)?;
-    // Two TLS libraries of our dependencies share one provider; the first to ask must find it.
-    if rustls::crypto::ring::default_provider()
-        .install_default()
-        .is_err()
-    {
-        tracing::debug!("a TLS provider was installed before");
-    }
     let runtime = tokio::runtime::Runtime::new()?;
     let outcome = runtime.block_on(async {
         match arguments.command {
