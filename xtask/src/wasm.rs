@@ -12,13 +12,14 @@ use crate::{browser_client, shell, workspace};
 
 /// Package names of the SmartModules: also their names on the cluster.
 const SMART_MODULES: [&str; 2] = ["trip-split", "dock-window"];
+const PROFILE: &str = "release-lto";
 
 /// Builds, post-processes and prints sizes.
 ///
 /// # Errors
 /// If there is no compiler for wasm32, or something does not compile.
 pub(crate) fn run() -> Result<()> {
-    let mut arguments = vec!["build", "--lib", "--release", "--target", TARGET];
+    let mut arguments = vec!["build", "--lib", "--profile", PROFILE, "--target", TARGET];
     for package in SMART_MODULES {
         arguments.extend(["--package", package]);
     }
@@ -33,7 +34,7 @@ pub(crate) fn run() -> Result<()> {
     arguments.push("--keep-going");
     let outcome = shell::run(&mut WasmToolchain::find_or_install()?.cargo(&arguments)?);
 
-    let built = workspace::target()?.join(TARGET).join("release");
+    let built = workspace::target()?.join(TARGET).join(PROFILE);
     let modules = workspace::assets().join("smartmodules");
     for name in SMART_MODULES {
         copy_module(&built, name, &modules)?;

@@ -13,10 +13,6 @@ use crate::shell;
 /// The one target: no operating system, for the broker's engine and for browsers.
 pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 
-/// What runs in the broker and in the browser is fast and small. A profile of its own would say the
-/// same, but cargo would compile every procedural macro once more for it.
-const OPTIMIZED: &str = "-C opt-level=3 -C codegen-units=1";
-
 const DEBIAN_PACKAGES: [&str; 3] = ["rustc-web", "cargo-web", "rust-web-src"];
 /// From this minor version the linker no longer gets `--allow-undefined` by default, and
 /// SmartModules import a function of the broker's engine.
@@ -75,12 +71,11 @@ impl WasmToolchain {
             command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
             compiler = Command::new("/usr/bin/rustc");
         }
-        let mut flags = OPTIMIZED.to_owned();
         if minor_version(&shell::read(compiler.arg("--version"))?) >= MINOR_NEEDING_ALLOW_UNDEFINED
         {
-            flags.push_str(" -C link-arg=--allow-undefined");
+            let flags = "-C link-arg=--allow-undefined";
+            command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", flags);
         }
-        command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", flags);
         Ok(command)
     }
 }
