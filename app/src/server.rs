@@ -20,6 +20,7 @@ mod router;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -74,7 +75,12 @@ impl Server {
     /// # Errors
     /// [`AppError::Serve`] if the listener breaks. A missing Postgres is no error: the page says
     /// so and the server keeps trying.
-    pub async fn run(self, stop: CancellationToken) -> Result<(), AppError> {
+    // Boxed: a future's code is compiled where it is polled, and is to be optimized as this crate is.
+    pub fn run(self, stop: CancellationToken) -> BoxFuture<'static, Result<(), AppError>> {
+        Box::pin(self.answer(stop))
+    }
+
+    async fn answer(self, stop: CancellationToken) -> Result<(), AppError> {
         let feed = Feed::new();
         let state = AppState::new(&self.config, feed.clone(), stop.clone())?;
         tracing::info!(address = %self.address, "serving the page at http://{}/", self.address);

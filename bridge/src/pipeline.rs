@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fluvio::FluvioClusterConfig;
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::{BoxFuture, join_all, try_join_all};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -51,7 +51,16 @@ struct Bridge<'a> {
 /// # Errors
 /// If routes cannot be, topics differ, or a partition met what trying again cannot mend; all others
 /// stop with it; what they had under way is looked up at the next start.
-pub async fn run(
+// Boxed: a future's code is compiled where it is polled, and is to be optimized as this crate is.
+pub fn run(
+    fluvio: FluvioClusterConfig,
+    config: BridgeConfig,
+    stop: CancellationToken,
+) -> BoxFuture<'static, Result<Summary, BridgeError>> {
+    Box::pin(mirror(fluvio, config, stop))
+}
+
+async fn mirror(
     fluvio: FluvioClusterConfig,
     config: BridgeConfig,
     stop: CancellationToken,

@@ -35,6 +35,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
@@ -91,7 +92,12 @@ impl Broker {
     ///
     /// # Errors
     /// If the address or the folder is in use, or the folder cannot be read.
-    pub async fn start(config: BrokerConfig) -> Result<Self, BrokerError> {
+    // Boxed: a future's code is compiled where it is polled, and is to be optimized as this crate is.
+    pub fn start(config: BrokerConfig) -> BoxFuture<'static, Result<Self, BrokerError>> {
+        Box::pin(Self::listen(config))
+    }
+
+    async fn listen(config: BrokerConfig) -> Result<Self, BrokerError> {
         let address = config.listen;
         let listening = |source| BrokerError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(listening)?;

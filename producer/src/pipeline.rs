@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use fluvio::Fluvio;
 use fluvio::metadata::topic::TopicSpec;
+use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -48,7 +49,18 @@ const TOPIC_LOOK_EVERY: Duration = Duration::from_millis(100);
 /// # Errors
 /// [`ProducerError`] if the source cannot be read, or the topic takes no records for too long. A
 /// new run goes on where this one stopped.
-pub async fn run(
+// Boxed: a future's code is compiled where it is polled, and is to be optimized as this crate is.
+pub fn run(
+    fluvio: &Fluvio,
+    source: Source,
+    config: ProducerConfig,
+    progress: watch::Sender<Progress>,
+    stop: CancellationToken,
+) -> BoxFuture<'_, Result<Summary, ProducerError>> {
+    Box::pin(send_rows(fluvio, source, config, progress, stop))
+}
+
+async fn send_rows(
     fluvio: &Fluvio,
     source: Source,
     config: ProducerConfig,

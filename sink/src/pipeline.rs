@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use fluvio::FluvioClusterConfig;
+use futures_util::future::BoxFuture;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -26,7 +27,18 @@ use crate::task::{Shared, StreamTask};
 ///
 /// # Errors
 /// The first stream's error if all streams have failed for good.
-pub async fn run(
+// Boxed: a future's code is compiled where it is polled, and is to be optimized as this crate is.
+pub fn run(
+    cluster: FluvioClusterConfig,
+    config: SinkConfig,
+    sources: watch::Receiver<ModuleSources>,
+    state: watch::Sender<SinkState>,
+    stop: CancellationToken,
+) -> BoxFuture<'static, Result<SinkState, SinkError>> {
+    Box::pin(store(cluster, config, sources, state, stop))
+}
+
+async fn store(
     cluster: FluvioClusterConfig,
     config: SinkConfig,
     sources: watch::Receiver<ModuleSources>,
