@@ -35,7 +35,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Install what is missing, build everything in release, start it and print the address.
+    /// Install what is missing, build what it runs (all but the Kafka bridge) in release, start it
+    /// and print the address.
     ///
     /// What follows is passed on to `bikeshare up`, for example
     /// `cargo xtask up --source trips.csv --speed max --once`.

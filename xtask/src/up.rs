@@ -13,7 +13,6 @@ use crate::{setup, shell, wasm, workspace};
 /// # Errors
 /// If something is missing that cannot be installed, or the build fails.
 pub(crate) fn run(arguments: Vec<OsString>) -> Result<()> {
-    setup::openssl()?;
     setup::postgres()?;
     wasm::run()?;
     shell::run(&mut shell::cargo(&[
@@ -21,6 +20,8 @@ pub(crate) fn run(arguments: Vec<OsString>) -> Result<()> {
         "--release",
         "--package",
         "cli",
+        // The Kafka bridge, which has no part in this.
+        "--no-default-features",
     ]))?;
     let program = workspace::target()?.join("release/bikeshare");
     // Replaces this process, so that Ctrl-C and the exit status are bikeshare's own.

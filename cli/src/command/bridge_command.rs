@@ -1,14 +1,26 @@
 //! `bikeshare bridge`: mirrors topics between Kafka and Fluvio.
+//!
+//! The Kafka client is C and takes a minute or two to compile, so it is a feature, `kafka`, of this
+//! program: `cargo xtask up` leaves it out, every other build has it. The flags are there in both,
+//! so that one configuration file serves both.
+
+#[cfg(feature = "kafka")]
+mod mirror;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
-use bridge::{BridgeConfig, KafkaProperties, Route, Side};
+#[cfg(feature = "kafka")]
+use bridge::Side;
 use clap::Args;
 
-use crate::addresses::{DataDirFlag, FluvioFlag, cluster_config};
-use crate::shutdown;
+use crate::addresses::{DataDirFlag, FluvioFlag};
+
+#[cfg(feature = "kafka")]
+pub(crate) use mirror::run;
+
+#[cfg(not(feature = "kafka"))]
+type Side = String;
 
 /// Mirror topics between Kafka and Fluvio, each record exactly once. Runs until stopped.
 #[derive(Debug, Args)]
@@ -106,55 +118,11 @@ pub(crate) struct Arguments {
     data_dir: DataDirFlag,
 }
 
-impl Arguments {
-    fn config(&self) -> Result<BridgeConfig> {
-        let routes = self.topic.iter().map(|text| Route::parse(text, self.from));
-        // An empty variable names none.
-        let groups = self.group.iter().filter(|name| !name.is_empty());
-        Ok(BridgeConfig {
-            kafka: self.kafka.clone(),
-            kafka_properties: self.kafka_properties()?,
-            metrics: self.metrics,
-            routes: routes.collect::<Result<_, _>>()?,
-            name: self.name.clone(),
-            groups: groups.cloned().collect(),
-            once: self.once,
-            ..BridgeConfig::default()
-        })
-    }
-
-    fn kafka_properties(&self) -> Result<KafkaProperties> {
-        let mut properties = KafkaProperties::default();
-        if let Some(path) = &self.kafka_config {
-            let text = std::fs::read_to_string(path);
-            let text = text.with_context(|| format!("could not read --kafka-config {path:?}"))?;
-            properties
-                .add_file(&text)
-                .with_context(|| format!("could not use --kafka-config {path:?}"))?;
-        }
-        for text in &self.kafka_property {
-            properties
-                .add(text)
-                .context("could not use a --kafka-property")?;
-        }
-        Ok(properties)
-    }
-}
-
-/// Runs the subcommand.
-///
-/// # Errors
-/// If topics differ, cannot be mirrored, or a record cannot be taken by the other side.
-pub(crate) async fn run(arguments: Arguments) -> Result<()> {
-    let config = arguments.config()?;
-    let fluvio = arguments.fluvio.resolve(&arguments.data_dir)?;
-    let stop = shutdown::on_signal()?;
-    let summary = bridge::run(cluster_config(&fluvio), config, stop).await;
-    let summary = summary.context("the bridge has stopped")?;
-    println!(
-        "{} records mirrored, {} offsets without a record passed over, {} deleted before they could \
-         be mirrored",
-        summary.copied, summary.passed_over, summary.deleted
-    );
-    Ok(())
+/// Says how to get a program that can.
+#[cfg(not(feature = "kafka"))]
+pub(crate) async fn run(_arguments: Arguments) -> anyhow::Result<()> {
+    anyhow::bail!(
+        "this program was built without the Kafka bridge, as `cargo xtask up` builds it to start \
+         sooner: `cargo build --release --package cli` builds it in"
+    )
 }
