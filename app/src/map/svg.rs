@@ -1,6 +1,8 @@
 //! The map as a still SVG: what is seen before, and without, any script.
 
 use std::fmt::Write as _;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::land::land;
 use super::look::{has_number, number, radius};
@@ -33,13 +35,38 @@ pub fn draw(content: &PageContent) -> String {
         SIZE.1,
         docks.len()
     );
-    drawing.base(docks, &mut svg);
+    match place {
+        Some(_) => drawing.base(docks, &mut svg),
+        None => svg.push_str(&city(docks, |base| drawing.base(docks, base))),
+    }
     drawing.docks(docks, place, content.selected, &mut svg);
     if let Some(place) = place {
         drawing.place(place, &mut svg);
     }
     svg.push_str("</svg>");
     svg
+}
+
+/// The base map of the whole city, which most pages show: finding its shore takes milliseconds, so it
+/// is drawn anew only when docks have come, gone or moved.
+fn city(docks: &[Dock], draw: impl FnOnce(&mut String)) -> Arc<str> {
+    static LAST: Mutex<Option<(u64, Arc<str>)>> = Mutex::new(None);
+    let mut places = DefaultHasher::new();
+    for dock in docks {
+        (dock.lat.to_bits(), dock.lon.to_bits(), &dock.name).hash(&mut places);
+    }
+    let places = places.finish();
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    match &*last {
+        Some((drawn, base)) if *drawn == places => Arc::clone(base),
+        _ => {
+            let mut base = String::new();
+            draw(&mut base);
+            let base = Arc::from(base);
+            *last = Some((places, Arc::clone(&base)));
+            base
+        }
+    }
 }
 
 struct Drawing {
@@ -170,4 +197,35 @@ fn outline(ring: &[(f64, f64)], svg: &mut String) {
 
 fn push(svg: &mut String, text: std::fmt::Arguments<'_>) {
     svg.write_fmt(text).expect("a string takes all text");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Count, Snapshot};
+
+    #[test]
+    fn the_shore_follows_a_dock_that_moves() {
+        let shore = |lat_of_second| {
+            let dock = |id, lat| Dock {
+                id,
+                name: "1 Ave & E 1 St".to_owned(),
+                lat,
+                lon: -74.0,
+                count: Count::default(),
+            };
+            let svg = draw(&PageContent {
+                snapshot: Snapshot {
+                    docks: vec![dock(1, 40.7), dock(2, lat_of_second)],
+                    ..Snapshot::default()
+                },
+                ..PageContent::default()
+            });
+            let (shore, _) = svg.split_once("\"/><path class=\"street\"").unwrap();
+            shore.to_owned()
+        };
+        let before = shore(40.705);
+        assert_ne!(shore(40.75), before);
+        assert_eq!(shore(40.705), before);
+    }
 }
