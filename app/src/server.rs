@@ -77,36 +77,34 @@ impl Server {
     /// so and the server keeps trying.
     // Boxed: a future's code is compiled where it is polled, and is to be optimized as this crate is.
     pub fn run(self, stop: CancellationToken) -> BoxFuture<'static, Result<(), AppError>> {
-        Box::pin(self.answer(stop))
-    }
-
-    async fn answer(self, stop: CancellationToken) -> Result<(), AppError> {
-        let feed = Feed::new();
-        let state = AppState::new(&self.config, feed.clone(), stop.clone())?;
-        tracing::info!(address = %self.address, "serving the page at http://{}/", self.address);
-        let follow = tokio::spawn(follow::follow(
-            self.config.database_url.clone(),
-            feed,
-            stop.clone(),
-        ));
-        let drain_end = {
-            let stop = stop.clone();
-            async move {
-                stop.cancelled().await;
-                tokio::time::sleep(DRAIN_MAX).await;
+        Box::pin(async move {
+            let feed = Feed::new();
+            let state = AppState::new(&self.config, feed.clone(), stop.clone())?;
+            tracing::info!(address = %self.address, "serving the page at http://{}/", self.address);
+            let follow = tokio::spawn(follow::follow(
+                self.config.database_url.clone(),
+                feed,
+                stop.clone(),
+            ));
+            let drain_end = {
+                let stop = stop.clone();
+                async move {
+                    stop.cancelled().await;
+                    tokio::time::sleep(DRAIN_MAX).await;
+                }
+            };
+            let serve = axum::serve(self.listener, router(state))
+                .with_graceful_shutdown(stop.clone().cancelled_owned());
+            let served = tokio::select! {
+                served = serve.into_future() => served.map_err(AppError::Serve),
+                () = drain_end => Ok(()),
+            };
+            stop.cancel();
+            if follow.await.is_err_and(|error| error.is_panic()) {
+                tracing::error!("the task that follows Postgres panicked");
             }
-        };
-        let serve = axum::serve(self.listener, router(state))
-            .with_graceful_shutdown(stop.clone().cancelled_owned());
-        let served = tokio::select! {
-            served = serve.into_future() => served.map_err(AppError::Serve),
-            () = drain_end => Ok(()),
-        };
-        stop.cancel();
-        if follow.await.is_err_and(|error| error.is_panic()) {
-            tracing::error!("the task that follows Postgres panicked");
-        }
-        served
+            served
+        })
     }
 }
 

@@ -57,35 +57,29 @@ pub fn run(
     config: BridgeConfig,
     stop: CancellationToken,
 ) -> BoxFuture<'static, Result<Summary, BridgeError>> {
-    Box::pin(mirror(fluvio, config, stop))
-}
-
-async fn mirror(
-    fluvio: FluvioClusterConfig,
-    config: BridgeConfig,
-    stop: CancellationToken,
-) -> Result<Summary, BridgeError> {
-    check_routes(&config.routes)?;
-    let bridge = Bridge {
-        cluster: Cluster::new(fluvio, config.answer_within),
-        kafka: Kafka::new(&config),
-        config: &config,
-        counts: Arc::new(AllCounts::new(&config.routes)),
-        stop: &stop,
-    };
-    let _serving = match config.metrics {
-        Some(address) => Some(metrics::serve(address, Arc::clone(&bridge.counts)).await?),
-        None => None,
-    };
-    let measured = config.routes.iter().map(|route| bridge.measure(route));
-    tokio::select! {
-        mirrored = try_join_all(config.routes.iter().map(|route| bridge.route(route))) => {
-            mirrored?;
+    Box::pin(async move {
+        check_routes(&config.routes)?;
+        let bridge = Bridge {
+            cluster: Cluster::new(fluvio, config.answer_within),
+            kafka: Kafka::new(&config),
+            config: &config,
+            counts: Arc::new(AllCounts::new(&config.routes)),
+            stop: &stop,
+        };
+        let _serving = match config.metrics {
+            Some(address) => Some(metrics::serve(address, Arc::clone(&bridge.counts)).await?),
+            None => None,
+        };
+        let measured = config.routes.iter().map(|route| bridge.measure(route));
+        tokio::select! {
+            mirrored = try_join_all(config.routes.iter().map(|route| bridge.route(route))) => {
+                mirrored?;
+            }
+            never = join_all(measured) => drop(never),
+            never = metrics::report(&bridge.counts, config.report_every) => match never {},
         }
-        never = join_all(measured) => drop(never),
-        never = metrics::report(&bridge.counts, config.report_every) => match never {},
-    }
-    Ok(bridge.counts.summary())
+        Ok(bridge.counts.summary())
+    })
 }
 
 impl Bridge<'_> {

@@ -94,30 +94,28 @@ impl Broker {
     /// If the address or the folder is in use, or the folder cannot be read.
     // Boxed: a future's code is compiled where it is polled, and is to be optimized as this crate is.
     pub fn start(config: BrokerConfig) -> BoxFuture<'static, Result<Self, BrokerError>> {
-        Box::pin(Self::listen(config))
-    }
-
-    async fn listen(config: BrokerConfig) -> Result<Self, BrokerError> {
-        let address = config.listen;
-        let listening = |source| BrokerError::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(listening)?;
-        let address = listener.local_addr().map_err(listening)?;
-        let opening = tokio::task::spawn_blocking(move || open(&config));
-        let (node, lock) = opening.await.map_err(BrokerError::Panic)??;
-        let tasks = TaskTracker::new();
-        let closing = CancellationToken::new();
-        tasks.spawn(accept(
-            listener,
-            Arc::new(node),
-            closing.clone(),
-            tasks.clone(),
-        ));
-        tracing::info!(%address, "the embedded broker listens");
-        Ok(Self {
-            address,
-            tasks,
-            closing: closing.drop_guard(),
-            lock,
+        Box::pin(async move {
+            let address = config.listen;
+            let listening = |source| BrokerError::Listen { address, source };
+            let listener = TcpListener::bind(address).await.map_err(listening)?;
+            let address = listener.local_addr().map_err(listening)?;
+            let opening = tokio::task::spawn_blocking(move || open(&config));
+            let (node, lock) = opening.await.map_err(BrokerError::Panic)??;
+            let tasks = TaskTracker::new();
+            let closing = CancellationToken::new();
+            tasks.spawn(accept(
+                listener,
+                Arc::new(node),
+                closing.clone(),
+                tasks.clone(),
+            ));
+            tracing::info!(%address, "the embedded broker listens");
+            Ok(Self {
+                address,
+                tasks,
+                closing: closing.drop_guard(),
+                lock,
+            })
         })
     }
 

@@ -57,59 +57,51 @@ pub fn run(
     progress: watch::Sender<Progress>,
     stop: CancellationToken,
 ) -> BoxFuture<'_, Result<Summary, ProducerError>> {
-    Box::pin(send_rows(fluvio, source, config, progress, stop))
-}
+    Box::pin(async move {
+        if let Source::Gbfs(url) = source {
+            return Box::pin(gbfs::run(fluvio, url, config, progress, stop)).await;
+        }
+        let spill = Arc::new(Spill::new(&config)?);
+        // Whatever ends the run ends reading: its thread is not waited for.
+        let reading_stop = stop.child_token();
+        let reading = Reading::new(progress.clone(), reading_stop.clone());
+        let _stop_reading = reading_stop.drop_guard();
+        let Some(source) = Box::pin(source.open(&config.s3, &spill, &reading)).await? else {
+            return Ok(Summary {
+                stopped: true,
+                ..Summary::default()
+            });
+        };
+        let partitions = Box::pin(find_partitions(fluvio, &config.topic)).await?;
+        // Out of the run's own future: what is needed once must not make it large for good.
+        let mut tails = Box::pin(Tails::read(fluvio, &config, partitions)).await?;
+        let sent = still_there(source.sent(), &mut tails).await?;
+        let ends = tails.ends();
 
-async fn send_rows(
-    fluvio: &Fluvio,
-    source: Source,
-    config: ProducerConfig,
-    progress: watch::Sender<Progress>,
-    stop: CancellationToken,
-) -> Result<Summary, ProducerError> {
-    if let Source::Gbfs(url) = source {
-        return Box::pin(gbfs::run(fluvio, url, config, progress, stop)).await;
-    }
-    let spill = Arc::new(Spill::new(&config)?);
-    // Whatever ends the run ends reading: its thread is not waited for.
-    let reading_stop = stop.child_token();
-    let reading = Reading::new(progress.clone(), reading_stop.clone());
-    let _stop_reading = reading_stop.drop_guard();
-    let Some(source) = Box::pin(source.open(&config.s3, &spill, &reading)).await? else {
-        return Ok(Summary {
-            stopped: true,
-            ..Summary::default()
-        });
-    };
-    let partitions = Box::pin(find_partitions(fluvio, &config.topic)).await?;
-    // Out of the run's own future: what is needed once must not make it large for good.
-    let mut tails = Box::pin(Tails::read(fluvio, &config, partitions)).await?;
-    let sent = still_there(source.sent(), &mut tails).await?;
-    let ends = tails.ends();
-
-    let confirmed = Confirmed::new(partitions);
-    let (queues, waiting) = send::queues(partitions);
-    let links = Links {
-        partitions,
-        confirmed: &confirmed,
-        stop: &stop,
-        spill: &spill,
-    };
-    let clock = ReplayClock::new(config.speed, config.paced_from);
-    let mut replay = Replay::new(links, clock, progress);
-    replay.count_sent(&sent, source.duplicate_files());
-    let months = source.start(sent);
-    let delivery = send::deliver(fluvio, &config, waiting, &ends, &confirmed, &stop);
-    let (replay, ()) = tokio::try_join!(replay.run(months, tails, queues), delivery)?;
-    let summary = replay.end()?;
-    info!(
-        rows = summary.rows_read,
-        produced = summary.produced,
-        rejected = summary.rejected,
-        already_produced = summary.already_produced,
-        "the topic has confirmed all rows",
-    );
-    Ok(summary)
+        let confirmed = Confirmed::new(partitions);
+        let (queues, waiting) = send::queues(partitions);
+        let links = Links {
+            partitions,
+            confirmed: &confirmed,
+            stop: &stop,
+            spill: &spill,
+        };
+        let clock = ReplayClock::new(config.speed, config.paced_from);
+        let mut replay = Replay::new(links, clock, progress);
+        replay.count_sent(&sent, source.duplicate_files());
+        let months = source.start(sent);
+        let delivery = send::deliver(fluvio, &config, waiting, &ends, &confirmed, &stop);
+        let (replay, ()) = tokio::try_join!(replay.run(months, tails, queues), delivery)?;
+        let summary = replay.end()?;
+        info!(
+            rows = summary.rows_read,
+            produced = summary.produced,
+            rejected = summary.rejected,
+            already_produced = summary.already_produced,
+            "the topic has confirmed all rows",
+        );
+        Ok(summary)
+    })
 }
 
 /// Of the units that were noted as sent, those that this topic holds: it may be a new one.

@@ -35,53 +35,45 @@ pub fn run(
     state: watch::Sender<SinkState>,
     stop: CancellationToken,
 ) -> BoxFuture<'static, Result<SinkState, SinkError>> {
-    Box::pin(store(cluster, config, sources, state, stop))
-}
-
-async fn store(
-    cluster: FluvioClusterConfig,
-    config: SinkConfig,
-    sources: watch::Receiver<ModuleSources>,
-    state: watch::Sender<SinkState>,
-    stop: CancellationToken,
-) -> Result<SinkState, SinkError> {
-    tracing::info!(?config, endpoint = cluster.endpoint, "sink starts");
-    let cluster = Arc::new(Cluster::new(cluster));
-    let (loaded, modules) = watch::channel(LoadedModules::new());
-    // Streams stop with the sink; followers stop with it or when no stream is left.
-    let followers = stop.child_token();
-    let shared = Shared {
-        config: Arc::new(config),
-        cluster: Arc::clone(&cluster),
-        modules,
-        state: state.clone(),
-        written: Arc::new(Notify::new()),
-        stop,
-    };
-    let Some(partitions) = find_topic(&shared).await else {
-        return Ok(state.borrow().clone());
-    };
-    let following = module::follow(
-        &cluster,
-        sources,
-        &loaded,
-        shared.config.module_poll,
-        &followers,
-    );
-    let publishing = availability::run(Shared {
-        stop: followers.clone(),
-        ..shared.clone()
-    });
-    let streaming = async {
-        let result = run_streams(&shared, partitions).await;
-        followers.cancel();
-        result
-    };
-    let (result, (), ()) = tokio::join!(streaming, publishing, following);
-    result?;
-    let last = state.borrow().clone();
-    tracing::info!(records = last.records(), "sink has stopped");
-    Ok(last)
+    Box::pin(async move {
+        tracing::info!(?config, endpoint = cluster.endpoint, "sink starts");
+        let cluster = Arc::new(Cluster::new(cluster));
+        let (loaded, modules) = watch::channel(LoadedModules::new());
+        // Streams stop with the sink; followers stop with it or when no stream is left.
+        let followers = stop.child_token();
+        let shared = Shared {
+            config: Arc::new(config),
+            cluster: Arc::clone(&cluster),
+            modules,
+            state: state.clone(),
+            written: Arc::new(Notify::new()),
+            stop,
+        };
+        let Some(partitions) = find_topic(&shared).await else {
+            return Ok(state.borrow().clone());
+        };
+        let following = module::follow(
+            &cluster,
+            sources,
+            &loaded,
+            shared.config.module_poll,
+            &followers,
+        );
+        let publishing = availability::run(Shared {
+            stop: followers.clone(),
+            ..shared.clone()
+        });
+        let streaming = async {
+            let result = run_streams(&shared, partitions).await;
+            followers.cancel();
+            result
+        };
+        let (result, (), ()) = tokio::join!(streaming, publishing, following);
+        result?;
+        let last = state.borrow().clone();
+        tracing::info!(records = last.records(), "sink has stopped");
+        Ok(last)
+    })
 }
 
 /// Runs one task a partition and module until all have ended; the first error if all failed.
