@@ -127,7 +127,7 @@ impl MapCanvas {
     fn open(self: &Rc<Self>, nodes: MapNodes, view: Option<View>) {
         let map = Rc::clone(self);
         self.frame
-            .get_or_init(|| Closure::new(move |now| map.draw(now)));
+            .get_or_init(|| Closure::new(move |now| map.draw_frame(now)));
         if let Some(tiles) = self.city.tiles.get_value() {
             let map = Rc::clone(self);
             let arrived = Rc::new(move || map.redraw_base());
@@ -472,7 +472,9 @@ impl MapCanvas {
             if !map.state.borrow().is_view_chosen {
                 map.fit_all();
             }
-            map.redraw();
+            // At once: a new size empties the canvases, and the next animation frame comes only
+            // after this one has been painted.
+            map.draw(now_ms());
         });
         if let Ok(observer) = ResizeObserver::new(resized.as_ref().unchecked_ref()) {
             observer.observe(&self.marks);
@@ -515,8 +517,12 @@ impl MapCanvas {
         }
     }
 
-    fn draw(&self, now: f64) {
+    fn draw_frame(&self, now: f64) {
         self.is_frame_due.set(false);
+        self.draw(now);
+    }
+
+    fn draw(&self, now: f64) {
         let mut state = self.state.borrow_mut();
         let is_flying = advance_flight(&mut state, now);
         if std::mem::take(&mut state.is_base_stale) {

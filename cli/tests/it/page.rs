@@ -102,6 +102,7 @@ async fn the_page_serves_riders_with_scripts_and_without() {
     load_until_docks_have_bikes(&without, &city.address).await;
     docks_are_listed_without_scripts(&without, &city.address).await;
     circles_change_while_the_clock_runs(&with, &city.address).await;
+    a_new_size_leaves_the_map_no_moment_empty(&with).await;
     a_search_shows_the_docks_within_three_blocks(&with, &city.address).await;
     a_search_that_is_no_address_says_what_is_expected(&with).await;
     nothing_went_wrong_in_the_console(&with).await;
@@ -161,6 +162,29 @@ async fn circles_change_while_the_clock_runs(browser: &Browser, address: &str) {
         browser.client.execute(pixels, Vec::new()).await.unwrap(),
         drawn
     );
+}
+
+/// A canvas of a new size is empty; an observer of sizes that comes after the map's own sees what
+/// will be painted.
+async fn a_new_size_leaves_the_map_no_moment_empty(browser: &Browser) {
+    let watch = "
+        const map = document.querySelector('canvas#map');
+        const size = [map.width, map.height].join();
+        new ResizeObserver(() => {
+            if ([map.width, map.height].join() === size) return;
+            const { data } = map.getContext('2d').getImageData(0, 0, map.width, map.height);
+            window.painted = { opaque: data.filter((value, i) => i % 4 === 3 && value).length };
+        }).observe(map)";
+    browser.client.execute(watch, Vec::new()).await.unwrap();
+    let (width, height) = DESKTOP;
+    browser
+        .client
+        .set_window_size(width - 300, height - 200)
+        .await
+        .unwrap();
+    let painted = browser.wait_until("return window.painted").await;
+    assert!(painted["opaque"].as_u64() > Some(1000), "{painted}");
+    browser.client.set_window_size(width, height).await.unwrap();
 }
 
 async fn a_search_shows_the_docks_within_three_blocks(browser: &Browser, address: &str) {
