@@ -4,6 +4,7 @@
 
 mod files;
 mod layers;
+mod levels;
 mod links;
 mod sources;
 mod stages;
@@ -32,6 +33,7 @@ fn breaches() -> Result<Vec<String>> {
     let mut breaches = Vec::new();
     breaches.extend(stages::check(root)?);
     breaches.extend(layers::check(root)?);
+    breaches.extend(levels::check(root)?);
     breaches.extend(sources::check(root)?);
     breaches.extend(links::check(root)?);
     Ok(breaches)
