@@ -12,14 +12,16 @@ use crate::{browser_client, shell, workspace};
 
 /// Package names of the SmartModules: also their names on the cluster.
 const SMART_MODULES: [&str; 2] = ["trip-split", "dock-window"];
-const PROFILE: &str = "release-lto";
+/// Settings of the release profile for them, from the workspace's root.
+const PROFILE: &str = "xtask/wasm.toml";
 
 /// Builds, post-processes and prints sizes.
 ///
 /// # Errors
 /// If there is no compiler for wasm32, or something does not compile.
 pub(crate) fn run() -> Result<()> {
-    let mut arguments = vec!["build", "--lib", "--profile", PROFILE, "--target", TARGET];
+    let mut arguments = vec!["build", "--lib", "--release", "--config", PROFILE];
+    arguments.extend(["--target", TARGET]);
     for package in SMART_MODULES {
         arguments.extend(["--package", package]);
     }
@@ -34,7 +36,7 @@ pub(crate) fn run() -> Result<()> {
     arguments.push("--keep-going");
     let outcome = shell::run(&mut WasmToolchain::find_or_install()?.cargo(&arguments)?);
 
-    let built = workspace::target()?.join(TARGET).join(PROFILE);
+    let built = workspace::target()?.join(TARGET).join("release");
     let modules = workspace::assets().join("smartmodules");
     for name in SMART_MODULES {
         copy_module(&built, name, &modules)?;
