@@ -93,7 +93,7 @@ hyper = { opt-level = 3 }
 h2 = { opt-level = 0 }
 walrus = { opt-level = 0 }
 
-[profile.release-lto.package]
+[profile.bench.package]
 syn = { opt-level = 0 }
 ";
         let used = ["app", "h2", "hyper", "syn"].map(str::to_owned).into();
