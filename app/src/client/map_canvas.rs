@@ -468,7 +468,9 @@ impl MapCanvas {
     fn observe(self: &Rc<Self>) {
         let map = Rc::clone(self);
         let resized = Closure::<dyn Fn()>::new(move || {
-            map.resize();
+            if !map.resize() {
+                return;
+            }
             if !map.state.borrow().is_view_chosen {
                 map.fit_all();
             }
@@ -497,13 +499,17 @@ impl MapCanvas {
         }
     }
 
-    fn resize(&self) {
+    /// Takes the size on the screen over; says whether it is another one than before.
+    fn resize(&self) -> bool {
         let mut state = self.state.borrow_mut();
         let (width, height) = (
             f64::from(self.marks.client_width()),
             f64::from(self.marks.client_height()),
         );
         let ratio = window().device_pixel_ratio().clamp(1.0, 3.0);
+        if (state.camera.width, state.camera.height, state.ratio) == (width, height, ratio) {
+            return false;
+        }
         state.camera = Camera {
             width,
             height,
@@ -515,6 +521,7 @@ impl MapCanvas {
             canvas.set_width((width * ratio).round() as u32);
             canvas.set_height((height * ratio).round() as u32);
         }
+        true
     }
 
     fn draw_frame(&self, now: f64) {
