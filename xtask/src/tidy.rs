@@ -6,6 +6,7 @@ mod files;
 mod layers;
 mod levels;
 mod links;
+mod metadata;
 mod sources;
 mod stages;
 

@@ -3,10 +3,9 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
-use serde_json::Value;
+use anyhow::Result;
 
-use crate::shell;
+use super::metadata::{self, list, text};
 
 /// Crates with a neighbour outside; only `cli`, `xtask` and tests wire them together.
 const ADAPTERS: [&str; 7] = [
@@ -30,27 +29,18 @@ type Edge = (String, String, bool);
 
 /// Checks all edges between packages.
 pub(super) fn check(_root: &Path) -> Result<Vec<String>> {
-    let arguments = [
-        "metadata",
-        "--no-deps",
-        "--offline",
-        "--format-version",
-        "1",
-    ];
-    Ok(breaches(&edges(&shell::read(&mut shell::cargo(
-        &arguments,
-    ))?)?))
+    let metadata = metadata::read(&["--no-deps", "--offline"])?;
+    Ok(breaches(&edges(&metadata)?))
 }
 
 fn edges(metadata: &str) -> Result<Vec<Edge>> {
-    let metadata: Value = serde_json::from_str(metadata).context("cargo metadata is no JSON")?;
-    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let metadata = metadata::parse(metadata)?;
     let mut edges = Vec::new();
     for package in list(&metadata["packages"]) {
         for dependency in list(&package["dependencies"]) {
+            let names = (text(&package["name"]), text(&dependency["name"]));
             let for_tests = dependency["kind"] == "dev";
-            edges.push((text(&package["name"]), text(&dependency["name"]), for_tests));
+            edges.push((names.0.to_owned(), names.1.to_owned(), for_tests));
         }
     }
     Ok(edges)

@@ -6,24 +6,22 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::Value;
 
+use super::metadata::{self, list, text};
 use crate::shell;
 
 /// Checks the levels of a release build.
 pub(super) fn check(root: &Path) -> Result<Vec<String>> {
     let manifest = std::fs::read_to_string(root.join("Cargo.toml"))?;
     let host = shell::read(Command::new("rustc").args(["--print", "host-tuple"]))?;
-    let arguments = ["metadata", "--format-version", "1"];
-    let mut metadata = shell::cargo(&arguments);
-    let metadata = shell::read(metadata.args(["--filter-platform", &host]))?;
-    let metadata = serde_json::from_str(&metadata).context("cargo metadata is no JSON")?;
+    let metadata = metadata::parse(&metadata::read(&["--filter-platform", &host])?)?;
     Ok(breaches(&manifest, &linked_with("app", &metadata)))
 }
 
-fn breaches(manifest: &str, used: &BTreeSet<String>) -> Vec<String> {
-    let unoptimized = unoptimized(manifest).filter(|package| used.contains(*package));
+fn breaches(manifest: &str, used: &BTreeSet<&str>) -> Vec<String> {
+    let unoptimized = unoptimized(manifest).filter(|package| used.contains(package));
     unoptimized
         .map(|package| format!("Cargo.toml leaves {package} at level 0: app uses it"))
         .collect()
@@ -40,43 +38,39 @@ fn unoptimized(manifest: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The package and all that is linked with it: no macros, nothing for tests or build scripts.
-fn linked_with(package: &str, metadata: &Value) -> BTreeSet<String> {
-    let by_id = |list: &Value| -> HashMap<String, Value> {
-        let list = list.as_array().cloned().unwrap_or_default().into_iter();
-        list.map(|entry| (text(&entry["id"]), entry)).collect()
-    };
+fn linked_with<'a>(package: &str, metadata: &'a Value) -> BTreeSet<&'a str> {
     let packages = by_id(&metadata["packages"]);
     let nodes = by_id(&metadata["resolve"]["nodes"]);
-    let mut ids: Vec<&String> = packages
+    let named = packages
         .iter()
-        .filter(|(_, entry)| entry["name"] == package)
-        .map(|(id, _)| id)
-        .collect();
-    let mut names = BTreeSet::new();
-    let mut seen = BTreeSet::new();
+        .filter(|(_, entry)| entry["name"] == package);
+    let mut ids: Vec<&str> = named.map(|(id, _)| *id).collect();
+    let mut linked = BTreeSet::new();
     while let Some(id) = ids.pop() {
-        if !seen.insert(id) || is_macro(&packages[id]) {
+        if is_macro(packages[id]) || !linked.insert(id) {
             continue;
         }
-        names.insert(text(&packages[id]["name"]));
-        for dependency in nodes[id]["deps"].as_array().into_iter().flatten() {
-            let mut kinds = dependency["dep_kinds"].as_array().into_iter().flatten();
-            let linked = packages.get_key_value(dependency["pkg"].as_str().unwrap_or_default());
-            if kinds.any(|kind| kind["kind"].is_null()) {
-                ids.extend(linked.map(|(id, _)| id));
-            }
-        }
+        let dependencies = list(&nodes[id]["deps"]).iter();
+        let linked_here = dependencies.filter(|dependency| is_linked(dependency));
+        ids.extend(linked_here.map(|dependency| text(&dependency["pkg"])));
     }
-    names
+    let names = linked.into_iter().map(|id| text(&packages[id]["name"]));
+    names.collect()
+}
+
+fn by_id(entries: &Value) -> HashMap<&str, &Value> {
+    let entries = list(entries).iter();
+    entries.map(|entry| (text(&entry["id"]), entry)).collect()
 }
 
 fn is_macro(package: &Value) -> bool {
-    let mut targets = package["targets"].as_array().into_iter().flatten();
+    let mut targets = list(&package["targets"]).iter();
     targets.any(|target| target["kind"][0] == "proc-macro")
 }
 
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
+fn is_linked(dependency: &Value) -> bool {
+    let mut kinds = list(&dependency["dep_kinds"]).iter();
+    kinds.any(|kind| kind["kind"].is_null())
 }
 
 #[cfg(test)]
@@ -96,7 +90,7 @@ walrus = { opt-level = 0 }
 [profile.bench.package]
 syn = { opt-level = 0 }
 ";
-        let used = ["app", "h2", "hyper", "syn"].map(str::to_owned).into();
+        let used = ["app", "h2", "hyper", "syn"].into();
         assert_eq!(
             breaches(manifest, &used),
             ["Cargo.toml leaves h2 at level 0: app uses it"]
@@ -120,7 +114,6 @@ syn = { opt-level = 0 }
                 {"id": "derive", "deps": [dependency("syn", json!(null))]},
             ]},
         });
-        let expected = ["app", "h2", "hyper"].map(str::to_owned);
-        assert_eq!(linked_with("app", &metadata), expected.into());
+        assert_eq!(linked_with("app", &metadata), ["app", "h2", "hyper"].into());
     }
 }
