@@ -1,6 +1,7 @@
 //! Chromium under a driver: with scripts or without, as riders have it.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -21,22 +22,16 @@ pub(crate) enum Scripts {
     Off,
 }
 
-/// A browser with an empty profile; closed by [`Browser::close`].
+/// A browser with an empty profile; dropping it closes it.
 pub(crate) struct Browser {
-    driver: Child,
     pub(crate) client: Client,
+    _driver: Driver,
 }
 
 impl Browser {
     /// None, visibly, where there is no browser; in CI that is a failure.
     pub(crate) async fn open(scripts: Scripts, (width, height): (u32, u32)) -> Option<Self> {
-        let driver = Command::new("chromedriver")
-            .arg("--port=0")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn();
-        let mut driver = match driver {
+        let driver = match Driver::start() {
             Ok(driver) => driver,
             Err(error) => {
                 assert!(std::env::var_os("CI").is_none(), "chromedriver: {error}");
@@ -44,14 +39,16 @@ impl Browser {
                 return None;
             }
         };
-        let port = announced_port(&mut driver);
         let client = ClientBuilder::new(HttpConnector::new())
             .capabilities(capabilities(scripts))
-            .connect(&format!("http://127.0.0.1:{port}"))
+            .connect(&format!("http://127.0.0.1:{}", driver.port))
             .await
             .unwrap();
         client.set_window_size(width, height).await.unwrap();
-        Some(Self { driver, client })
+        Some(Self {
+            client,
+            _driver: driver,
+        })
     }
 
     /// Waits until `script`, the body of a function, returns something true; gives what it returned.
@@ -86,11 +83,41 @@ impl Browser {
         let entries = entries.as_array().unwrap().iter().filter(is_severe);
         entries.map(|entry| entry["message"].to_string()).collect()
     }
+}
 
-    pub(crate) async fn close(mut self) {
-        self.client.close().await.unwrap();
-        self.driver.kill().unwrap();
-        self.driver.wait().unwrap();
+/// Chromedriver, which starts the browser.
+struct Driver {
+    process: Child,
+    port: u16,
+}
+
+impl Driver {
+    fn start() -> std::io::Result<Self> {
+        let mut process = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let port = announced_port(&mut process);
+        Ok(Self { process, port })
+    }
+
+    /// Asks it to close its browser and to end.
+    fn shut_down(&self) -> std::io::Result<()> {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
+        stream.write_all(b"GET /shutdown HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")?;
+        stream.read(&mut [0; 64]).map(drop)
+    }
+}
+
+impl Drop for Driver {
+    /// Also where a test failed. Killed, it would leave its browser running.
+    fn drop(&mut self) {
+        if self.shut_down().is_err() {
+            self.process.kill().ok();
+        }
+        self.process.wait().ok();
     }
 }
 

@@ -106,9 +106,6 @@ async fn the_page_serves_riders_with_scripts_and_without() {
     a_search_shows_the_docks_within_three_blocks(&with, &city.address).await;
     a_search_that_is_no_address_says_what_is_expected(&with).await;
     nothing_went_wrong_in_the_console(&with).await;
-
-    without.close().await;
-    with.close().await;
 }
 
 async fn docks_are_listed_without_scripts(browser: &Browser, address: &str) {
