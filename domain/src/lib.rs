@@ -14,7 +14,8 @@
 //! | [`reject`] | what could not be used, and why |
 //! | [`position`], [`record_id`] | where a record stands |
 //! | [`geo`] | distances and blocks |
-//! | `csv`, `time` | Citi Bike's files (feature `csv`) |
+//! | `csv` | Citi Bike's files (feature `csv`) |
+//! | `time` | clocks in New York (feature `time`) |
 //! | `stations` | names and places of real stations (feature `stations`) |
 
 pub mod availability;
@@ -29,7 +30,7 @@ pub mod split;
 #[cfg(feature = "stations")]
 pub mod stations;
 pub mod status;
-#[cfg(feature = "csv")]
+#[cfg(feature = "time")]
 pub mod time;
 pub mod trip;
 pub mod window;

@@ -1,7 +1,7 @@
 //! The replay clock as people in New York read it.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use chrono_tz::America::New_York;
+use domain::time::to_new_york;
 
 use crate::model::Moment;
 
@@ -10,10 +10,7 @@ use crate::model::Moment;
 pub(crate) fn moment(at: DateTime<Utc>) -> Moment {
     Moment {
         utc: at.to_rfc3339_opts(SecondsFormat::Secs, true),
-        local: at
-            .with_timezone(&New_York)
-            .format("%a %-d %b %Y, %H:%M:%S")
-            .to_string(),
+        local: to_new_york(at).format("%a %-d %b %Y, %H:%M:%S").to_string(),
     }
 }
 

@@ -18,7 +18,8 @@ const ADAPTERS: [&str; 7] = [
     "embedded",
 ];
 /// Start of a dependency's name, and the only crate that may have it.
-const HOMES: [(&str, &str); 3] = [
+const HOMES: [(&str, &str); 4] = [
+    ("chrono-tz", "domain"),
     ("aws-", "producer"),
     ("rdkafka", "bridge"),
     ("leptos", "app"),
