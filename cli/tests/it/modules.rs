@@ -12,6 +12,7 @@ use fluvio_smartengine::{
 };
 use fluvio_smartmodule::dataplane::smartmodule::SmartModuleInput;
 use proptest::prelude::*;
+use wasmparser::{Parser, Payload};
 
 /// Offset of the first record of the stored batch in these tests.
 const BASE_OFFSET: i64 = 40;
@@ -197,4 +198,27 @@ fn dock_window_refuses_a_parameter_that_is_not_of_its_form() {
     assert!(refused("window_ms", "soon").contains("window_ms"));
     assert!(refused("window_ms", "0").contains("window_ms"));
     assert!(refused("state", "{").contains("state"));
+}
+
+/// What it needs from its host.
+fn imports(wasm: &[u8]) -> Vec<String> {
+    let mut imports = Vec::new();
+    for payload in Parser::new(0).parse_all(wasm) {
+        if let Payload::ImportSection(section) = payload.unwrap() {
+            for import in section {
+                let import = import.unwrap();
+                imports.push(format!("{}.{}", import.module, import.name));
+            }
+        }
+    }
+    imports
+}
+
+/// Where a host offers nothing but a way to hand outputs over, there is no I/O, no clock and no
+/// randomness.
+#[test]
+fn modules_can_do_nothing_but_hand_their_outputs_over() {
+    for name in ["trip-split", "dock-window"] {
+        assert_eq!(imports(&wasm(name)), ["env.copy_records"], "{name}");
+    }
 }
