@@ -134,7 +134,7 @@ async fn a_file_sent_again_under_another_name_adds_no_event() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_late_departure_corrects_its_window_and_is_counted() {
+async fn a_late_departure_corrects_its_window_is_counted_and_turns_no_clock_back() {
     let cluster = Cluster::start().await;
     let records = City {
         rows: 300,
@@ -145,6 +145,8 @@ async fn a_late_departure_corrects_its_window_and_is_counted() {
     let database = Database::migrated().await;
     let mut sink = cluster.sink(&database);
     sink.drained(&cluster).await;
+    let clocks = "select watermark from stream_cursor union all select at from replay_clock";
+    let clocks_before = database.lines(clocks).await;
     // A second file, of the same morning, comes when its windows have closed long ago: one window
     // that has a row already, and one before the first.
     let mut late = vec![
@@ -175,6 +177,7 @@ async fn a_late_departure_corrects_its_window_and_is_counted() {
             .await,
         "2"
     );
+    assert_eq!(database.lines(clocks).await, clocks_before);
 }
 
 #[tokio::test(flavor = "multi_thread")]

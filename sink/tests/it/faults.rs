@@ -6,7 +6,10 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use crate::availability::assert_right;
-use crate::city::{City, resent};
+use sink::{Module, Status};
+
+use crate::city::{City, morning, resent, tick};
+use crate::small_modules;
 use crate::support::{Cluster, Database, STREAMS};
 
 /// Ends every connection of the sink to its database.
@@ -114,4 +117,32 @@ async fn a_broker_that_goes_and_comes_back_changes_nothing() {
         database.digest().await,
         cluster.drain().await.digest().await
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_that_are_missing_twice_at_one_place_stop_their_stream_alone() {
+    let cluster = Cluster::start().await;
+    // Given the first record it speaks of the second, and does so again when asked again.
+    let skipping = r#"{"offset":1,"source":"a.csv#1","seq":1,"tick":"2026-03-02T12:00:00Z"}"#;
+    cluster
+        .upload(Module::TripSplit, &small_modules::giving(&[skipping]))
+        .await;
+    cluster.produce(&tick("a.csv#1", 0, morning())).await;
+    let database = Database::migrated().await;
+    let mut sink = cluster.sink(&database);
+    sink.wait_for("the streams have ended or gone on", |state| {
+        let done = |(key, stream): (&(u32, Module), &sink::StreamState)| match key.1 {
+            Module::TripSplit => stream.status == Status::Failed,
+            Module::DockWindow => stream.next_offset == 1,
+        };
+        state.streams.len() == STREAMS && state.streams.iter().all(done)
+    })
+    .await;
+    let state = sink.stop().await.unwrap();
+    let split = &state.streams[&(1, Module::TripSplit)];
+    assert_eq!(
+        split.last_error.as_deref(),
+        Some("trips/1@1: records are missing, 0 should have come: the broker skipped them")
+    );
+    assert_eq!((split.opened, split.next_offset), (2, 0));
 }

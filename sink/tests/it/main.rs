@@ -10,5 +10,8 @@ mod live_feed;
 mod migrations;
 mod modules;
 mod ownership;
+#[expect(dead_code, reason = "the broker's own tests use all of them")]
+#[path = "../../../embedded/tests/it/modules.rs"]
+mod small_modules;
 mod support;
 mod throughput;
