@@ -145,7 +145,8 @@ async fn a_late_departure_corrects_its_window_is_counted_and_turns_no_clock_back
     let database = Database::migrated().await;
     let mut sink = cluster.sink(&database);
     sink.drained(&cluster).await;
-    let clocks = "select watermark from stream_cursor union all select at from replay_clock";
+    let clocks = "select watermark from stream_cursor union all select at from replay_clock
+         order by 1";
     let clocks_before = database.lines(clocks).await;
     // A second file, of the same morning, comes when its windows have closed long ago: one window
     // that has a row already, and one before the first.

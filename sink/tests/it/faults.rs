@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use sink::{Module, Status, StreamState};
 
 use crate::availability::assert_right;
-use sink::{Module, Status};
-
 use crate::city::{City, morning, resent, tick};
 use crate::small_modules;
 use crate::support::{Cluster, Database, STREAMS};
@@ -131,7 +130,7 @@ async fn records_that_are_missing_twice_at_one_place_stop_their_stream_alone() {
     let database = Database::migrated().await;
     let mut sink = cluster.sink(&database);
     sink.wait_for("the streams have ended or gone on", |state| {
-        let done = |(key, stream): (&(u32, Module), &sink::StreamState)| match key.1 {
+        let done = |(key, stream): (&(u32, Module), &StreamState)| match key.1 {
             Module::TripSplit => stream.status == Status::Failed,
             Module::DockWindow => stream.next_offset == 1,
         };
