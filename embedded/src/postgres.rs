@@ -8,6 +8,7 @@
 //!   server.log              what the server says
 //!   bikeshare.lock          held while a bikeshare process uses the folder
 //! ```
+//! Where that account may not reach it, the folder is a link to one that it may ([`left_over`]).
 //!
 //! The server dies with us: on [`Postgres::shutdown`] and on drop we stop it, and after a
 //! `kill -9` of our process a small guard does (see [`server`]). If even the guard was
@@ -18,6 +19,7 @@
 mod account;
 mod binaries;
 mod cluster;
+mod elsewhere;
 mod error;
 mod folder;
 mod process;
@@ -29,6 +31,7 @@ use std::path::{Path, PathBuf};
 use sqlx::{Connection, PgConnection};
 
 pub use self::binaries::{find_binaries, version};
+pub use self::elsewhere::{LeftOver, left_over};
 pub use self::error::PostgresError;
 
 use self::folder::Folder;

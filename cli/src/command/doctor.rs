@@ -6,6 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use embedded::postgres::LeftOver;
 
 use crate::addresses::{DataDirFlag, DatabaseFlag, FluvioFlag, connect_admin, connect_database};
 use crate::data_dir::{self, DataDir};
@@ -93,6 +94,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
         "chromedriver, for tests of the page",
         program("chromedriver"),
     );
+    for left in embedded::postgres::left_over() {
+        println!("left     {}", removable(&left));
+    }
     if findings.missing > 0 {
         bail!(
             "{} of what `bikeshare up` needs is missing",
@@ -140,6 +144,14 @@ fn folder(path: &Path) -> Result<String> {
     }
     DataDir::check(path)?;
     Ok(format!("{} is usable", path.display()))
+}
+
+fn removable(left: &LeftOver) -> String {
+    let database = left.database.display();
+    format!(
+        "a database whose data folder {} is gone: unless you moved that, `rm -r {database}`",
+        left.linked_from.display()
+    )
 }
 
 fn address(listen: SocketAddr) -> Result<String> {

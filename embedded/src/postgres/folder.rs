@@ -2,14 +2,12 @@
 
 use std::fs::{File, OpenOptions, Permissions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::account::{Account, current_uid};
-use super::{PostgresError, io_at};
+use super::{PostgresError, elsewhere, io_at};
 
-/// Where root keeps the database when the server's account cannot reach the folder asked for.
-const FALLBACK_PARENT: &str = "/var/lib";
 /// Held while a process uses the folder; also the mark that the folder is ours.
 const LOCK: &str = "bikeshare.lock";
 /// Bytes of randomness in the password; written as twice as many hexadecimal digits.
@@ -51,11 +49,12 @@ impl Folder {
         }
         let account = Account::for_folder(&metadata)?;
         match account.check_reach(&root) {
-            Err(blocked) if is_new => root = place_elsewhere(&asked, &account, blocked)?,
+            Err(blocked) if is_new => root = elsewhere::place(&asked, &account, blocked)?,
             reached => reached?,
         }
         set_mode(&root, 0o700)?;
         let lock = lock(&root)?;
+        elsewhere::note(&root, &asked)?;
         let folder = Folder {
             root,
             account,
@@ -185,7 +184,7 @@ pub(super) fn last_lines(text: &str, count: usize) -> String {
 
 /// Creates a folder and its missing parents. As root, those may be passed through by others
 /// (but not listed), whatever the umask says; parents that existed stay as they are.
-fn create_with_parents(path: &Path) -> Result<(), PostgresError> {
+pub(super) fn create_with_parents(path: &Path) -> Result<(), PostgresError> {
     // `exists` follows links, so a link to a folder that is gone is reported by `create_dir`.
     if path.exists() {
         return Ok(());
@@ -207,34 +206,6 @@ fn create_with_parents(path: &Path) -> Result<(), PostgresError> {
         set_mode(path, mode | 0o011)?;
     }
     Ok(())
-}
-
-/// Root's way out when the account may not pass a folder above an empty data folder, as in
-/// `/root`: the data lives under [`FALLBACK_PARENT`], and the data folder links to it.
-fn place_elsewhere(
-    asked: &Path,
-    account: &Account,
-    blocked: PostgresError,
-) -> Result<PathBuf, PostgresError> {
-    let parent = Path::new(FALLBACK_PARENT).join("bikeshare");
-    if !Path::new(FALLBACK_PARENT).is_dir() {
-        return Err(blocked);
-    }
-    create_with_parents(&parent)?;
-    let name: String = random_hex()?.chars().take(12).collect();
-    let target = parent.join(format!("postgres-{name}"));
-    account.check_reach(&target)?;
-    std::fs::create_dir(&target).map_err(io_at("create", &target))?;
-    std::fs::remove_dir(asked).map_err(io_at("replace", asked))?;
-    symlink(&target, asked).map_err(io_at("create", asked))?;
-    tracing::warn!(
-        "user \"{}\", who runs postgres, cannot enter every folder above \"{}\": the database is \
-         kept in \"{}\" and linked from there",
-        account.name(),
-        asked.display(),
-        target.display()
-    );
-    Ok(target)
 }
 
 fn is_empty(folder: &Path) -> Result<bool, PostgresError> {
@@ -282,7 +253,7 @@ fn private_file(path: &Path, options: &mut OpenOptions) -> Result<File, Postgres
 }
 
 /// [`PASSWORD_BYTES`] from the system's generator as hexadecimal digits.
-fn random_hex() -> Result<String, PostgresError> {
+pub(super) fn random_hex() -> Result<String, PostgresError> {
     let source = Path::new("/dev/urandom");
     let mut bytes = [0; PASSWORD_BYTES];
     File::open(source)

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use embedded::postgres::{Postgres, PostgresConfig, PostgresError};
+use embedded::postgres::{LeftOver, Postgres, PostgresConfig, PostgresError, left_over};
 use rustix::process::{Pid, Signal, kill_process};
 use sqlx::{Connection, PgConnection};
 use tempfile::TempDir;
@@ -537,7 +537,7 @@ impl Drop for Elsewhere {
 
 /// As in a container where the project was cloned into `/root`.
 #[tokio::test]
-async fn root_below_a_closed_folder_gets_a_database_elsewhere_that_is_found_again() {
+async fn root_below_a_closed_folder_gets_a_database_elsewhere_that_is_found_again_while_linked() {
     if !rustix::process::geteuid().is_root() {
         return; // Only root runs the server as somebody else.
     }
@@ -556,6 +556,14 @@ async fn root_below_a_closed_folder_gets_a_database_elsewhere_that_is_found_agai
     let postgres = place.start().await;
     assert_eq!(add_row(postgres.url()).await, 2);
     postgres.shutdown().await.unwrap();
+
+    let left = LeftOver {
+        database: elsewhere.0.clone(),
+        linked_from: place.data.clone(),
+    };
+    assert!(!left_over().contains(&left), "it is linked");
+    std::fs::remove_file(&place.data).unwrap();
+    assert!(left_over().contains(&left));
 }
 
 #[tokio::test]
