@@ -149,7 +149,7 @@ fn folder(path: &Path) -> Result<String> {
 fn removable(left: &LeftOver) -> String {
     let database = left.database.display();
     format!(
-        "a database whose data folder {} is gone: unless you moved that, `rm -r {database}`",
+        "a database to which {} links no more: unless that was moved, `rm -r {database}`",
         left.linked_from.display()
     )
 }

@@ -1,6 +1,8 @@
 //! Root's way out where the server's account may not pass a folder above the data folder, as in
 //! `/root`: the database lies in a folder of its own here, and the data folder links to it.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
@@ -31,10 +33,12 @@ pub fn left_over() -> Vec<LeftOver> {
     let mut found: Vec<_> = entries
         .filter_map(|entry| {
             let database = entry.path();
-            let linked_from = std::fs::read_to_string(database.join(LINKED_FROM)).ok()?;
-            let linked_from = PathBuf::from(linked_from);
-            let is_linked = std::fs::canonicalize(&linked_from).is_ok_and(|at| at == database);
-            (!is_linked).then_some(LeftOver {
+            let note = std::fs::read(database.join(LINKED_FROM)).ok()?;
+            let linked_from = PathBuf::from(OsString::from_vec(note));
+            // A process killed while it wrote the note leaves an empty one.
+            let is_known = !linked_from.as_os_str().is_empty();
+            let is_linked = linked_from.canonicalize().ok() == database.canonicalize().ok();
+            (is_known && !is_linked).then_some(LeftOver {
                 database,
                 linked_from,
             })
@@ -71,9 +75,9 @@ pub(super) fn place(
     Ok(target)
 }
 
-/// Notes from where a database here is linked; others need no note.
+/// Notes in a database from where it is linked; one in the data folder itself needs no note.
 pub(super) fn note(database: &Path, asked: &Path) -> Result<(), PostgresError> {
-    if database.parent() != Some(Path::new(PARENT)) {
+    if !asked.is_symlink() {
         return Ok(());
     }
     let path = database.join(LINKED_FROM);
