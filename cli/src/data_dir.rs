@@ -3,14 +3,14 @@
 //! ```text
 //! data/
 //!   version        format of this folder; a newer one is refused
-//!   running.toml   addresses of the running parts; gone when `up` has stopped
+//!   running.toml   addresses of the running parts; locked while `up` runs, gone when it has stopped
 //!   postgres/      the private database
 //!   fluvio/        the embedded broker's topics
 //!   spill/         rows of large files while they are sent, and which files were sent
 //! ```
 
-use std::fs;
-use std::io::{ErrorKind, Write};
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -19,6 +19,8 @@ use serde::{Deserialize, Serialize};
 
 /// Format of the folder that this program writes.
 const VERSION: u32 = 1;
+/// Where the addresses stand.
+const RUNNING: &str = "running.toml";
 /// Only its owner may read the file: the database address holds a password.
 const PRIVATE: u32 = 0o600;
 
@@ -96,19 +98,13 @@ impl DataDir {
     /// Tells other commands where to find the parts, until the result is dropped.
     ///
     /// # Errors
-    /// If the file cannot be written.
+    /// If the file cannot be written or locked.
     pub(crate) fn announce(&self, running: &Running) -> Result<Announcement> {
-        let path = self.path.join("running.toml");
+        let path = self.path.join(RUNNING);
         let text = toml::to_string(running).context("could not write down the addresses")?;
-        let mut options = fs::OpenOptions::new();
-        options
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(PRIVATE);
-        let write = || options.open(&path)?.write_all(text.as_bytes());
-        write().with_context(|| format!("could not write {path:?}"))?;
-        Ok(Announcement { path })
+        let announced = announce(&path, &text);
+        let _locked = announced.with_context(|| format!("could not write {path:?}"))?;
+        Ok(Announcement { path, _locked })
     }
 }
 
@@ -116,6 +112,8 @@ impl DataDir {
 #[derive(Debug)]
 pub(crate) struct Announcement {
     path: PathBuf,
+    // Held, never read: closing the file releases the lock, also after kill -9.
+    _locked: File,
 }
 
 impl Drop for Announcement {
@@ -128,8 +126,46 @@ impl Drop for Announcement {
 
 /// What a running `bikeshare up` said about itself, if there is one on this folder.
 pub(crate) fn running(path: &Path) -> Option<Running> {
-    let text = fs::read_to_string(path.join("running.toml")).ok()?;
+    let mut file = File::open(path.join(RUNNING)).ok()?;
+    // One that was killed has left the file, and no lock.
+    if file.try_lock_shared().is_ok() {
+        return None;
+    }
+    let mut text = String::new();
+    file.read_to_string(&mut text).ok()?;
     toml::from_str(&text).ok()
+}
+
+/// Whether another `up` may run on this folder.
+///
+/// # Errors
+/// If one runs already.
+pub(crate) fn check_free(path: &Path) -> Result<()> {
+    let Some(Running { page, .. }) = running(path) else {
+        return Ok(());
+    };
+    bail!(
+        "`bikeshare up` runs on data folder {path:?} already, its page is {page}: stop it, or \
+         name another folder with --data-dir"
+    )
+}
+
+/// Writes the file in one step, so that it is whole and locked from its first moment on.
+fn announce(path: &Path, text: &str) -> std::io::Result<File> {
+    let new = path.with_extension("toml.new");
+    let mut options = fs::OpenOptions::new();
+    options
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(PRIVATE);
+    let mut file = options.open(&new)?;
+    file.try_lock()?;
+    // One that was killed just here has left something.
+    file.set_len(0)?;
+    file.write_all(text.as_bytes())?;
+    fs::rename(&new, path)?;
+    Ok(file)
 }
 
 fn check(path: &Path, text: &str) -> Result<()> {
@@ -224,5 +260,20 @@ mod tests {
         assert_eq!(running(folder.path()).unwrap().fluvio, "127.0.0.1:9003");
         drop(announcement);
         assert!(running(folder.path()).is_none());
+    }
+
+    #[test]
+    fn addresses_that_a_killed_one_left_are_not_believed() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataDir::open(folder.path()).unwrap();
+        let announcement = data.announce(&Running::default()).unwrap();
+        let path = folder.path().join(RUNNING);
+        let left = fs::read(&path).unwrap();
+        drop(announcement);
+        fs::write(&path, left).unwrap();
+        assert!(running(folder.path()).is_none());
+        // The next start announces itself in its place.
+        let _announcement = data.announce(&Running::default()).unwrap();
+        assert!(running(folder.path()).is_some());
     }
 }

@@ -23,7 +23,7 @@ use crate::cluster::{Action, apply};
 use crate::command::cluster_command;
 use crate::command::produce::SourceFlags;
 use crate::command::serve::PageFlags;
-use crate::data_dir::{DataDir, Running};
+use crate::data_dir::{self, DataDir, Running};
 use crate::shutdown;
 
 use outcome::Outcome;
@@ -76,6 +76,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let stop = shutdown::on_signal()?;
     let started = Instant::now();
     // What can be known to be wrong is found out before anything starts.
+    data_dir::check_free(&arguments.data_dir.data_dir)?;
     arguments.source.check()?;
     check_address(&arguments.page)?;
     let manifest = cluster_command::read(arguments.cluster.as_ref())?;

@@ -69,13 +69,11 @@ impl<'a> Running<'a> {
     }
 
     fn call(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_bikeshare"));
-        command
-            .args(arguments)
-            .arg("--data-dir")
-            .arg(self.machine.data_dir());
-        command.env_remove("DATABASE_URL").output().unwrap()
+        call(self.machine, arguments)
     }
+
+    /// kill -9.
+    fn kill(self) {}
 
     /// Ctrl-C, as a terminal sends it; gives the exit status.
     fn interrupt(mut self) -> Option<i32> {
@@ -93,10 +91,20 @@ impl<'a> Running<'a> {
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        // Only where the test failed: otherwise it has ended, and there is nothing to kill.
+        // After Ctrl-C it has ended, and there is nothing to kill.
         self.process.kill().ok();
         self.process.wait().ok();
     }
+}
+
+/// Another command on the machine's data folder.
+fn call(machine: &Machine, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bikeshare"));
+    command
+        .args(arguments)
+        .arg("--data-dir")
+        .arg(machine.data_dir());
+    command.env_remove("DATABASE_URL").output().unwrap()
 }
 
 /// The carried module with a note in it: other bytes, the same behaviour.
@@ -167,6 +175,13 @@ fn a_running_up_is_found_by_its_data_folder_and_leaves_nothing_behind_when_stopp
     }
     let status = String::from_utf8(running.call(&["status"]).stdout).unwrap();
     assert!(status.contains("trips/2    dock-window"), "{status}");
+    let second = machine.up(SOURCE).output().unwrap();
+    let complaint = String::from_utf8(second.stderr).unwrap();
+    assert_eq!(second.status.code(), Some(1), "{complaint}");
+    assert!(
+        complaint.contains("already, its page is http"),
+        "{complaint}"
+    );
     assert_eq!(running.interrupt(), Some(0));
 
     let data_dir = machine.data_dir();
@@ -179,4 +194,30 @@ fn a_running_up_is_found_by_its_data_folder_and_leaves_nothing_behind_when_stopp
         !data_dir.join("postgres/cluster/postmaster.pid").exists(),
         "postgres still runs"
     );
+}
+
+#[test]
+fn an_up_that_was_killed_is_not_taken_for_one_that_runs() {
+    let machine = Machine::new();
+    let running = Running::start(&machine);
+    let reachable = String::from_utf8(running.call(&["doctor"]).stdout).unwrap();
+    assert!(reachable.contains("database: reachable"), "{reachable}");
+    running.kill();
+
+    let (status, doctor) = (
+        call(&machine, &["status"]),
+        call(&machine, &["doctor", "--listen", "127.0.0.1:0"]),
+    );
+    let complaint = String::from_utf8(status.stderr).unwrap();
+    assert!(complaint.contains("no `bikeshare up` runs"), "{complaint}");
+    let found = String::from_utf8(doctor.stdout).unwrap();
+    assert!(doctor.status.success(), "{found}");
+    assert!(
+        found.contains("ok       postgres server programs"),
+        "{found}"
+    );
+    // It left where it was reached; the next one writes that anew.
+    assert!(machine.data_dir().join("running.toml").exists());
+    machine.once(SOURCE);
+    assert!(!machine.data_dir().join("running.toml").exists());
 }
