@@ -1,4 +1,9 @@
-//! Adds up what the test programs print, and hides the output of tests that passed.
+//! Adds up what the test programs print, hides the output of tests that passed, and repeats at the
+//! end why the others failed: a page of log lines hides it else.
+
+/// Lines of a failure that are repeated, and characters of each.
+const COMPLAINT_LINES: usize = 12;
+const COMPLAINT_CHARS: usize = 400;
 
 /// Sums over every test program of one run.
 #[derive(Debug, Default)]
@@ -9,6 +14,27 @@ pub(crate) struct Report {
     /// Tests that said `SKIPPED:` because a service is missing; libtest calls them ok.
     said_skipped: u64,
     in_passed_output: bool,
+    failures: Vec<Failure>,
+}
+
+/// A test that failed.
+#[derive(Debug)]
+struct Failure {
+    test: String,
+    /// From the panic's first line on.
+    complaint: Vec<String>,
+    in_complaint: bool,
+}
+
+impl Failure {
+    fn read(&mut self, line: &str) {
+        self.in_complaint |= line.contains("panicked at ") || line.starts_with("Error: ");
+        self.in_complaint &= !line.is_empty() && !line.starts_with("stack backtrace:");
+        if self.in_complaint && self.complaint.len() < COMPLAINT_LINES {
+            let line = line.chars().take(COMPLAINT_CHARS).collect();
+            self.complaint.push(line);
+        }
+    }
 }
 
 impl Report {
@@ -24,6 +50,9 @@ impl Report {
         if line == "failures:" || line.starts_with("test result:") {
             self.in_passed_output = false;
         }
+        if !self.in_passed_output {
+            self.read_failure(line);
+        }
         if let Some(sums) = line.strip_prefix("test result:") {
             self.ok += number_before(sums, " passed");
             self.failed += number_before(sums, " failed");
@@ -31,10 +60,32 @@ impl Report {
         }
         !self.in_passed_output
     }
+
+    fn read_failure(&mut self, line: &str) {
+        let name = line.strip_prefix("---- ");
+        if let Some(test) = name.and_then(|rest| rest.strip_suffix(" stdout ----")) {
+            self.failures.push(Failure {
+                test: test.to_owned(),
+                complaint: Vec::new(),
+                in_complaint: false,
+            });
+        } else if let Some(failure) = self.failures.last_mut() {
+            failure.read(line);
+        }
+    }
 }
 
 impl std::fmt::Display for Report {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for Failure {
+            test, complaint, ..
+        } in &self.failures
+        {
+            writeln!(f, "failed: {test}")?;
+            for line in complaint {
+                writeln!(f, "    {line}")?;
+            }
+        }
         let passed = self.ok.saturating_sub(self.said_skipped);
         let skipped = self.ignored + self.said_skipped;
         write!(
@@ -60,6 +111,23 @@ fn number_before(text: &str, word: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::Report;
+
+    const FAILURE: &str = "\
+failures:
+
+---- two stdout ----
+noise
+
+thread 'two' (17) panicked at a/b.rs:1:2:
+found 3 records
+of 4
+stack backtrace:
+   0: noise
+
+failures:
+    two
+
+test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out";
 
     const OUTPUT: &str = "\
 running 3 tests
@@ -93,5 +161,20 @@ test result: FAILED. 3 passed; 4 failed; 0 ignored; 0 measured; 0 filtered out";
         assert!(shown.contains(&"test one ... ok"));
         assert!(shown.contains(&"SKIPPED: no chromedriver"));
         assert!(!shown.contains(&"noise"));
+    }
+
+    #[test]
+    fn why_a_test_failed_is_repeated_without_what_else_it_printed() {
+        let mut report = Report::default();
+        for line in FAILURE.lines() {
+            assert!(report.read(line));
+        }
+        let expected = "\
+failed: two
+    thread 'two' (17) panicked at a/b.rs:1:2:
+    found 3 records
+    of 4
+0 passed, 1 failed, 0 skipped";
+        assert_eq!(report.to_string(), expected);
     }
 }

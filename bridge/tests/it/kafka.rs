@@ -70,9 +70,11 @@ static CLUSTER: OnceCell<Option<KafkaCluster>> = OnceCell::const_new();
 
 /// The cluster; none, said so, where Kafka or Python are missing outside CI.
 pub(crate) async fn cluster() -> Option<&'static KafkaCluster> {
-    // Shown with a test that fails.
-    let logging = tracing_subscriber::fmt().with_test_writer();
-    logging.with_max_level(tracing::Level::INFO).try_init().ok();
+    // Shown with a test that fails. Fluvio's client says much of each connection.
+    let log = tracing_subscriber::fmt()
+        .with_test_writer()
+        .with_ansi(false);
+    log.with_env_filter("info,fluvio=warn").try_init().ok();
     let start = || async { tokio::task::spawn_blocking(start).await.unwrap() };
     let cluster = CLUSTER.get_or_init(start).await.as_ref();
     if cluster.is_none() {
