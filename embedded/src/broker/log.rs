@@ -217,6 +217,12 @@ impl Log {
         *self.end.borrow()
     }
 
+    /// The end, with everything in it that was being stored when this was called. Blocks.
+    pub(super) fn settled_end(&self) -> i64 {
+        let _appending = self.lock_appending();
+        self.end_offset()
+    }
+
     /// Tells when the end moves.
     pub(super) fn follow_end(&self) -> watch::Receiver<i64> {
         self.end.subscribe()

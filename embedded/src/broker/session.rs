@@ -121,8 +121,10 @@ impl Session {
             self.open_stream(request).await
         } else if key == DataKey::UpdateOffsets as u16 {
             self.acknowledge(request).await
+        } else if key == DataKey::FetchOffsets as u16 {
+            offset::answer(&self.connection, request).await
         } else {
-            self.answer_offsets(request).await
+            self.answer_consumers(request).await
         }
     }
 
@@ -165,13 +167,10 @@ impl Session {
             .await
     }
 
-    async fn answer_offsets(&self, mut request: Request) -> io::Result<()> {
+    async fn answer_consumers(&self, mut request: Request) -> io::Result<()> {
         let Connection { node, replies, .. } = &self.connection;
         let key = request.header.api_key();
-        if key == DataKey::FetchOffsets as u16 {
-            let response = offset::fetch(node, request.decode()?);
-            replies.send(&request.header, &response).await
-        } else if key == DataKey::UpdateConsumerOffset as u16 {
+        if key == DataKey::UpdateConsumerOffset as u16 {
             let update = request.decode()?;
             let response = self.update_consumer(&update);
             replies.send(&request.header, &response).await

@@ -2,6 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::path::Path;
+use std::time::Duration;
 
 use fluvio_protocol::record::Record;
 use proptest::prelude::*;
@@ -67,6 +68,22 @@ fn batches_get_the_offsets_that_follow_the_last() {
         [2, 4],
         "reading begins with the batch that holds the offset"
     );
+}
+
+#[test]
+fn the_end_that_is_told_includes_what_is_being_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = open(folder.path());
+    let storing = log.lock_appending();
+    let (sender, told) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        scope.spawn(|| sender.send(log.settled_end()));
+        // A slow disk.
+        assert!(told.recv_timeout(Duration::from_millis(200)).is_err());
+        log.end.send_replace(2);
+        drop(storing);
+        assert_eq!(told.recv(), Ok(2));
+    });
 }
 
 #[test]
