@@ -23,9 +23,13 @@ PARTITIONS = 3
 FIRST_TIME = 1_600_000_000_000
 MIB = 1 << 20
 
+# Brokers that share two cores with everything else may be silent for a while; two seconds is the
+# default.
+PATIENT = {"api_version_auto_timeout_ms": 60_000}
+
 
 def create(brokers, topic, settings):
-    admin = KafkaAdminClient(bootstrap_servers=brokers)
+    admin = KafkaAdminClient(bootstrap_servers=brokers, **PATIENT)
     # The records are older than a week: Kafka would delete them at once.
     settings["retention.ms"] = "-1"
     admin.create_topics([NewTopic(topic, PARTITIONS, 2, topic_configs=settings)])
@@ -54,7 +58,11 @@ def record_headers(chance):
 def write(brokers, topic, count, seed, large):
     chance = random.Random(seed)
     producer = KafkaProducer(
-        bootstrap_servers=brokers, acks="all", max_request_size=2 * MIB, linger_ms=20
+        bootstrap_servers=brokers,
+        acks="all",
+        max_request_size=2 * MIB,
+        linger_ms=20,
+        **PATIENT,
     )
     sent = []
     for number in range(count):
@@ -94,7 +102,7 @@ def load(brokers, topic, file):
     """Records in dump's form, without headers."""
     with open(file, "rb") as source:
         data = source.read()
-    producer = KafkaProducer(bootstrap_servers=brokers, acks="all", linger_ms=20)
+    producer = KafkaProducer(bootstrap_servers=brokers, acks="all", linger_ms=20, **PATIENT)
     sent = []
     at = 0
     while at < len(data):
@@ -121,6 +129,7 @@ def a_consumer(brokers, group=None, **settings):
         auto_offset_reset="earliest",
         enable_auto_commit=False,
         max_partition_fetch_bytes=4 * MIB,
+        **PATIENT,
         **settings,
     )
 
@@ -168,7 +177,7 @@ def main():
     brokers, command, *rest = sys.argv[1:]
     brokers = brokers.split(",")
     if command == "nodes":
-        admin = KafkaAdminClient(bootstrap_servers=brokers)
+        admin = KafkaAdminClient(bootstrap_servers=brokers, **PATIENT)
         print(len(admin.describe_cluster()["brokers"]))
         return
     topic, *rest = rest
@@ -178,7 +187,7 @@ def main():
         create(brokers, topic, {})
     elif command == "grow":
         more = NewPartitions(total_count=int(rest[0]))
-        KafkaAdminClient(bootstrap_servers=brokers).create_partitions({topic: more})
+        KafkaAdminClient(bootstrap_servers=brokers, **PATIENT).create_partitions({topic: more})
     elif command == "write":
         write(brokers, topic, *map(int, rest))
     elif command == "read":
