@@ -45,9 +45,8 @@ pub(crate) struct Decoded {
 pub(crate) enum BatchError {
     #[error("undecodable batch")]
     Undecodable(#[source] fluvio_compression::CompressionError),
-    /// The broker cuts an answer at its limit.
-    #[error("cut batch: {found} of {expected} records")]
-    Cut { found: usize, expected: usize },
+    #[error("incomplete batch: {found} of {expected} records")]
+    Incomplete { found: usize, expected: usize },
 }
 
 /// Makes batches of records with rising offsets; each covers offsets without a gap.
@@ -123,7 +122,7 @@ fn encode_record(record: Record, first_timestamp: Option<i64>) -> FluvioRecord {
 pub(crate) fn decode(batch: &Batch<RawRecords>) -> Result<Vec<Decoded>, BatchError> {
     let stored = batch.memory_records().map_err(BatchError::Undecodable)?;
     if stored.len() != batch.records_len() {
-        return Err(BatchError::Cut {
+        return Err(BatchError::Incomplete {
             found: stored.len(),
             expected: batch.records_len(),
         });

@@ -3,6 +3,7 @@
 //! This speaks the wire messages of Fluvio's published schema crates, because the client's producer
 //! sets times and batch heads itself, and its consumer hides batches.
 
+mod cut;
 mod lookup;
 mod stream;
 

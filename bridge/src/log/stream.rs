@@ -18,7 +18,7 @@ use fluvio_spu_schema::server::stream_fetch::{
 use fluvio_spu_schema::server::update_offset::{OffsetUpdate, UpdateOffsetsRequest};
 use futures_util::StreamExt;
 
-use super::Place;
+use super::{Place, cut};
 use crate::cluster::Cluster;
 use crate::error::BridgeError;
 use crate::module::{self, Module};
@@ -139,12 +139,17 @@ impl LogStream {
         if partition.error_code != ErrorCode::None {
             return Err(self.refused(&partition.error_code));
         }
-        let next = partition
-            .next_offset_for_fetch()
-            .map(|offset| (stream_id, offset));
+        let next = partition.next_offset_for_fetch();
+        let mut batches = partition.records.batches;
+        let cut_at = cut::take_off(&mut batches);
+        if let (Some(offset), true) = (cut_at, batches.is_empty()) {
+            let room = self.place.fetch_bytes;
+            return Err(self.broken(anyhow!("the batch of {offset} is larger than {room} bytes")));
+        }
+        let next = cut_at.or(next);
         Ok(Answer {
-            batches: partition.records.batches,
-            next,
+            batches,
+            next: next.map(|offset| (stream_id, offset)),
         })
     }
 

@@ -64,13 +64,8 @@ impl<'a> StoredRecords<'a> {
     async fn records(&mut self, answer: &Answer) -> Result<Vec<Record>, BridgeError> {
         let mut records = Vec::new();
         for batch in &answer.batches {
-            let decoded = match batch::decode(batch) {
-                Ok(decoded) => decoded,
-                // Whole batches before it are copied first; then it is asked for again.
-                Err(batch::BatchError::Cut { .. }) if !records.is_empty() => break,
-                Err(source) => return Err(self.place.failed("read", source)),
-            };
-            for decoded in decoded {
+            let decoded = batch::decode(batch);
+            for decoded in decoded.map_err(|source| self.place.failed("read", source))? {
                 records.extend(self.take(decoded).await?);
             }
         }

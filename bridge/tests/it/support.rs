@@ -37,6 +37,14 @@ impl FluvioNode {
         }
     }
 
+    /// The cluster that `BIKESHARE_TEST_CLUSTER` names, or a new one.
+    pub(crate) async fn named_or_new() -> Self {
+        match std::env::var("BIKESHARE_TEST_CLUSTER") {
+            Ok(address) => Self::at(address.parse().unwrap()),
+            Err(_) => Self::start().await,
+        }
+    }
+
     /// One that runs in another process.
     pub(crate) fn at(address: SocketAddr) -> Self {
         Self {
@@ -78,7 +86,7 @@ impl FluvioNode {
             let consumer = client.partition_consumer(topic, partition).await.unwrap();
             let config = ConsumerConfig::builder()
                 .disable_continuous(true)
-                .max_bytes(8 << 20)
+                .max_bytes(64 << 20) // A real cluster loses what is behind it.
                 .build()
                 .unwrap();
             let stream = consumer
