@@ -38,11 +38,11 @@ pub(crate) fn run() -> Result<()> {
 
     let built = workspace::target()?.join(TARGET).join("release");
     let modules = workspace::assets().join("smartmodules");
-    for name in SMART_MODULES {
-        copy_module(&built, name, &modules)?;
-    }
+    let copied = SMART_MODULES
+        .iter()
+        .try_for_each(|name| copy_module(&built, name, &modules));
+    outcome.and(copied)?;
     print_sizes(&modules)?;
-    outcome?;
     let site = workspace::assets().join("site/pkg");
     browser_client::bundle(&built.join("app.wasm"), &site)?;
     print_sizes(&site)
