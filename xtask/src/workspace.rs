@@ -1,14 +1,22 @@
 //! Where things are: the workspace, cargo's target folder, the built assets.
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use anyhow::{Context, Result};
 
 /// Folder of the workspace's `Cargo.toml`.
+///
+/// `cargo run` says where the package is; it may run a program that was compiled in another clone
+/// with the same target folder.
 pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("xtask lives in the workspace")
+    static ROOT: LazyLock<PathBuf> = LazyLock::new(|| {
+        let package = std::env::var_os("CARGO_MANIFEST_DIR");
+        let package = package.unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+        let root = Path::new(&package).parent();
+        root.expect("xtask lives in the workspace").to_owned()
+    });
+    &ROOT
 }
 
 /// Cargo's target folder, wherever `CARGO_TARGET_DIR` or a config file put it.
