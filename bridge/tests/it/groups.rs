@@ -323,7 +323,7 @@ async fn bridge_with_groups_to_be_killed() {
         once: false,
         ..config(brokers, KILL_TOPIC, &[KILL_ROUTE])
     };
-    let fluvio = FluvioNode::at(address.parse().unwrap());
+    let fluvio = FluvioNode::at(address);
     bridge::run(fluvio.config(), config, CancellationToken::new())
         .await
         .unwrap();
@@ -343,7 +343,7 @@ async fn killing_the_bridge_moves_no_group_too_far() {
     let mut counts = [0; 3];
     let mut total = 0;
     for _ in 0..KILLS {
-        let running = Process::bridge(BRIDGE, kafka, fluvio.address);
+        let running = Process::bridge(BRIDGE, kafka, &fluvio.address);
         let deadline = tokio::time::Instant::now()
             + Duration::from_millis(1_000 + random.random_range(MOMENTS_MS));
         while tokio::time::Instant::now() < deadline {

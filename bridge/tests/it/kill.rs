@@ -58,7 +58,7 @@ async fn bridge_to_be_killed() {
     // Small, for many moments at which something can be cut in two.
     config.batch_bytes = 8 << 10;
     config.fetch_bytes = 5 << 18;
-    let fluvio = FluvioNode::at(address.parse().unwrap());
+    let fluvio = FluvioNode::at(address);
     bridge::run(fluvio.config(), config, CancellationToken::new())
         .await
         .unwrap();
@@ -90,12 +90,9 @@ impl Process {
     }
 
     /// `test` runs the bridge.
-    pub(crate) fn bridge(test: &str, kafka: &KafkaCluster, fluvio: SocketAddr) -> Self {
-        let (brokers, address) = (kafka.brokers(), fluvio.to_string());
-        let variables = [
-            (FLUVIO_ADDRESS, address.as_str()),
-            (KAFKA_BROKERS, &brokers),
-        ];
+    pub(crate) fn bridge(test: &str, kafka: &KafkaCluster, fluvio: &str) -> Self {
+        let brokers = kafka.brokers();
+        let variables = [(FLUVIO_ADDRESS, fluvio), (KAFKA_BROKERS, brokers.as_str())];
         Self::start(test, &variables)
     }
 
@@ -133,7 +130,7 @@ async fn killing_any_part_at_random_moments_loses_and_doubles_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let address = free_address();
     let mut fluvio = Process::fluvio(folder.path(), address);
-    let node = FluvioNode::at(address);
+    let node = FluvioNode::at(address.to_string());
     within_patience("fluvio runs", async {
         while fluvio::Fluvio::connect_with_config(&node.config())
             .await
@@ -142,7 +139,7 @@ async fn killing_any_part_at_random_moments_loses_and_doubles_nothing() {
     })
     .await;
     node.push("pair", &modules::giving(&PAIR)).await;
-    let mut running = Process::bridge(BRIDGE, kafka, address);
+    let mut running = Process::bridge(BRIDGE, kafka, &node.address);
     let write = async {
         for seed in 0..WRITES {
             let seed = seed.to_string();
@@ -153,7 +150,7 @@ async fn killing_any_part_at_random_moments_loses_and_doubles_nothing() {
         for _ in 0..KILLS_OF_BRIDGE {
             tokio::time::sleep(moment()).await;
             drop(running);
-            running = Process::bridge(BRIDGE, kafka, address);
+            running = Process::bridge(BRIDGE, kafka, &node.address);
         }
         for _ in 0..KILLS_OF_FLUVIO {
             tokio::time::sleep(moment()).await;

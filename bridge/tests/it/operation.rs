@@ -156,18 +156,19 @@ async fn a_fluvio_that_is_away_at_the_start_is_waited_for() {
     let _others = kafka.alone.read().await;
     kafka.python(&["create", "early"]).await;
     kafka.python(&["write", "early", "100", "1", "1"]).await;
-    let fluvio = FluvioNode::at(free_address());
+    let address = free_address();
+    let fluvio = FluvioNode::at(address.to_string());
     let running = Running::start(&fluvio, kafka.config("early", &["kafka:early"]));
     let health = running
         .wait_for("/healthz", |health| health.contains("could not"))
         .await;
-    let health = health.replace(&fluvio.address.to_string(), "ADDRESS");
+    let health = health.replace(&fluvio.address, "ADDRESS");
     expect![[r#"
         kafka:early=early: could not list Fluvio's SPUs: no Fluvio at ADDRESS: Socket io Connection refused (os error 111), can't connect to ADDRESS: Connection refused (os error 111)
     "#]].assert_eq(&health);
 
     let folder = tempfile::tempdir().unwrap();
-    let _broker = broker(folder.path(), fluvio.address).await;
+    let _broker = broker(folder.path(), address).await;
     running
         .wait_for("/healthz", |health| health == "ok\n")
         .await;
@@ -188,7 +189,7 @@ async fn an_address_that_is_taken_is_refused_with_what_to_do() {
         metrics: Some(address),
         ..config("127.0.0.1:9".to_owned(), "taken", &["kafka:taken"])
     };
-    let fluvio = FluvioNode::at(free_address());
+    let fluvio = FluvioNode::at(free_address().to_string());
     let refused = bridge::run(fluvio.config(), config, CancellationToken::new());
     let error = Box::pin(refused).await.unwrap_err();
     let text = error.chain().replace(&address.to_string(), "ADDRESS");

@@ -23,7 +23,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A Fluvio, with a folder of its own unless it runs elsewhere.
 pub(crate) struct FluvioNode {
-    pub(crate) address: SocketAddr,
+    /// `HOST:PORT`
+    pub(crate) address: String,
     _running: Option<(Broker, TempDir)>,
 }
 
@@ -32,7 +33,7 @@ impl FluvioNode {
         let folder = tempfile::tempdir().unwrap();
         let broker = broker(folder.path(), "127.0.0.1:0".parse().unwrap()).await;
         Self {
-            address: broker.address(),
+            address: broker.address().to_string(),
             _running: Some((broker, folder)),
         }
     }
@@ -40,13 +41,13 @@ impl FluvioNode {
     /// The cluster that `BIKESHARE_TEST_CLUSTER` names, or a new one.
     pub(crate) async fn named_or_new() -> Self {
         match std::env::var("BIKESHARE_TEST_CLUSTER") {
-            Ok(address) => Self::at(address.parse().unwrap()),
+            Ok(address) => Self::at(address),
             Err(_) => Self::start().await,
         }
     }
 
     /// One that runs in another process.
-    pub(crate) fn at(address: SocketAddr) -> Self {
+    pub(crate) fn at(address: String) -> Self {
         Self {
             address,
             _running: None,
@@ -54,7 +55,7 @@ impl FluvioNode {
     }
 
     pub(crate) fn config(&self) -> FluvioClusterConfig {
-        FluvioClusterConfig::new(self.address.to_string())
+        FluvioClusterConfig::new(&self.address)
     }
 
     pub(crate) async fn client(&self) -> Fluvio {
