@@ -44,7 +44,7 @@ impl<'a> Running<'a> {
     fn wait_until_rows_are_stored(&self) {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let status = String::from_utf8(self.call(&["status"]).stdout).unwrap();
+            let status = String::from_utf8(call(self.machine, &["status"]).stdout).unwrap();
             if !status.contains("records 0 ") && !status.contains("departures 0 ") {
                 return;
             }
@@ -68,13 +68,6 @@ impl<'a> Running<'a> {
         }
     }
 
-    fn call(&self, arguments: &[&str]) -> Output {
-        call(self.machine, arguments)
-    }
-
-    /// kill -9.
-    fn kill(self) {}
-
     /// Ctrl-C, as a terminal sends it; gives the exit status.
     fn interrupt(mut self) -> Option<i32> {
         let pid = self.process.id().to_string();
@@ -91,7 +84,7 @@ impl<'a> Running<'a> {
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        // After Ctrl-C it has ended, and there is nothing to kill.
+        // kill -9. After Ctrl-C it has ended, and there is nothing to kill.
         self.process.kill().ok();
         self.process.wait().ok();
     }
@@ -135,7 +128,7 @@ async fn modules_pushed_while_trips_flow_are_taken_up_and_nothing_is_lost_or_dou
     for note in 1..=3 {
         for name in ["trip-split", "dock-window"] {
             let file = variant(&machine, name, note);
-            let pushed = running.call(&["smartmodule", "push", file.to_str().unwrap()]);
+            let pushed = call(&machine, &["smartmodule", "push", file.to_str().unwrap()]);
             assert!(pushed.status.success(), "{pushed:?}");
             running.wait_for(&format!("smartmodule {name} is loaded"));
         }
@@ -144,8 +137,7 @@ async fn modules_pushed_while_trips_flow_are_taken_up_and_nothing_is_lost_or_dou
     let broken = machine.data_dir().with_file_name("trip-split.wasm");
     std::fs::write(&broken, b"\0asm\x01\0\0\0").unwrap();
     assert!(
-        running
-            .call(&["smartmodule", "push", broken.to_str().unwrap()])
+        call(&machine, &["smartmodule", "push", broken.to_str().unwrap()])
             .status
             .success()
     );
@@ -170,10 +162,10 @@ fn a_running_up_is_found_by_its_data_folder_and_leaves_nothing_behind_when_stopp
         &["smartmodule", "list"],
         &["doctor"],
     ] {
-        let output = running.call(arguments);
+        let output = call(&machine, arguments);
         assert!(output.status.success(), "{arguments:?}: {output:?}");
     }
-    let status = String::from_utf8(running.call(&["status"]).stdout).unwrap();
+    let status = String::from_utf8(call(&machine, &["status"]).stdout).unwrap();
     assert!(status.contains("trips/2    dock-window"), "{status}");
     let second = machine.up(SOURCE).output().unwrap();
     let complaint = String::from_utf8(second.stderr).unwrap();
@@ -200,9 +192,9 @@ fn a_running_up_is_found_by_its_data_folder_and_leaves_nothing_behind_when_stopp
 fn an_up_that_was_killed_is_not_taken_for_one_that_runs() {
     let machine = Machine::new();
     let running = Running::start(&machine);
-    let reachable = String::from_utf8(running.call(&["doctor"]).stdout).unwrap();
+    let reachable = String::from_utf8(call(&machine, &["doctor"]).stdout).unwrap();
     assert!(reachable.contains("database: reachable"), "{reachable}");
-    running.kill();
+    drop(running);
 
     let (status, doctor) = (
         call(&machine, &["status"]),
