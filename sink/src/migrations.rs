@@ -13,13 +13,14 @@ macro_rules! file {
 }
 
 /// Name and text, in order; a name is `VERSION_DESCRIPTION.sql`.
-const FILES: [(&str, &str); 6] = [
+const FILES: [(&str, &str); 7] = [
     file!("0001_records.sql"),
     file!("0002_stream_cursor.sql"),
     file!("0003_availability.sql"),
     file!("0004_views.sql"),
     file!("0005_inferred.sql"),
     file!("0006_dock_status.sql"),
+    file!("0007_stream_failure.sql"),
 ];
 
 /// All migrations, with the versions, descriptions and checksums that sqlx gives them.
