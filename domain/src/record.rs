@@ -35,6 +35,16 @@ pub fn source_identity(source: &str) -> &str {
     source.rsplit_once('#').map_or(source, |(_, hash)| hash)
 }
 
+/// What a stored record is known by: its source and its `seq`; empty and 0 if it is no record.
+#[must_use]
+pub fn source_and_seq(bytes: &[u8]) -> (String, u64) {
+    if let Some(trip) = PlainTrip::read(bytes) {
+        return (trip.source.to_owned(), trip.seq);
+    }
+    let record = Record::from_json(bytes).ok();
+    record.map_or_else(Default::default, |record| (record.source, record.seq))
+}
+
 /// The four things a record can say.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Body {

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::record::{PlainTrip, source_identity};
+use crate::record::{PlainTrip, source_and_seq, source_identity};
 use crate::{Body, Record};
 
 /// Width of a window unless configured otherwise, in milliseconds.
@@ -72,6 +72,10 @@ pub struct Counted {
     pub offset: i64,
     /// Offset of the first one: behind the output before. An output that got lost shows here.
     pub from: i64,
+    /// Source of the record at `offset`; empty for one that could not be read.
+    pub source: String,
+    /// Rank of the record at `offset` in its source; 0 for one that could not be read.
+    pub seq: u64,
     /// Windows that closed: absolute counts of this partition, by start.
     pub closed: Vec<WindowCount>,
     /// Departures that came for windows already closed: increments, by start.
@@ -181,7 +185,7 @@ impl Windows {
         if !is_due {
             return None;
         }
-        let counted = self.take_output(offset, closed);
+        let counted = self.take_output(offset, bytes, closed);
         self.give(WindowOutput::Counted(counted))
     }
 
@@ -278,10 +282,13 @@ impl Windows {
             .collect()
     }
 
-    fn take_output(&mut self, offset: i64, closed: Vec<WindowCount>) -> Counted {
+    fn take_output(&mut self, offset: i64, bytes: &[u8], closed: Vec<WindowCount>) -> Counted {
         self.records = 0;
+        let (source, seq) = source_and_seq(bytes);
         Counted {
             offset,
+            source,
+            seq,
             from: std::mem::replace(&mut self.from, offset + 1),
             closed,
             late: std::mem::take(&mut self.late).into_iter().collect(),
