@@ -29,18 +29,24 @@ use crate::database;
 use crate::error::SinkError;
 use crate::retry::Backoff;
 use crate::state::AvailabilityState;
-use crate::task::Shared;
+use crate::task::{Shared, stopped_for};
 
 /// Held by the one task that publishes.
-const PUBLISHER_LOCK: i64 = 0x6269_6b65_0002;
-/// A publish may take this share of the time: after one that took 5 ms the next waits 45 ms.
+pub(crate) const PUBLISHER_LOCK: i64 = 0x6269_6b65_0002;
+/// A publish may take this share of the time, up to the longest pause: after one that took 5 ms the
+/// next waits 45 ms.
 const PUBLISH_SHARE: u32 = 10;
 
 /// Publishes, or waits to be the one who does, until told to stop.
 pub(crate) async fn run(shared: Shared) {
     let mut backoff = Backoff::new(shared.config.retry);
     while !shared.stop.is_cancelled() {
-        let Err(error) = session(&shared).await else {
+        let stopped = stopped_for(shared.stop.clone(), shared.config.stop_max);
+        let ended = tokio::select! {
+            ended = session(&shared) => ended,
+            () = stopped => return tracing::warn!("availability left a statement that did not end"),
+        };
+        let Err(error) = ended else {
             continue;
         };
         let text = error.chain();
@@ -60,8 +66,9 @@ pub(crate) async fn run(shared: Shared) {
 /// Waits for the lock, then publishes until stopped; on an error the connection and the memory are
 /// thrown away, and the next session starts from what is stored.
 async fn session(shared: &Shared) -> Result<(), SinkError> {
-    let url = &shared.config.database_url;
-    let mut connection = database::connect(url, "sink availability").await?;
+    let config = &shared.config;
+    let (url, limit) = (&config.database_url, config.database_max);
+    let mut connection = database::connect(url, "sink availability", limit).await?;
     if wait_for_lock(shared, &mut connection).await? {
         publish_until_stopped(shared, &mut connection).await?;
     }
@@ -73,19 +80,16 @@ async fn session(shared: &Shared) -> Result<(), SinkError> {
 async fn wait_for_lock(shared: &Shared, connection: &mut PgConnection) -> Result<bool, SinkError> {
     let mut told = false;
     loop {
-        let (locked,): (bool,) = sqlx::query_as("select pg_try_advisory_lock($1)")
-            .bind(PUBLISHER_LOCK)
-            .fetch_one(&mut *connection)
-            .await
-            .map_err(SinkError::database("take the publisher's lock"))?;
-        if locked {
+        let locking = try_lock(connection);
+        if timely(shared, "take the publisher's lock", locking).await? {
             return Ok(true);
         }
         if !told {
             tracing::info!("another sink publishes the availability; this one waits");
             told = true;
         }
-        let published = Published::load(connection).await?;
+        let loading = Published::load(connection);
+        let published = timely(shared, "read what is published", loading).await?;
         show(shared, |state| {
             state.publishes = false;
             state.clock = published.clock;
@@ -99,13 +103,24 @@ async fn wait_for_lock(shared: &Shared, connection: &mut PgConnection) -> Result
     }
 }
 
+async fn try_lock(connection: &mut PgConnection) -> Result<bool, SinkError> {
+    let (locked,): (bool,) = sqlx::query_as("select pg_try_advisory_lock($1)")
+        .bind(PUBLISHER_LOCK)
+        .fetch_one(connection)
+        .await
+        .map_err(SinkError::database("take the publisher's lock"))?;
+    Ok(locked)
+}
+
 async fn publish_until_stopped(
     shared: &Shared,
     connection: &mut PgConnection,
 ) -> Result<(), SinkError> {
     let config = &shared.config;
-    let mut published = Published::load(connection).await?;
-    let mut memory = Memory::load(connection, config.ahead_max).await?;
+    let loading = Published::load(connection);
+    let mut published = timely(shared, "read what is published", loading).await?;
+    let loading = Memory::load(connection, config.ahead_max);
+    let mut memory = timely(shared, "read the checkpoint", loading).await?;
     let mut saves = SaveSchedule::new(config.checkpoint, memory.events());
     let mut pace = PublishPace::new(config.publish_interval);
     memory.mark_all(published.docks.keys().copied());
@@ -115,28 +130,43 @@ async fn publish_until_stopped(
         state.version = published.version;
     });
     while !shared.stop.is_cancelled() {
-        let progress = Progress::load(connection, &config.topic).await?;
+        let loading = Progress::load(connection, &config.topic);
+        let progress = timely(shared, "read the cursors", loading).await?;
         // Bounded steps, so that a long catching up is shown and saved on its way.
-        while memory.step(connection, &progress).await? && !shared.stop.is_cancelled() {
+        while !shared.stop.is_cancelled() {
+            let step = memory.step(connection, &progress);
+            let is_last = !timely(shared, "read the records", step).await?;
+            if is_last {
+                pace.wait().await;
+            }
             if pace.is_due() {
                 pace.start();
                 publish(shared, connection, &mut memory, &mut published).await?;
                 pace.end();
             }
-            saves.save_if_due(connection, &memory).await?;
+            let saving = saves.save_if_due(connection, &memory);
+            timely(shared, "save the checkpoint", saving).await?;
+            if is_last {
+                break;
+            }
         }
-        pace.wait().await;
-        pace.start();
-        publish(shared, connection, &mut memory, &mut published).await?;
-        pace.end();
-        saves.save_if_due(connection, &memory).await?;
         tokio::select! {
             () = shared.stop.cancelled() => {}
             () = shared.written.notified() => {}
             () = tokio::time::sleep(config.poll_interval) => {}
         }
     }
-    saves.save_if_changed(connection, &memory).await
+    let saving = saves.save_if_changed(connection, &memory);
+    timely(shared, "save the checkpoint", saving).await
+}
+
+/// Waits for Postgres, but not for ever.
+async fn timely<T>(
+    shared: &Shared,
+    doing: &str,
+    work: impl Future<Output = Result<T, SinkError>>,
+) -> Result<T, SinkError> {
+    database::timely(shared.config.database_max, doing, work).await
 }
 
 /// Publishes the docks that changed, unless the clock is still behind what is published.
@@ -154,7 +184,8 @@ async fn publish(
     };
     let changed = memory.take_changed();
     let version = published.version;
-    published.publish(connection, clock, changed).await?;
+    let publishing = published.publish(connection, clock, changed);
+    timely(shared, "publish the availability", publishing).await?;
     if published.version == version {
         return Ok(());
     }
@@ -178,15 +209,17 @@ fn show(shared: &Shared, change: impl FnOnce(&mut AvailabilityState)) {
 
 /// When to publish next.
 struct PublishPace {
-    interval: Duration,
+    shortest: Duration,
+    longest: Duration,
     started: Option<Instant>,
     next: Instant,
 }
 
 impl PublishPace {
-    fn new(interval: Duration) -> Self {
+    fn new((shortest, longest): (Duration, Duration)) -> Self {
         Self {
-            interval,
+            shortest,
+            longest,
             started: None,
             next: Instant::now(),
         }
@@ -206,8 +239,10 @@ impl PublishPace {
 
     fn end(&mut self) {
         if let Some(started) = self.started.take() {
-            let pause = (started.elapsed() * PUBLISH_SHARE).max(self.interval);
-            self.next = started + pause;
+            let taken = started.elapsed();
+            // One publish that waited for a lock must not hold the next ones back.
+            let pause = (taken * (PUBLISH_SHARE - 1)).min(self.longest);
+            self.next = started + (taken + pause).max(self.shortest);
         }
     }
 }

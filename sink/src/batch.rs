@@ -1,11 +1,10 @@
 //! What travels from the reader to the writer of a stream: outputs decoded into rows.
 
-use fluvio_protocol::record::Record;
-
 use crate::cursor::{Cursor, StreamKey};
 use crate::error::SinkError;
 use crate::module::Module;
 use crate::split::{SplitChunk, SplitDecoder};
+use crate::stream::Outputs;
 use crate::window::{WindowChunk, WindowDecoder};
 
 /// Turns a module's outputs into rows.
@@ -39,12 +38,12 @@ impl Decoder {
     }
 
     /// Decodes one answer of the broker; none if it held nothing new.
-    pub(crate) fn decode(&mut self, records: &[Record]) -> Result<Option<Batch>, SinkError> {
+    pub(crate) fn decode(&mut self, outputs: &Outputs) -> Result<Option<Batch>, SinkError> {
         let before = self.next_offset();
-        let values = records.iter().map(|record| record.value().as_ref());
+        let values = outputs.records.iter().map(|record| record.value().as_ref());
         let batch = match self {
-            Self::Split(decoder) => Batch::Split(vec![decoder.decode(values)?]),
-            Self::Windows(decoder) => Batch::Windows(decoder.decode(values)?),
+            Self::Split(decoder) => Batch::Split(vec![decoder.decode(values, outputs.epoch)?]),
+            Self::Windows(decoder) => Batch::Windows(decoder.decode(values, outputs.epoch)?),
         };
         Ok(Some(batch).filter(|_| self.next_offset() > before))
     }

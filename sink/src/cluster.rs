@@ -157,16 +157,16 @@ pub async fn log_ends(
         .map_err(|source| SinkError::broker(format!("read the ends of topic {topic}"), source))?;
     let mut ends = BTreeMap::new();
     for partition in 0..count {
-        let socket = cluster.connect_leader(topic, partition).await?;
-        ends.insert(
-            partition,
-            stream::log_range(socket, topic, partition).await?.end,
-        );
+        let range = stream::log_range(&cluster, topic, partition).await?;
+        ends.insert(partition, range.end);
     }
     Ok(ends)
 }
 
-async fn timely<T>(answer: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+/// Waits for an answer of the cluster, but not for ever.
+pub(crate) async fn timely<T>(
+    answer: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<T> {
     tokio::time::timeout(ANSWER_MAX, answer)
         .await
         .unwrap_or_else(|_| Err(anyhow!("no answer for {} s", ANSWER_MAX.as_secs())))

@@ -41,8 +41,15 @@ pub struct SinkConfig {
     pub retry: (Duration, Duration),
     /// How long a cursor beyond the end of the log is waited for. Default: 10 s.
     pub beyond_end_max: Duration,
-    /// Least time between two publishes of the availability. Default: 30 ms.
-    pub publish_interval: Duration,
+    /// What to do if log and tables do not belong together. Default: stop.
+    pub on_other_log: OtherLog,
+    /// Longest wait for an answer of Postgres. Default: 60 s: a batch takes milliseconds, unless
+    /// somebody else holds a lock.
+    pub database_max: Duration,
+    /// How long a transaction under way may go on after the sink was told to stop. Default: 5 s.
+    pub stop_max: Duration,
+    /// Least and longest pause between two publishes of the availability. Default: 30 ms to 1 s.
+    pub publish_interval: (Duration, Duration),
     /// How often rows of other sink processes are looked for. Default: 1 s.
     pub poll_interval: Duration,
     /// Events read and time passed after which the availability is saved. Default: 500,000, 30 s.
@@ -52,6 +59,19 @@ pub struct SinkConfig {
     pub ahead_max: Duration,
     /// How often the cluster is asked for a changed SmartModule. Default: 1 s.
     pub module_poll: Duration,
+}
+
+/// What to do at the start if the log is not the one that was read into the tables.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OtherLog {
+    /// Fail, and change nothing.
+    #[default]
+    Stop,
+    /// Empty the tables and read the log from its start.
+    Rebuild,
+    /// Keep the tables and take what the log has that they have not; what is missing between them is
+    /// named in table `log_gap`.
+    Continue,
 }
 
 impl Default for SinkConfig {
@@ -69,7 +89,10 @@ impl Default for SinkConfig {
             silence_max: Duration::from_secs(30),
             retry: (Duration::from_millis(50), Duration::from_secs(5)),
             beyond_end_max: Duration::from_secs(10),
-            publish_interval: Duration::from_millis(30),
+            on_other_log: OtherLog::Stop,
+            database_max: Duration::from_secs(60),
+            stop_max: Duration::from_secs(5),
+            publish_interval: (Duration::from_millis(30), Duration::from_secs(1)),
             poll_interval: Duration::from_secs(1),
             checkpoint: (500_000, Duration::from_secs(30)),
             ahead_max: Duration::from_secs(15 * 60),

@@ -4,11 +4,13 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 use domain::Position;
-use sqlx::Connection;
 use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Connection};
 
 use crate::error::SinkError;
+use crate::last_record::LastRecord;
 use crate::module::Module;
+use crate::split::storable;
 
 /// Taken while cursors are created, so that two topics cannot both find the database empty.
 const TAKEOVER_LOCK: i64 = 0x6269_6b65_0001;
@@ -48,6 +50,10 @@ pub(crate) struct Cursor {
     pub(crate) generation: i64,
     /// Everything before it is in the tables.
     pub(crate) next_offset: i64,
+    /// The record before `next_offset`; none before the first one, or of an older version.
+    pub(crate) last: Option<LastRecord>,
+    /// Added to an offset of the log it gives the offset in ids.
+    pub(crate) id_shift: i64,
     pub(crate) watermark: Option<DateTime<Utc>>,
     /// The module's state, as JSON.
     pub(crate) state: Option<String>,
@@ -56,7 +62,22 @@ pub(crate) struct Cursor {
     pub(crate) sources: Vec<(String, u64)>,
 }
 
-type CursorRow = (i64, i64, Option<DateTime<Utc>>, Option<String>, i64, i64);
+/// What [`cursor_of`] takes.
+const COLUMNS: &str = "generation, next_offset, last_epoch, last_source, last_seq, id_shift,
+         watermark, state::text, late_events, duplicates";
+
+type CursorRow = (
+    i64,
+    i64,
+    Option<i32>,
+    Option<String>,
+    Option<i64>,
+    i64,
+    Option<DateTime<Utc>>,
+    Option<String>,
+    i64,
+    i64,
+);
 
 /// Makes this process the stream's owner; whoever owned it before can write no more.
 pub(crate) async fn take(
@@ -70,13 +91,14 @@ pub(crate) async fn take(
         .await
         .map_err(SinkError::database(failed()))?;
     refuse_other_topic(&mut transaction, &key.topic).await?;
-    let row: CursorRow = sqlx::query_as(
+    let row: CursorRow = sqlx::query_as(AssertSqlSafe(format!(
         "insert into stream_cursor as c (topic, partition, module, next_offset, owner, generation)
          values ($1, $2, $3, 0, $4, 1)
          on conflict (topic, partition, module)
-         do update set owner = excluded.owner, generation = c.generation + 1, updated_at = now()
-         returning generation, next_offset, watermark, state::text, late_events, duplicates",
-    )
+         do update set owner = excluded.owner, generation = c.generation + 1, failure = null,
+             updated_at = now()
+         returning {COLUMNS}"
+    )))
     .bind(&key.topic)
     .bind(key.partition_sql())
     .bind(key.module.name())
@@ -101,20 +123,56 @@ pub(crate) async fn load(
     key: &StreamKey,
     generation: i64,
 ) -> Result<Cursor, SinkError> {
-    let row: Option<CursorRow> = sqlx::query_as(
-        "select generation, next_offset, watermark, state::text, late_events, duplicates
-         from stream_cursor where topic = $1 and partition = $2 and module = $3",
+    match read(connection, key).await? {
+        Some(row) if row.0 == generation => with_sources(connection, key, row).await,
+        _ => Err(fenced(connection, key, 0).await),
+    }
+}
+
+/// Reads the cursor without becoming its owner, and without its sources; none if there is none.
+pub(crate) async fn peek(
+    connection: &mut PgConnection,
+    key: &StreamKey,
+) -> Result<Option<Cursor>, SinkError> {
+    let row = read(connection, key).await?;
+    Ok(row.map(|row| cursor_of(row, Vec::new())))
+}
+
+/// Notes why the stream has stopped for good, unless somebody else has taken it over.
+pub(crate) async fn record_failure(
+    connection: &mut PgConnection,
+    key: &StreamKey,
+    generation: i64,
+    failure: &str,
+) -> Result<(), SinkError> {
+    sqlx::query(
+        "update stream_cursor set failure = $5
+         where topic = $1 and partition = $2 and module = $3 and generation = $4",
     )
     .bind(&key.topic)
     .bind(key.partition_sql())
     .bind(key.module.name())
-    .fetch_optional(&mut *connection)
+    .bind(generation)
+    .bind(storable(failure))
+    .execute(connection)
     .await
-    .map_err(SinkError::database(format!("read the cursor of {key}")))?;
-    match row {
-        Some(row) if row.0 == generation => with_sources(connection, key, row).await,
-        _ => Err(fenced(connection, key, 0).await),
-    }
+    .map_err(SinkError::database(format!("note the failure of {key}")))?;
+    Ok(())
+}
+
+async fn read(
+    connection: &mut PgConnection,
+    key: &StreamKey,
+) -> Result<Option<CursorRow>, SinkError> {
+    sqlx::query_as(AssertSqlSafe(format!(
+        "select {COLUMNS} from stream_cursor where topic = $1 and partition = $2 and module = $3"
+    )))
+    .bind(&key.topic)
+    .bind(key.partition_sql())
+    .bind(key.module.name())
+    .fetch_optional(connection)
+    .await
+    .map_err(SinkError::database(format!("read the cursor of {key}")))
 }
 
 /// The error that says who owns the stream now.
@@ -148,7 +206,10 @@ pub(crate) async fn fenced(
     }
 }
 
-async fn refuse_other_topic(connection: &mut PgConnection, topic: &str) -> Result<(), SinkError> {
+pub(crate) async fn refuse_other_topic(
+    connection: &mut PgConnection,
+    topic: &str,
+) -> Result<(), SinkError> {
     let failed = || SinkError::database("look for another topic's cursor");
     sqlx::query("select pg_advisory_xact_lock($1)")
         .bind(TAKEOVER_LOCK)
@@ -185,18 +246,30 @@ async fn with_sources(
     .fetch_all(connection)
     .await
     .map_err(SinkError::database(format!("read the sources of {key}")))?;
-    let (generation, next_offset, watermark, state, late_events, duplicates) = row;
     let sources = sources
         .into_iter()
         .map(|(source, seq)| (source, seq.unsigned_abs()))
         .collect();
-    Ok(Cursor {
+    Ok(cursor_of(row, sources))
+}
+
+fn cursor_of(row: CursorRow, sources: Vec<(String, u64)>) -> Cursor {
+    let (generation, next_offset, epoch, source, seq, id_shift, ..) = row;
+    let (.., watermark, state, late_events, duplicates) = row;
+    let last = source.zip(seq).map(|(source, seq)| LastRecord {
+        epoch,
+        source,
+        seq: seq.unsigned_abs(),
+    });
+    Cursor {
         generation,
         next_offset,
+        last,
+        id_shift,
         watermark,
         state,
         late_events,
         duplicates,
         sources,
-    })
+    }
 }

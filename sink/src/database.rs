@@ -1,6 +1,8 @@
 //! Connections to Postgres, and the migrations.
 
+use std::io;
 use std::str::FromStr;
+use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
@@ -9,6 +11,19 @@ use sqlx::{ConnectOptions, Connection};
 use crate::error::SinkError;
 use crate::migrations::migrator;
 
+/// What makes Postgres notice within half a minute that a client is gone without a word, so that
+/// another one gets its locks. It means nothing on a Unix socket.
+const KEEPALIVE: [(&str, &str); 4] = [
+    ("tcp_keepalives_idle", "10"),
+    ("tcp_keepalives_interval", "5"),
+    ("tcp_keepalives_count", "3"),
+    ("tcp_user_timeout", "25000"),
+];
+/// Longest goodbye.
+const CLOSE_MAX: Duration = Duration::from_secs(1);
+/// Longest wait for a connection to migrate with.
+const CONNECT_MAX: Duration = Duration::from_secs(30);
+
 /// Brings the database to this program's tables; a database that is there already is left alone.
 ///
 /// # Errors
@@ -16,7 +31,7 @@ use crate::migrations::migrator;
 /// if a newer program migrated it, [`SinkError::Migrate`] if a migration fails.
 pub async fn migrate(url: &str) -> Result<(), SinkError> {
     let place = place(&parse(url)?);
-    let mut connection = connect(url, "migrate").await?;
+    let mut connection = connect(url, "migrate", CONNECT_MAX).await?;
     let migrator = migrator();
     migrator
         .run(&mut connection)
@@ -45,22 +60,47 @@ fn refuse(migrator: &Migrator, place: String, source: MigrateError) -> SinkError
 }
 
 /// Opens a connection; `role` is what `pg_stat_activity` shows after `bikeshare `.
-pub(crate) async fn connect(url: &str, role: &str) -> Result<PgConnection, SinkError> {
+pub(crate) async fn connect(
+    url: &str,
+    role: &str,
+    limit: Duration,
+) -> Result<PgConnection, SinkError> {
     let options = parse(url)?;
     let place = place(&options);
-    options
+    let options = options
         .application_name(&format!("bikeshare {role}"))
-        .disable_statement_logging()
-        .connect()
-        .await
+        .options(KEEPALIVE)
+        .disable_statement_logging();
+    let connected = tokio::time::timeout(limit, options.connect()).await;
+    connected
+        .unwrap_or_else(|_| Err(silent(limit)))
         .map_err(|source| SinkError::Connect { place, source })
 }
 
 /// Says goodbye to Postgres; a connection that is gone already is as good.
 pub(crate) async fn close(connection: PgConnection) {
-    if let Err(error) = connection.close().await {
-        tracing::debug!(%error, "postgres had closed the connection before");
+    match tokio::time::timeout(CLOSE_MAX, connection.close()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%error, "postgres had closed the connection before"),
+        Err(_) => tracing::debug!("postgres did not say goodbye"),
     }
+}
+
+/// Waits for Postgres, but not for ever: after `limit` the connection is to be thrown away.
+pub(crate) async fn timely<T>(
+    limit: Duration,
+    doing: &str,
+    work: impl Future<Output = Result<T, SinkError>>,
+) -> Result<T, SinkError> {
+    match tokio::time::timeout(limit, work).await {
+        Ok(done) => done,
+        Err(_) => Err(SinkError::database(doing)(silent(limit))),
+    }
+}
+
+fn silent(limit: Duration) -> sqlx::Error {
+    let text = format!("postgres gave no answer for {limit:?}");
+    sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, text))
 }
 
 fn parse(url: &str) -> Result<PgConnectOptions, SinkError> {

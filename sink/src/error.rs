@@ -1,8 +1,11 @@
 //! What can go wrong, and whether trying again can help.
 
-use std::borrow::Cow;
-
 use domain::Position;
+
+/// What helps where log and tables do not belong together.
+const WAYS_OUT: &str = "Give the sink the database that belongs to the log, or start it once with \
+     `--on-other-log rebuild` (empty the tables and read this log from its start) or with \
+     `--on-other-log continue` (keep them, add what this log has, note the gap)";
 
 /// An error of the sink; each names where in the topic or the database it happened.
 #[derive(Debug, thiserror::Error)]
@@ -103,10 +106,26 @@ pub enum SinkError {
         /// The end of the log.
         end: i64,
     },
+    /// The log is not the one that was read into the tables.
+    #[error(
+        "{position}: this log is not the one that the tables were filled from: the last record \
+         stored was {stored}, the log has {found} in its place. {WAYS_OUT}"
+    )]
+    OtherLog {
+        /// Where the cursor stands.
+        position: Position,
+        /// The record before it, as it was when it was stored.
+        stored: String,
+        /// The record before it, as it is in the log.
+        found: String,
+    },
+    /// Another sink publishes while the tables are to be emptied.
+    #[error("another sink works on this database: stop it before the tables are built anew")]
+    InUse,
     /// The cursor is beyond the end of the log.
     #[error(
-        "{position}: the log ends at {end}, before what is stored: if the topic was created anew, \
-         use a new database or empty this one"
+        "{position}: the log ends at {end}, before what is stored: it was created anew, or lost \
+         its tail. {WAYS_OUT}"
     )]
     BeyondEnd {
         /// Where the cursor stands.
@@ -115,7 +134,9 @@ pub enum SinkError {
         end: i64,
     },
     /// The log no longer has what comes next.
-    #[error("{position}: the log starts at {start}: records before it were deleted unread")]
+    #[error(
+        "{position}: the log starts at {start}: records before it were deleted unread. {WAYS_OUT}"
+    )]
     Deleted {
         /// Where the cursor stands.
         position: Position,
@@ -149,7 +170,7 @@ impl SinkError {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Connect { source, .. } | Self::Database { source, .. } => database_away(source),
+            Self::Connect { source, .. } | Self::Database { source, .. } => may_pass(source),
             // A better module may be on its way; it is asked for again at each try.
             Self::Broker { .. } | Self::Module { .. } | Self::Silence { .. } => true,
             _ => false,
@@ -166,6 +187,20 @@ impl SinkError {
             doing: doing.into(),
             source: source.into(),
         }
+    }
+
+    /// Whether log and tables do not belong together.
+    pub(crate) fn is_of_the_pair(&self) -> bool {
+        matches!(
+            self,
+            Self::OtherLog { .. } | Self::BeyondEnd { .. } | Self::Deleted { .. }
+        )
+    }
+
+    /// The error without what helps.
+    pub(crate) fn cause(&self) -> String {
+        let text = self.to_string();
+        text.trim_end_matches(WAYS_OUT).trim_end().to_owned()
     }
 
     /// The error and its causes in one line.
@@ -185,23 +220,53 @@ impl SinkError {
     }
 }
 
-/// Whether Postgres, rather than the statement, is at fault.
-fn database_away(error: &sqlx::Error) -> bool {
+/// Whether the same statement may succeed later: an error passes unless it is known to stay.
+fn may_pass(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Io(_)
-        | sqlx::Error::Protocol(_)
-        | sqlx::Error::WorkerCrashed
-        | sqlx::Error::PoolTimedOut
-        | sqlx::Error::PoolClosed
-        | sqlx::Error::BeginFailed => true,
-        sqlx::Error::Database(error) => error.code().is_some_and(is_transient_code),
-        _ => false,
+        sqlx::Error::Database(error) => !error.code().is_some_and(|code| stays(&code)),
+        sqlx::Error::Configuration(_)
+        | sqlx::Error::RowNotFound
+        | sqlx::Error::TypeNotFound { .. }
+        | sqlx::Error::ColumnIndexOutOfBounds { .. }
+        | sqlx::Error::ColumnNotFound(_)
+        | sqlx::Error::ColumnDecode { .. }
+        | sqlx::Error::Encode(_)
+        | sqlx::Error::Decode(_) => false,
+        _ => true,
     }
 }
 
-/// Connection exceptions, lack of resources, a server that stops or starts, deadlocks.
-fn is_transient_code(code: Cow<'_, str>) -> bool {
+/// Whether an error of this SQLSTATE comes again until somebody changes data, tables or rights.
+///
+/// Source: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
+fn stays(code: &str) -> bool {
     let class = code.get(..2).unwrap_or_default();
-    matches!(class, "08" | "53")
-        || matches!(&*code, "57P01" | "57P02" | "57P03" | "40001" | "40P01")
+    matches!(
+        class,
+        "22"            // a value does not fit
+            | "23"      // a constraint is violated
+            | "28"      // the login is refused
+            | "3D"      // there is no such database
+            | "3F"      // there is no such schema
+            | "42"      // a table, a column or a right is missing
+            | "54" // a limit of the program is exceeded
+    ) || matches!(code, "XX001" | "XX002") // data or an index is damaged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_pass_unless_they_are_known_to_stay() {
+        let passes = [
+            "08006", "25006", "40001", "40P01", "53100", "53300", "55P03", "57014", "57P01",
+            "58030", "0A000", "XX000", "ZZ999",
+        ];
+        assert!(passes.iter().all(|code| !stays(code)));
+        let stay = [
+            "22003", "23505", "28P01", "3D000", "42703", "42501", "XX001",
+        ];
+        assert!(stay.iter().all(|code| stays(code)));
+    }
 }

@@ -15,6 +15,7 @@ use crate::config::SinkConfig;
 use crate::cursor::StreamKey;
 use crate::error::SinkError;
 use crate::module::{self, LoadedModules, Module, ModuleSources};
+use crate::pair;
 use crate::retry::Backoff;
 use crate::state::SinkState;
 use crate::task::{Shared, StreamTask};
@@ -26,7 +27,8 @@ use crate::task::{Shared, StreamTask};
 /// fails for good stops alone, loudly and visibly in `state`; the others go on.
 ///
 /// # Errors
-/// The first stream's error if all streams have failed for good.
+/// The first stream's error if all streams have failed for good, or if the log is not the one that
+/// the tables were filled from: then all streams stop.
 // Boxed: a future's code is compiled where it is polled, and is to be optimized as this crate is.
 pub fn run(
     cluster: FluvioClusterConfig,
@@ -38,6 +40,8 @@ pub fn run(
     Box::pin(async move {
         tracing::info!(?config, endpoint = cluster.endpoint, "sink starts");
         let cluster = Arc::new(Cluster::new(cluster));
+        // One stream that finds another log stops all of them.
+        let stop = stop.child_token();
         let (loaded, modules) = watch::channel(LoadedModules::new());
         // Streams stop with the sink; followers stop with it or when no stream is left.
         let followers = stop.child_token();
@@ -52,6 +56,7 @@ pub fn run(
         let Some(partitions) = find_topic(&shared).await else {
             return Ok(state.borrow().clone());
         };
+        pair::settle(&shared, partitions).await?;
         let following = module::follow(
             &cluster,
             sources,
@@ -76,7 +81,8 @@ pub fn run(
     })
 }
 
-/// Runs one task a partition and module until all have ended; the first error if all failed.
+/// Runs one task a partition and module until all have ended; the first error if all failed, or if
+/// the log is another one.
 async fn run_streams(shared: &Shared, partitions: u32) -> Result<(), SinkError> {
     let mut tasks = JoinSet::new();
     for partition in 0..partitions {
@@ -91,16 +97,22 @@ async fn run_streams(shared: &Shared, partitions: u32) -> Result<(), SinkError> 
         }
     }
     let mut first_error = None;
-    let mut ended_well = false;
+    let (mut ended_well, mut other_log) = (false, false);
     while let Some(task) = tasks.join_next().await {
         match task {
             Ok(Ok(())) => ended_well = true,
-            Ok(Err(error)) => first_error = first_error.or(Some(error)),
+            Ok(Err(error)) => {
+                if error.is_of_the_pair() {
+                    shared.stop.cancel();
+                    other_log = true;
+                }
+                first_error = first_error.or(Some(error));
+            }
             Err(panic) => std::panic::resume_unwind(panic.into_panic()),
         }
     }
     match first_error {
-        Some(error) if !ended_well => Err(error),
+        Some(error) if !ended_well || other_log => Err(error),
         _ => Ok(()),
     }
 }

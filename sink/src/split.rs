@@ -7,6 +7,7 @@ use domain::{Inferred, Ordinal, RecordId, Reject};
 
 use crate::cursor::{Cursor, StreamKey};
 use crate::error::SinkError;
+use crate::last_record::LastRecord;
 use crate::source::Sources;
 use crate::wire::{DockWire, SplitWire, StationWire, StatusWire};
 
@@ -24,6 +25,8 @@ pub(crate) struct SplitChunk {
     pub(crate) duplicates: u64,
     /// Newest departure, status or tick, none if there was none.
     pub(crate) watermark: Option<DateTime<Utc>>,
+    /// The record before `next_offset`; none if no record is in this chunk.
+    pub(crate) last: Option<LastRecord>,
     /// Everything before it is in this chunk or in one before.
     pub(crate) next_offset: i64,
 }
@@ -87,6 +90,8 @@ impl SplitChunk {
 pub(crate) struct SplitDecoder {
     key: StreamKey,
     next_offset: i64,
+    /// Added to an offset of the log it gives the offset in ids.
+    id_shift: i64,
     sources: Sources,
     stations: HashMap<Box<str>, u32>,
     half: Option<Half>,
@@ -106,6 +111,7 @@ impl SplitDecoder {
         Self {
             key,
             next_offset: cursor.next_offset,
+            id_shift: cursor.id_shift,
             sources: Sources::resume(cursor.sources.iter().cloned()),
             stations: stations.collect(),
             half: None,
@@ -124,12 +130,24 @@ impl SplitDecoder {
     pub(crate) fn decode<'a>(
         &mut self,
         values: impl IntoIterator<Item = &'a [u8]>,
+        epoch: Option<i32>,
     ) -> Result<SplitChunk, SinkError> {
         let mut chunk = SplitChunk::default();
+        let mut last = None;
         for value in values {
-            let wire = serde_json::from_slice(value).map_err(|error| self.unusable(error))?;
+            let wire: SplitWire<'_> =
+                serde_json::from_slice(value).map_err(|error| self.unusable(error))?;
+            let (before, seq, source) = (self.next_offset, wire.seq, wire.source.clone());
             self.push(wire, &mut chunk)?;
+            if self.next_offset > before {
+                last = Some((source, seq));
+            }
         }
+        chunk.last = last.map(|(source, seq)| LastRecord {
+            epoch,
+            source: storable(&source.0),
+            seq,
+        });
         if self.half.is_some() {
             return Err(self.unusable("a departure came without its arrival"));
         }
@@ -199,7 +217,7 @@ impl SplitDecoder {
         } else {
             Ordinal::Departure
         };
-        let id = RecordId::pack(offset, self.key.partition, ordinal);
+        let id = self.id(offset, ordinal);
         chunk.statuses.push(StatusRow {
             id,
             at: status.at,
@@ -231,7 +249,7 @@ impl SplitDecoder {
             chunk.duplicates += 1;
             return;
         }
-        let id = RecordId::pack(offset, self.key.partition, Ordinal::Departure);
+        let id = self.id(offset, Ordinal::Departure);
         chunk.rejects.push(RejectRow {
             id,
             source: source.to_owned(),
@@ -245,7 +263,7 @@ impl SplitDecoder {
             .bike_id
             .and_then(|bike_id| chunk.put_bike_id(&bike_id.0));
         chunk.events.push(EventRow {
-            id: RecordId::pack(offset, self.key.partition, ordinal),
+            id: self.id(offset, ordinal),
             at_us: dock.at.timestamp_micros(),
             bike_id,
             station,
@@ -269,6 +287,10 @@ impl SplitDecoder {
             longitude: station.lon,
         });
         number
+    }
+
+    fn id(&self, offset: i64, ordinal: Ordinal) -> RecordId {
+        RecordId::pack(offset + self.id_shift, self.key.partition, ordinal)
     }
 
     fn unusable(&self, reason: impl ToString) -> SinkError {
@@ -347,7 +369,7 @@ mod tests {
     }
 
     fn decode(decoder: &mut SplitDecoder, outputs: &[Vec<u8>]) -> Result<Vec<String>, SinkError> {
-        let chunk = decoder.decode(outputs.iter().map(Vec::as_slice))?;
+        let chunk = decoder.decode(outputs.iter().map(Vec::as_slice), None)?;
         let row = |event: &EventRow| {
             let EventRow {
                 id,

@@ -79,17 +79,25 @@ pub struct AvailabilityState {
     pub last_error: Option<String>,
 }
 
+impl StreamState {
+    /// Whether the stream runs, so that its cursor was found to be of this log, and is at `end`.
+    fn is_at(&self, end: i64) -> bool {
+        self.status == Status::Running && self.next_offset.max(self.quiet_until) >= end
+    }
+}
+
 impl SinkState {
     /// Whether everything before `ends` is stored and shown.
     ///
-    /// True when each partition's streams have committed or silently passed over all up to the partition's end in `ends` (see
-    /// [`crate::log_ends`]) and the published clock has reached the city's, the least watermark.
+    /// True when each partition's streams run on this log, have committed or silently passed over
+    /// all up to the partition's end in `ends` (see [`crate::log_ends`]), and the published clock has
+    /// reached the city's, the least watermark.
     #[must_use]
     pub fn drained_to(&self, ends: &BTreeMap<u32, i64>) -> bool {
         let stored = ends.iter().all(|(partition, end)| {
             let reached = |module| {
                 let stream = self.streams.get(&(*partition, module));
-                stream.is_some_and(|stream| stream.next_offset.max(stream.quiet_until) >= *end)
+                stream.is_some_and(|stream| stream.is_at(*end))
             };
             Module::ALL.into_iter().all(reached)
         });
@@ -135,6 +143,7 @@ mod tests {
     fn state(clock: &str) -> SinkState {
         let at = |text: &str| Some(text.parse().unwrap());
         let stream = StreamState {
+            status: Status::Running,
             next_offset: 10,
             watermark: at("2020-03-01T05:00:05Z"),
             ..StreamState::default()
@@ -162,5 +171,16 @@ mod tests {
         );
         assert!(!state("2020-03-01T05:00:05Z").drained_to(&BTreeMap::from([(0, 11)])));
         assert!(!state("2020-03-01T05:00:05Z").drained_to(&BTreeMap::from([(0, 10), (1, 0)])));
+    }
+
+    #[test]
+    fn a_cursor_beyond_the_end_is_drained_only_if_its_stream_runs_on_this_log() {
+        let mut state = state("2020-03-01T05:00:05Z");
+        let ends = BTreeMap::from([(0, 3)]);
+        assert!(state.drained_to(&ends), "others have written more since");
+        for stream in state.streams.values_mut() {
+            stream.status = Status::Retrying;
+        }
+        assert!(!state.drained_to(&ends));
     }
 }

@@ -14,6 +14,8 @@
 //! broker, not the memory), and an end that is one: dropping the stream closes the connection,
 //! which is when the broker frees what the module wrote.
 
+mod stored;
+
 use std::io;
 
 use anyhow::anyhow;
@@ -25,7 +27,7 @@ use fluvio_protocol::api::{Request, RequestMessage};
 use fluvio_protocol::link::ErrorCode;
 use fluvio_protocol::record::{Batch, RawRecords, Record, ReplicaKey};
 use fluvio_protocol::{Decoder, Encoder};
-use fluvio_socket::{FluvioSink, FluvioSocket, FluvioStream, VersionedSocket};
+use fluvio_socket::{FluvioSink, FluvioSocket, FluvioStream};
 use fluvio_spu_schema::server::fetch_offset::FetchOffsetsRequest;
 use fluvio_spu_schema::server::stream_fetch::{
     DefaultStreamFetchRequest, DefaultStreamFetchResponse,
@@ -33,9 +35,11 @@ use fluvio_spu_schema::server::stream_fetch::{
 use fluvio_spu_schema::server::update_offset::{OffsetUpdate, UpdateOffsetsRequest};
 use futures_util::StreamExt;
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, timely};
 use crate::error::SinkError;
 use crate::module::LoadedModule;
+
+pub(crate) use stored::stored_record;
 
 /// Which request an answer belongs to.
 const FETCH: i32 = 1;
@@ -72,6 +76,8 @@ pub(crate) enum Answer {
 pub(crate) struct Outputs {
     pub(crate) records: Vec<Record>,
     pub(crate) high_watermark: i64,
+    /// The leader epoch of the batches they come from, if the broker gives one.
+    pub(crate) epoch: Option<i32>,
     pub(crate) error: Option<ErrorCode>,
     /// What to acknowledge.
     next: Option<(u32, i64)>,
@@ -96,37 +102,36 @@ impl ModuleStream {
         cluster: &Cluster,
         request: StreamRequest<'_>,
     ) -> Result<(Self, LogRange), SinkError> {
-        let StreamRequest {
-            topic,
-            partition,
-            offset,
-            ..
-        } = request;
         let position = Position {
-            topic: topic.to_owned(),
-            partition,
-            offset,
+            topic: request.topic.to_owned(),
+            partition: request.partition,
+            offset: request.offset,
         };
-        let socket = cluster.connect_leader(topic, partition).await?;
-        let (mut socket, _, versions) = socket.split();
-        let range_version = versions.lookup_version::<FetchOffsetsRequest>();
-        let range_version = range_version.unwrap_or(FetchOffsetsRequest::DEFAULT_API_VERSION);
-        let fetch_version = versions.lookup_version::<DefaultStreamFetchRequest>();
-        let fetch_version = fetch_version.unwrap_or(DefaultStreamFetchRequest::DEFAULT_API_VERSION);
-        let range = ask_range(&mut socket, range_version, &position).await?;
+        let range = log_range(cluster, request.topic, request.partition).await?;
         check_range(&position, range)?;
+        let mut stream = Self::connect(cluster, position).await?;
+        let fetch = stream.fetch_request(&request)?;
+        stream.send(FETCH, stream.fetch_version, fetch).await?;
+        Ok((stream, range))
+    }
+
+    /// A connection on which nothing is asked for yet.
+    async fn connect(cluster: &Cluster, position: Position) -> Result<Self, SinkError> {
+        let socket = cluster
+            .connect_leader(&position.topic, position.partition)
+            .await?;
+        let (socket, _, versions) = socket.split();
+        let range_version = versions.lookup_version::<FetchOffsetsRequest>();
+        let fetch_version = versions.lookup_version::<DefaultStreamFetchRequest>();
         let (sink, frames) = socket.split();
-        let mut stream = Self {
+        Ok(Self {
             position,
             sink,
             frames,
-            fetch_version,
-            range_version,
+            fetch_version: fetch_version.unwrap_or(DefaultStreamFetchRequest::DEFAULT_API_VERSION),
+            range_version: range_version.unwrap_or(FetchOffsetsRequest::DEFAULT_API_VERSION),
             bytes: 0,
-        };
-        let fetch = stream.fetch_request(&request)?;
-        stream.send(FETCH, fetch_version, fetch).await?;
-        Ok((stream, range))
+        })
     }
 
     /// Bytes received since the stream was opened.
@@ -206,7 +211,8 @@ impl ModuleStream {
         let mut message = RequestMessage::new_request(request);
         message.header.set_correlation_id(id);
         message.header.set_api_version(version);
-        let sent = self.sink.send_request(&message).await;
+        // A broker that takes nothing any more must not hold the stream for ever.
+        let sent = timely(async { Ok(self.sink.send_request(&message).await?) }).await;
         sent.map_err(|source| self.broken(source))
     }
 
@@ -246,6 +252,7 @@ fn outputs(response: DefaultStreamFetchResponse) -> anyhow::Result<Outputs> {
         .next_offset_for_fetch()
         .map(|offset| (stream_id, offset));
     let error = Some(partition.error_code).filter(|code| *code != ErrorCode::None);
+    let epoch = partition.records.batches.last().and_then(epoch);
     let mut records = Vec::new();
     for batch in partition.records.batches {
         let mut more = memory_records(&batch)?;
@@ -258,9 +265,15 @@ fn outputs(response: DefaultStreamFetchResponse) -> anyhow::Result<Outputs> {
     Ok(Outputs {
         records,
         high_watermark: partition.high_watermark,
+        epoch,
         error,
         next,
     })
+}
+
+/// The leader epoch under which a batch was stored; a real SPU leaves it at −1.
+fn epoch(batch: &Batch<RawRecords>) -> Option<i32> {
+    Some(batch.header.partition_leader_epoch).filter(|epoch| *epoch >= 0)
 }
 
 fn memory_records(batch: &Batch<RawRecords>) -> anyhow::Result<Vec<Record>> {
@@ -271,10 +284,11 @@ fn memory_records(batch: &Batch<RawRecords>) -> anyhow::Result<Vec<Record>> {
 
 /// Reads the committed range of a partition's log over a fresh connection.
 pub(crate) async fn log_range(
-    socket: VersionedSocket,
+    cluster: &Cluster,
     topic: &str,
     partition: u32,
 ) -> Result<LogRange, SinkError> {
+    let socket = cluster.connect_leader(topic, partition).await?;
     let (mut socket, _, versions) = socket.split();
     let version = versions.lookup_version::<FetchOffsetsRequest>();
     let version = version.unwrap_or(FetchOffsetsRequest::DEFAULT_API_VERSION);
@@ -299,11 +313,8 @@ async fn ask_range(
     let request = FetchOffsetsRequest::new(topic.clone(), *partition);
     let mut message = RequestMessage::new_request(request);
     message.header.set_api_version(version);
-    let answer = socket
-        .send(&message)
-        .await
-        .map_err(|source| failed(source.into()))?;
-    find_range(answer.response, position).map_err(failed)
+    let answer = timely(async { Ok(socket.send(&message).await?) }).await;
+    find_range(answer.map_err(failed)?.response, position).map_err(failed)
 }
 
 fn decode_range(frame: &mut Bytes, version: i16, position: &Position) -> anyhow::Result<LogRange> {
@@ -328,7 +339,7 @@ fn find_range(
     })
 }
 
-fn check_range(position: &Position, range: LogRange) -> Result<(), SinkError> {
+pub(crate) fn check_range(position: &Position, range: LogRange) -> Result<(), SinkError> {
     if position.offset > range.end {
         return Err(SinkError::BeyondEnd {
             position: position.clone(),

@@ -11,7 +11,7 @@
 //! ```
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use domain::window::RECORDS_BETWEEN_OUTPUTS_MAX;
 use fluvio_protocol::link::ErrorCode;
@@ -26,7 +26,9 @@ use crate::config::SinkConfig;
 use crate::cursor::{self, Cursor, StreamKey};
 use crate::database;
 use crate::error::SinkError;
+use crate::last_record;
 use crate::module::{LoadedModule, LoadedModules, Module};
+use crate::pair::EndPatience;
 use crate::retry::Backoff;
 use crate::state::{SinkState, Status, StreamState};
 use crate::stream::{Answer, ModuleStream, Outputs, StreamRequest};
@@ -66,7 +68,7 @@ pub(crate) struct StreamTask {
     silences: u32,
     /// Where a silence was looked into by opening the stream again.
     rechecked: Option<i64>,
-    beyond_end_since: Option<Instant>,
+    end_patience: EndPatience,
 }
 
 /// Why a session ended without an error.
@@ -88,6 +90,7 @@ enum End {
 impl StreamTask {
     pub(crate) fn new(key: StreamKey, shared: Shared) -> Self {
         let fetch_bytes_max = shared.config.fetch_bytes_max;
+        let end_patience = EndPatience::new(shared.config.beyond_end_max);
         Self {
             key,
             shared,
@@ -99,7 +102,7 @@ impl StreamTask {
             fetch_bytes_max,
             silences: 0,
             rechecked: None,
-            beyond_end_since: None,
+            end_patience,
         }
     }
 
@@ -111,7 +114,14 @@ impl StreamTask {
         let mut backoff = Backoff::new(self.shared.config.retry);
         while !self.shared.stop.is_cancelled() {
             let before = self.show(|_| ()).next_offset;
-            let result = self.session().await;
+            let stopped = stopped_for(self.shared.stop.clone(), self.shared.config.stop_max);
+            let result = tokio::select! {
+                result = self.session() => result,
+                () = stopped => {
+                    tracing::warn!(stream = %self.key, "{} left a transaction that did not end", self.key);
+                    break;
+                }
+            };
             if self.show(|_| ()).next_offset != before {
                 backoff.reset();
                 self.silences = 0;
@@ -125,7 +135,7 @@ impl StreamTask {
                 Ok(end) => tracing::debug!(stream = %self.key, ?end, "{} opens again", self.key),
                 Err(error) => {
                     if !self.may_try_again(&error) {
-                        return Err(self.fail(error));
+                        return Err(self.fail(error).await);
                     }
                     self.rest(&mut backoff, &error).await;
                 }
@@ -138,14 +148,33 @@ impl StreamTask {
         Ok(())
     }
 
-    fn fail(&self, error: SinkError) -> SinkError {
+    async fn fail(&self, error: SinkError) -> SinkError {
         let text = error.chain();
+        if let Err(untold) = self.record_failure(&text).await {
+            tracing::warn!(
+                error = untold.chain(),
+                "could not note why {} stopped",
+                self.key
+            );
+        }
         tracing::error!(stream = %self.key, error = %text, "{} stopped", self.key);
         self.show(|stream| {
             stream.status = Status::Failed;
             stream.last_error = Some(text);
         });
         error
+    }
+
+    /// Tells those who cannot see this process why the stream has stopped.
+    async fn record_failure(&self, text: &str) -> Result<(), SinkError> {
+        let Some(generation) = self.generation else {
+            return Ok(());
+        };
+        let mut connection = self.connect().await?;
+        let recording = cursor::record_failure(&mut connection, &self.key, generation, text);
+        self.timely("note the failure", recording).await?;
+        database::close(connection).await;
+        Ok(())
     }
 
     async fn rest(&self, backoff: &mut Backoff, error: &SinkError) {
@@ -175,16 +204,14 @@ impl StreamTask {
                 self.raise_fetch_bytes();
                 self.gap.replace(*expected) != Some(*expected)
             }
+            // A module that gives nothing loops, perhaps; one that has given something does not.
+            SinkError::Silence { .. } if self.refuse_module() => true,
             SinkError::Silence { .. } => {
                 self.silences += 1;
                 self.raise_fetch_bytes();
                 true
             }
-            SinkError::BeyondEnd { .. } => {
-                // A leader that has just started may not know yet how far its log is committed.
-                let since = *self.beyond_end_since.get_or_insert_with(Instant::now);
-                since.elapsed() < self.shared.config.beyond_end_max
-            }
+            SinkError::BeyondEnd { .. } => self.end_patience.lasts(),
             error => error.is_transient(),
         }
     }
@@ -246,15 +273,29 @@ impl StreamTask {
 
     async fn connect(&self) -> Result<PgConnection, SinkError> {
         let role = format!("sink {}", self.key);
-        database::connect(&self.shared.config.database_url, &role).await
+        let config = &self.shared.config;
+        database::connect(&config.database_url, &role, config.database_max).await
+    }
+
+    /// Waits for Postgres, but not for ever.
+    async fn timely<T>(
+        &self,
+        doing: &str,
+        work: impl Future<Output = Result<T, SinkError>>,
+    ) -> Result<T, SinkError> {
+        let doing = format!("{doing} of {}", self.key);
+        database::timely(self.shared.config.database_max, &doing, work).await
     }
 
     /// Reads where to go on; the first time, takes the stream over.
     async fn cursor(&mut self, connection: &mut PgConnection) -> Result<Cursor, SinkError> {
-        let cursor = match self.generation {
-            Some(generation) => cursor::load(connection, &self.key, generation).await?,
-            None => cursor::take(connection, &self.key, &self.shared.config.owner).await?,
+        let cursor = async {
+            match self.generation {
+                Some(generation) => cursor::load(connection, &self.key, generation).await,
+                None => cursor::take(connection, &self.key, &self.shared.config.owner).await,
+            }
         };
+        let cursor = self.timely("read the cursor", cursor).await?;
         self.generation = Some(cursor.generation);
         self.show(|stream| {
             stream.next_offset = cursor.next_offset;
@@ -284,8 +325,12 @@ impl StreamTask {
         cursor: &Cursor,
         module: &Arc<LoadedModule>,
     ) -> Result<End, SinkError> {
+        last_record::check(&self.shared.cluster, &self.key, cursor).await?;
         let (stations, locations) = match self.key.module {
-            Module::TripSplit => load_stations(connection).await?,
+            Module::TripSplit => {
+                let loading = load_stations(connection);
+                self.timely("read the stations", loading).await?
+            }
             Module::DockWindow => (Vec::new(), Vec::new()),
         };
         let config = &self.shared.config;
@@ -298,7 +343,7 @@ impl StreamTask {
             fetch_bytes_max: self.fetch_bytes_max,
         };
         let (stream, range) = ModuleStream::open(&self.shared.cluster, request).await?;
-        self.beyond_end_since = None;
+        self.end_patience.reset();
         self.show(|state| {
             state.status = Status::Running;
             state.high_watermark = range.end;
@@ -367,7 +412,7 @@ impl StreamTask {
                         // is no more than one answer on its way.
                         stream.acknowledge(&outputs).await?;
                         self.show(|stream| stream.high_watermark = outputs.high_watermark);
-                        if let Some(batch) = decoder.decode(&outputs.records)? {
+                        if let Some(batch) = decoder.decode(&outputs)? {
                             room.send(batch);
                         }
                         self.check(&outputs, &decoder, module)?;
@@ -448,10 +493,13 @@ impl StreamTask {
                     Ok(None) | Err(_) => break,
                 }
             }
-            let written = match &batch {
-                Batch::Split(chunks) => writer.write_split(connection, chunks).await?,
-                Batch::Windows(chunk) => writer.write_windows(connection, chunk).await?,
+            let writing = async {
+                match &batch {
+                    Batch::Split(chunks) => writer.write_split(connection, chunks).await,
+                    Batch::Windows(chunk) => writer.write_windows(connection, chunk).await,
+                }
             };
+            let written = self.timely("write rows", writing).await?;
             self.show_written(&written);
             self.shared.written.notify_one();
         }
@@ -486,6 +534,12 @@ impl StreamTask {
         });
         shown
     }
+}
+
+/// Ends `limit` after the sink was told to stop.
+pub(crate) async fn stopped_for(stop: CancellationToken, limit: Duration) {
+    stop.cancelled().await;
+    tokio::time::sleep(limit).await;
 }
 
 /// A stream's first answer may take so many times longer: the broker compiles the module, and

@@ -7,7 +7,9 @@ use domain::window::WindowState;
 
 use crate::cursor::{Cursor, StreamKey};
 use crate::error::SinkError;
+use crate::last_record::LastRecord;
 use crate::source::Sources;
+use crate::split::storable;
 use crate::wire::WindowWire;
 
 /// Windows of one answer of the broker, ready to be written; later chunks are merged into it.
@@ -18,6 +20,8 @@ pub(crate) struct WindowChunk {
     /// Departures that came after their window had closed: increments, by start.
     pub(crate) late: BTreeMap<DateTime<Utc>, u64>,
     pub(crate) sources: Vec<(String, u64)>,
+    /// The record before `next_offset`; none if there was no output.
+    pub(crate) last: Option<LastRecord>,
     /// The module's state after the last output; none if there was no output.
     pub(crate) state: Option<WindowState>,
     /// Everything before it is counted.
@@ -32,6 +36,7 @@ impl WindowChunk {
             *self.late.entry(start).or_default() += count;
         }
         self.sources.extend(later.sources);
+        self.last = later.last.or_else(|| self.last.take());
         self.state = later.state.or_else(|| self.state.take());
         self.next_offset = later.next_offset;
     }
@@ -73,6 +78,7 @@ impl WindowDecoder {
     pub(crate) fn decode<'a>(
         &mut self,
         values: impl IntoIterator<Item = &'a [u8]>,
+        epoch: Option<i32>,
     ) -> Result<WindowChunk, SinkError> {
         let mut chunk = WindowChunk {
             next_offset: self.next_offset,
@@ -80,13 +86,18 @@ impl WindowDecoder {
         };
         for value in values {
             let wire = serde_json::from_slice(value).map_err(|error| self.unusable(error))?;
-            self.push(wire, &mut chunk)?;
+            self.push(wire, epoch, &mut chunk)?;
         }
         chunk.sources = self.sources.take_changed();
         Ok(chunk)
     }
 
-    fn push(&mut self, wire: WindowWire<'_>, chunk: &mut WindowChunk) -> Result<(), SinkError> {
+    fn push(
+        &mut self,
+        wire: WindowWire<'_>,
+        epoch: Option<i32>,
+        chunk: &mut WindowChunk,
+    ) -> Result<(), SinkError> {
         if let Some(gap) = wire.gap {
             let position = self.key.at(wire.offset);
             return Err(SinkError::Gap {
@@ -110,6 +121,11 @@ impl WindowDecoder {
         }
         let mut wire_chunk = WindowChunk {
             closed: wire.closed.into_iter().collect(),
+            last: wire.source.map(|source| LastRecord {
+                epoch,
+                source: storable(&source.0),
+                seq: wire.seq,
+            }),
             state: Some(state),
             next_offset: wire.offset + 1,
             ..WindowChunk::default()
@@ -148,7 +164,7 @@ mod tests {
             module: Module::DockWindow,
         };
         let mut decoder = WindowDecoder::resume(key, &Cursor::default());
-        let shown = match decoder.decode(outputs.iter().map(|output| output.as_bytes())) {
+        let shown = match decoder.decode(outputs.iter().map(|output| output.as_bytes()), None) {
             Ok(chunk) => {
                 let windows = |windows: &BTreeMap<DateTime<Utc>, u64>| {
                     let window = |(start, count): (&DateTime<Utc>, &u64)| {

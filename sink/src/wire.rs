@@ -68,6 +68,11 @@ pub(crate) struct WindowWire<'a> {
     /// First record the output speaks for: the one behind the output before.
     #[serde(default)]
     pub(crate) from: Option<i64>,
+    /// Of the record at `offset`.
+    #[serde(borrow, default)]
+    pub(crate) source: Option<Text<'a>>,
+    #[serde(default)]
+    pub(crate) seq: u64,
     #[serde(default)]
     pub(crate) gap: Option<Gap>,
     #[serde(default)]

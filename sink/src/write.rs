@@ -14,6 +14,7 @@ use sqlx::postgres::PgConnection;
 use crate::copy::{Columns, Place, RecordsEncoder};
 use crate::cursor::{Cursor, StreamKey, fenced};
 use crate::error::SinkError;
+use crate::last_record::LastRecord;
 use crate::split::{RejectRow, SplitChunk, StationRow, StatusRow, storable};
 use crate::window::WindowChunk;
 
@@ -41,6 +42,7 @@ pub(crate) struct Written {
 /// How the cursor moves.
 struct Move<'a> {
     next_offset: i64,
+    last: Option<&'a LastRecord>,
     watermark: Option<DateTime<Utc>>,
     state: Option<String>,
     duplicates: u64,
@@ -78,6 +80,7 @@ impl Writer {
         let sources = chunks.iter().flat_map(|chunk| &chunk.sources);
         let movement = Move {
             next_offset: last.next_offset,
+            last: chunks.iter().rev().find_map(|chunk| chunk.last.as_ref()),
             watermark: chunks.iter().filter_map(|chunk| chunk.watermark).max(),
             state: None,
             duplicates: chunks.iter().map(|chunk| chunk.duplicates).sum(),
@@ -128,6 +131,7 @@ impl Writer {
             .map(|(source, seq)| (source.as_str(), *seq));
         let movement = Move {
             next_offset: chunk.next_offset,
+            last: chunk.last.as_ref(),
             watermark: chunk.state.as_ref().and_then(|state| state.watermark),
             state: match &chunk.state {
                 Some(state) => Some(serde_json::to_string(state).map_err(|source| {
@@ -198,6 +202,9 @@ impl Writer {
                  state = coalesce($8::jsonb, state),
                  duplicates = duplicates + $9,
                  late_events = late_events + $10,
+                 last_epoch = $11,
+                 last_source = $12,
+                 last_seq = $13,
                  updated_at = now()
              where topic = $1 and partition = $2 and module = $3
                  and generation = $4 and next_offset = $5",
@@ -212,6 +219,9 @@ impl Writer {
         .bind(&movement.state)
         .bind(to_i64(movement.duplicates))
         .bind(to_i64(movement.late_events))
+        .bind(movement.last.and_then(|last| last.epoch))
+        .bind(movement.last.map(|last| last.source.as_str()))
+        .bind(movement.last.map(|last| to_i64(last.seq)))
         .execute(&mut *transaction)
         .await
         .map_err(failed())?;

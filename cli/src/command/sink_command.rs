@@ -1,8 +1,8 @@
 //! `bikeshare sink`: stage ③ alone, against a cluster and a database given by address.
 
 use anyhow::{Context, Result};
-use clap::Args;
-use sink::{ModuleSources, SinkConfig, SinkState};
+use clap::{Args, ValueEnum};
+use sink::{ModuleSources, OtherLog, SinkConfig, SinkState};
 use tokio::sync::watch;
 
 use crate::addresses::{DataDirFlag, DatabaseFlag, FluvioFlag, cluster_config};
@@ -14,21 +14,60 @@ use crate::{cluster, shutdown};
 Examples:
   bikeshare sink --fluvio sc.example:9003 --database-url postgres://bikes@db.example/bikes
 
-A second sink on the same topic and database takes all partitions over: the newest one wins.")]
+A second sink on the same topic and database takes all partitions over: the newest one wins. A sink
+whose log is not the one that the tables were filled from changes nothing and ends with an error;
+--on-other-log says what else to do, once.")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     fluvio: FluvioFlag,
     #[command(flatten)]
     database: DatabaseFlag,
     #[command(flatten)]
+    on_other_log: OtherLogFlag,
+    #[command(flatten)]
     data_dir: DataDirFlag,
 }
 
+/// `--on-other-log`
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct OtherLogFlag {
+    /// What to do if the tables were filled from another log (a topic created anew, a data folder
+    /// restored or exchanged, a tail lost in a power cut).
+    #[arg(
+        long,
+        value_name = "WHAT",
+        env = "BIKESHARE_ON_OTHER_LOG",
+        default_value = "stop"
+    )]
+    on_other_log: OnOtherLog,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum OnOtherLog {
+    /// End with an error, change nothing
+    Stop,
+    /// Empty the tables and read this log from its start
+    Rebuild,
+    /// Keep the tables, add what this log has; the gap is noted in the table `log_gap`
+    Continue,
+}
+
+impl OtherLogFlag {
+    fn policy(self) -> OtherLog {
+        match self.on_other_log {
+            OnOtherLog::Stop => OtherLog::Stop,
+            OnOtherLog::Rebuild => OtherLog::Rebuild,
+            OnOtherLog::Continue => OtherLog::Continue,
+        }
+    }
+}
+
 /// The sink's configuration, the same in `up`.
-pub(crate) fn config(database_url: String) -> SinkConfig {
+pub(crate) fn config(database_url: String, on_other_log: OtherLogFlag) -> SinkConfig {
     SinkConfig {
         topic: cluster::TOPIC.to_owned(),
         database_url,
+        on_other_log: on_other_log.policy(),
         ..SinkConfig::default()
     }
 }
@@ -42,7 +81,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let database_url = arguments.database.resolve(&arguments.data_dir)?;
     let stop = shutdown::on_signal()?;
     sink::migrate(&database_url).await?;
-    let config = config(database_url);
+    let config = config(database_url, arguments.on_other_log);
     let (state, _watching) = watch::channel(SinkState::default());
     let (_unchanged, sources) = watch::channel(ModuleSources::default());
     let last = sink::run(cluster_config(&fluvio), config, sources, state, stop).await;

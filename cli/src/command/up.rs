@@ -23,6 +23,7 @@ use crate::cluster::{Action, apply};
 use crate::command::cluster_command;
 use crate::command::produce::SourceFlags;
 use crate::command::serve::PageFlags;
+use crate::command::sink_command::OtherLogFlag;
 use crate::data_dir::{self, DataDir, Running};
 use crate::shutdown;
 
@@ -62,6 +63,8 @@ pub(crate) struct Arguments {
     /// What the cluster should be; without it, the fluvio-cluster.yaml this program carries.
     #[arg(long, value_name = "FILE", env = "BIKESHARE_CLUSTER")]
     cluster: Option<PathBuf>,
+    #[command(flatten)]
+    on_other_log: OtherLogFlag,
     #[command(flatten)]
     page: PageFlags,
     #[command(flatten)]
@@ -135,7 +138,13 @@ async fn work(
     if arguments.source.is_live() {
         page.stale_after.get_or_insert(LIVE_STALE_AFTER_S);
     }
-    let mut roles = Roles::start(fluvio.address(), &page, database.url()).await?;
+    let mut roles = Roles::start(
+        fluvio.address(),
+        &page,
+        database.url(),
+        arguments.on_other_log,
+    )
+    .await?;
     let _announcement = data_dir.announce(&Running {
         fluvio: fluvio.address().to_owned(),
         database_url: database.url().to_owned(),

@@ -15,6 +15,7 @@ mod kill;
 mod machine;
 mod modules;
 mod page;
+mod pair;
 mod real_files;
 mod running;
 mod s3_server;

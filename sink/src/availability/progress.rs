@@ -18,6 +18,7 @@ pub(crate) struct Progress {
 /// later, in any transaction.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PartitionProgress {
+    /// As offsets stand in ids.
     pub(crate) next_offset: i64,
     pub(crate) watermark: Option<DateTime<Utc>>,
 }
@@ -28,7 +29,7 @@ impl Progress {
         topic: &str,
     ) -> Result<Self, SinkError> {
         let rows: Vec<(i16, i64, Option<DateTime<Utc>>)> = sqlx::query_as(
-            "select partition, next_offset, watermark
+            "select partition, next_offset + id_shift, watermark
              from stream_cursor where topic = $1 and module = $2",
         )
         .bind(topic)

@@ -7,9 +7,10 @@ use rand::{Rng, SeedableRng};
 use sink::{Module, Status, StreamState};
 
 use crate::availability::assert_right;
-use crate::city::{City, morning, resent, tick};
+use crate::city::{City, morning, resent, split_behind_ticks, tick};
 use crate::small_modules;
 use crate::support::{Cluster, Database, STREAMS};
+use crate::valve::Valve;
 
 /// Ends every connection of the sink to its database.
 const CUT: &str = "select count(pg_terminate_backend(pid)) from pg_stat_activity
@@ -144,4 +145,167 @@ async fn records_that_are_missing_twice_at_one_place_stop_their_stream_alone() {
         Some("trips/1@1: records are missing, 0 should have come: the broker skipped them")
     );
     assert_eq!((split.opened, split.next_offset), (2, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn statements_that_are_cancelled_at_any_moment_change_nothing() {
+    let cluster = Cluster::start().await;
+    let records = City {
+        rows: 1_500,
+        ..City::default()
+    }
+    .records();
+    let database = Database::migrated().await;
+    let mut sink = cluster.sink_with(&database, |config| {
+        config.retry.0 = Duration::from_millis(1);
+        config.batch_rows_max = 10;
+    });
+    let cancel = "select count(pg_cancel_backend(pid)) from pg_stat_activity
+        where datname = current_database() and application_name like 'bikeshare sink%'
+            and state = 'active'";
+    sink.runs().await;
+    for part in records.chunks(100) {
+        cluster.produce(part).await;
+        for _ in 0..20 {
+            database.execute(cancel).await;
+        }
+    }
+    sink.drained(&cluster).await;
+    sink.stop().await.unwrap();
+    assert_right(&database).await;
+    assert_eq!(
+        database.digest().await,
+        cluster.drain().await.digest().await
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_takes_no_writes_for_a_while_changes_nothing() {
+    let cluster = Cluster::start().await;
+    let records = City::default().records();
+    let database = Database::migrated().await;
+    let mut sink = cluster.sink(&database);
+    sink.runs().await;
+    let read_only = |on| {
+        let name = &database.name;
+        format!("alter database {name} set default_transaction_read_only = {on}")
+    };
+    database.execute(&read_only("on")).await;
+    database.execute(CUT).await;
+    cluster.produce(&records).await;
+    sink.wait_for("all streams try again", |state| {
+        state
+            .streams
+            .values()
+            .all(|stream| stream.status == Status::Retrying)
+    })
+    .await;
+    let writable = format!("begin read write; {}; commit", read_only("off"));
+    database.execute(&writable).await;
+    database.execute(CUT).await;
+    sink.drained(&cluster).await;
+    sink.stop().await.unwrap();
+    assert_eq!(
+        database.digest().await,
+        cluster.drain().await.digest().await
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_lacks_a_column_stops_its_streams_and_the_database_says_so() {
+    let cluster = Cluster::start().await;
+    let database = Database::migrated().await;
+    database
+        .execute("alter table records rename column docked to parked")
+        .await;
+    cluster.produce(&City::default().records()).await;
+    let mut sink = cluster.sink(&database);
+    sink.wait_for("the streams of trips have stopped", |state| {
+        let splits = state.streams.iter();
+        let mut splits = splits.filter(|((_, module), _)| *module == Module::TripSplit);
+        state.streams.len() == STREAMS && splits.all(|(_, stream)| stream.status == Status::Failed)
+    })
+    .await;
+    let failures = "select module, count(failure) from stream_cursor group by 1 order by 1";
+    assert_eq!(
+        database.lines(failures).await,
+        ["0 dock-window", "2 trip-split"]
+    );
+    let failure = "select failure from stream_cursor where module = 'trip-split' limit 1";
+    let text = database.value(failure).await;
+    assert!(text.contains("column \"docked\""), "{text}");
+    sink.stop().await.unwrap();
+    // Whoever takes the streams over begins anew.
+    database
+        .execute("alter table records rename column parked to docked")
+        .await;
+    let mut sink = cluster.sink(&database);
+    sink.drained(&cluster).await;
+    sink.stop().await.unwrap();
+    assert_eq!(
+        database
+            .value("select count(failure) from stream_cursor")
+            .await,
+        "0"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_postgres_that_falls_silent_is_tried_again_and_holds_no_stop_up() {
+    let cluster = Cluster::start().await;
+    let records = City::default().records();
+    let (before, after) = split_behind_ticks(&records, 400);
+    let database = Database::migrated().await;
+    let valve = Valve::before(database.address()).await;
+    let url = database.url_through(&valve);
+    let mut sink = cluster.sink_with(&database, |config| {
+        config.database_url = url;
+        config.database_max = Duration::from_millis(700);
+        config.stop_max = Duration::from_millis(200);
+    });
+    cluster.produce(before).await;
+    sink.drained(&cluster).await;
+    valve.close();
+    cluster.produce(after).await;
+    sink.wait_for("the streams notice", |state| {
+        let streams = state.streams.values();
+        streams.into_iter().any(|stream| {
+            let error = stream.last_error.as_deref().unwrap_or_default();
+            error.contains("postgres gave no answer")
+        })
+    })
+    .await;
+    valve.open();
+    sink.drained(&cluster).await;
+    valve.close();
+    sink.stop().await.unwrap();
+    assert_eq!(
+        database.digest().await,
+        cluster.drain().await.digest().await
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_on_what_is_published_holds_the_map_up_no_longer_than_it_lasts() {
+    let cluster = Cluster::start().await;
+    let records = City::default().records();
+    let (before, after) = records.split_at(500);
+    let database = Database::migrated().await;
+    let mut sink = cluster.sink(&database);
+    cluster.produce(before).await;
+    sink.wait_for("it publishes", |state| state.availability.version > 0)
+        .await;
+    database
+        .execute("begin; lock table availability in exclusive mode; select pg_sleep(4); commit")
+        .await;
+    let released = std::time::Instant::now();
+    cluster.produce(after).await;
+    sink.drained(&cluster).await;
+    sink.stop().await.unwrap();
+    // The longest pause is a second; ten times the lock would be 40.
+    assert!(
+        released.elapsed() < Duration::from_secs(20),
+        "{:?}",
+        released.elapsed()
+    );
 }

@@ -10,8 +10,10 @@ mod live_feed;
 mod migrations;
 mod modules;
 mod ownership;
+mod pair;
 #[expect(dead_code, reason = "the broker's own tests use all of them")]
 #[path = "../../../embedded/tests/it/modules.rs"]
 mod small_modules;
 mod support;
 mod throughput;
+mod valve;

@@ -99,7 +99,10 @@ async fn a_topic_that_was_created_anew_is_refused() {
         "{error}"
     );
     let text = error.to_string();
-    assert!(text.contains("if the topic was created anew"), "{text}");
+    assert!(
+        text.contains("it was created anew, or lost its tail"),
+        "{text}"
+    );
     assert!(
         state
             .borrow()

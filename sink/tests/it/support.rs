@@ -23,6 +23,8 @@ use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::valve::Valve;
+
 /// Longer than anything a test waits for, even on a loaded machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -96,6 +98,19 @@ impl Database {
             .split_once('?')
             .map_or(String::new(), |(_, query)| format!("?{query}"));
         format!("{start}/{}{query}", self.name)
+    }
+
+    /// Where Postgres listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        let url = self.url();
+        let (_, rest) = url.split_once('@').unwrap();
+        rest.split('/').next().unwrap().parse().unwrap()
+    }
+
+    /// The same through a valve.
+    pub(crate) fn url_through(&self, valve: &Valve) -> String {
+        let address = self.address().to_string();
+        self.url().replace(&address, &valve.address().to_string())
     }
 
     pub(crate) async fn connect(&self) -> PgConnection {
@@ -192,6 +207,25 @@ impl Cluster {
             cluster.upload(module, &wasm(module)).await;
         }
         cluster
+    }
+
+    /// Takes the last `count` batches off a partition's log, as a power cut does; the broker must be
+    /// stopped.
+    pub(crate) fn cut(&self, partition: u32, count: usize) {
+        let folder = self.folder.path().join(format!("logs/{TOPIC}/{partition}"));
+        let path = folder.join(format!("{:020}.log", 0));
+        let log = std::fs::read(&path).unwrap();
+        let mut ends = vec![0];
+        while let Some(head) = log
+            .get(ends[ends.len() - 1]..)
+            .filter(|rest| rest.len() > 12)
+        {
+            let length = u32::from_be_bytes(head[8..12].try_into().unwrap());
+            ends.push(ends[ends.len() - 1] + 12 + length as usize);
+        }
+        let left = ends[ends.len() - 1 - count];
+        let file = std::fs::File::options().write(true).open(&path).unwrap();
+        file.set_len(left as u64).unwrap();
     }
 
     pub(crate) fn config(&self) -> FluvioClusterConfig {

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::addresses::cluster_config;
 use crate::cluster::TOPIC;
 use crate::command::serve::PageFlags;
-use crate::command::sink_command;
+use crate::command::sink_command::{self, OtherLogFlag};
 
 /// Running sink and page; each has a stop of its own, because they stop in order.
 pub(super) struct Roles {
@@ -37,7 +37,12 @@ impl<T> Role<T> {
 }
 
 impl Roles {
-    pub(super) async fn start(fluvio: &str, page: &PageFlags, database_url: &str) -> Result<Self> {
+    pub(super) async fn start(
+        fluvio: &str,
+        page: &PageFlags,
+        database_url: &str,
+        on_other_log: OtherLogFlag,
+    ) -> Result<Self> {
         // The page first: only it can fail here, and then nothing is to be stopped.
         let server = Server::bind(page.config(database_url.to_owned())).await?;
         let page_address = format!("http://{}", server.address());
@@ -47,7 +52,7 @@ impl Roles {
             stop,
         };
 
-        let config = sink_command::config(database_url.to_owned());
+        let config = sink_command::config(database_url.to_owned(), on_other_log);
         let (state, sink_state) = watch::channel(SinkState::default());
         let (module_sources, sources) = watch::channel(ModuleSources::default());
         let stop = CancellationToken::new();
@@ -82,11 +87,10 @@ impl Roles {
     pub(super) async fn drained(&mut self, fluvio: &str) -> Result<()> {
         let ends = sink::log_ends(&cluster_config(fluvio), TOPIC).await?;
         let done = |state: &SinkState| state.failed() || state.drained_to(&ends);
-        let state = self
-            .sink_state
-            .wait_for(done)
-            .await
-            .context("the sink has ended early")?;
+        let mut sink_state = self.sink_state.clone();
+        let Ok(state) = sink_state.wait_for(done).await else {
+            return Err(self.failure().await);
+        };
         if state.failed() {
             let errors = state
                 .streams

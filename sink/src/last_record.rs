@@ -1,0 +1,199 @@
+//! Whether a log is still the one that was read.
+//!
+//! A cursor is a number, and the same number stands for other records in a log that was created
+//! anew, that lost its tail and grew again, or that lies in another data folder. So a cursor keeps
+//! what the record before it is known by: the leader epoch under which the broker stored it (the
+//! embedded broker takes a new one at each start and for each topic, as Kafka does), its source and
+//! its `seq`. Whenever a stream is opened, that record is read again, as it is stored, and compared.
+
+use std::fmt;
+
+use domain::record::source_and_seq;
+
+use crate::cluster::Cluster;
+use crate::cursor::{Cursor, StreamKey};
+use crate::error::SinkError;
+use crate::split::storable;
+use crate::stream::{self, LogRange};
+
+/// What tells the last record that was stored from every other one at its offset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LastRecord {
+    /// The broker's leader epoch; none from a cluster whose modules' outputs carry none.
+    pub(crate) epoch: Option<i32>,
+    /// Empty for bytes that are no record.
+    pub(crate) source: String,
+    /// 0 for bytes that are no record.
+    pub(crate) seq: u64,
+}
+
+impl LastRecord {
+    /// What a stored record is known by.
+    pub(crate) fn of(epoch: Option<i32>, value: &[u8]) -> Self {
+        let (source, seq) = source_and_seq(value);
+        Self {
+            epoch,
+            source: storable(&source),
+            seq,
+        }
+    }
+
+    /// Whether both are the same record, as far as both are known.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        let epochs = self.epoch.zip(other.epoch);
+        (&self.source, self.seq) == (&other.source, other.seq)
+            && epochs.is_none_or(|(one, other)| one == other)
+    }
+}
+
+impl fmt::Display for LastRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.source {
+            "" => write!(f, "no record")?,
+            source => write!(f, "row {} of {source:?}", self.seq)?,
+        }
+        match self.epoch {
+            Some(epoch) => write!(f, " of epoch {epoch}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Reads the record before the cursor from the log and compares it with what was stored.
+///
+/// # Errors
+/// As [`judge`]; [`SinkError::Broker`] if the broker does not answer.
+pub(crate) async fn check(
+    cluster: &Cluster,
+    key: &StreamKey,
+    cursor: &Cursor,
+) -> Result<(), SinkError> {
+    if cursor.next_offset == 0 {
+        return Ok(());
+    }
+    let range = stream::log_range(cluster, &key.topic, key.partition).await?;
+    // Deleted by retention, or stored by an older version: there is nothing to compare.
+    if cursor.next_offset <= range.start || cursor.last.is_none() {
+        return judge(key, cursor, range, None);
+    }
+    let position = key.at(cursor.next_offset - 1);
+    match stream::stored_record(cluster, &position).await {
+        Ok((epoch, value)) => judge(key, cursor, range, Some(&LastRecord::of(epoch, &value))),
+        // A broker has nothing to say about an offset beyond its log's end.
+        Err(_) if cursor.next_offset > range.end => judge(key, cursor, range, None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether a cursor is of the log that has `found` before it.
+///
+/// # Errors
+/// [`SinkError::OtherLog`] if that is not the record that was stored, [`SinkError::BeyondEnd`] if the
+/// log has none there, [`SinkError::Deleted`] if the log no longer has what comes next,
+/// [`SinkError::Broker`] if the log is the right one and not committed so far again.
+pub(crate) fn judge(
+    key: &StreamKey,
+    cursor: &Cursor,
+    range: LogRange,
+    found: Option<&LastRecord>,
+) -> Result<(), SinkError> {
+    let compared = cursor.last.as_ref().zip(found);
+    if let Some((stored, found)) = compared.filter(|(stored, found)| !found.is(stored)) {
+        return Err(SinkError::OtherLog {
+            position: key.at(cursor.next_offset),
+            stored: stored.to_string(),
+            found: found.to_string(),
+        });
+    }
+    let in_range = stream::check_range(&key.at(cursor.next_offset), range);
+    match in_range {
+        // A leader that has just started may not know yet how far its log is committed.
+        Err(SinkError::BeyondEnd { end, .. }) if compared.is_some() => {
+            let next_offset = cursor.next_offset;
+            let source = anyhow::anyhow!("it is committed up to {end}, {next_offset} is stored");
+            Err(SinkError::broker(format!("go on with {key}"), source))
+        }
+        in_range => in_range,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+    use crate::module::Module;
+
+    fn last(epoch: Option<i32>, source: &str, seq: u64) -> LastRecord {
+        LastRecord {
+            epoch,
+            source: source.to_owned(),
+            seq,
+        }
+    }
+
+    #[test]
+    fn a_record_is_known_by_epoch_source_and_seq_as_far_as_they_are_known() {
+        let stored = last(Some(7), "a.csv#1", 4);
+        assert!(stored.is(&last(Some(7), "a.csv#1", 4)));
+        assert!(stored.is(&last(None, "a.csv#1", 4)));
+        assert!(!stored.is(&last(Some(8), "a.csv#1", 4)));
+        assert!(!stored.is(&last(None, "a.csv#1", 5)));
+        assert!(!stored.is(&last(None, "b.csv#2", 4)));
+    }
+
+    fn judged(next_offset: i64, range: std::ops::Range<i64>, found: Option<u64>) -> String {
+        let key = StreamKey {
+            topic: "trips".to_owned(),
+            partition: 1,
+            module: Module::TripSplit,
+        };
+        let cursor = Cursor {
+            next_offset,
+            last: Some(last(None, "a.csv#1", 4)),
+            ..Cursor::default()
+        };
+        let (start, end) = (range.start, range.end);
+        let found = found.map(|seq| last(None, "a.csv#1", seq));
+        match judge(&key, &cursor, LogRange { start, end }, found.as_ref()) {
+            Ok(()) => "goes on".to_owned(),
+            Err(error) if error.is_of_the_pair() => error.cause(),
+            Err(error) => error.chain(),
+        }
+    }
+
+    #[test]
+    fn a_stream_goes_on_only_where_the_log_has_the_record_that_was_stored_last() {
+        let judgements = [
+            judged(9, 0..20, Some(4)),
+            judged(9, 0..9, Some(4)),
+            judged(9, 9..20, None),
+            judged(9, 0..20, Some(5)),
+            judged(9, 0..8, Some(5)),
+            judged(9, 0..8, Some(4)),
+            judged(9, 0..8, None),
+            judged(9, 10..20, None),
+        ];
+        expect![[r#"
+            goes on
+            goes on
+            goes on
+            trips/1@9: this log is not the one that the tables were filled from: the last record stored was row 4 of "a.csv#1", the log has row 5 of "a.csv#1" in its place.
+            trips/1@9: this log is not the one that the tables were filled from: the last record stored was row 4 of "a.csv#1", the log has row 5 of "a.csv#1" in its place.
+            could not go on with trips/1 trip-split: it is committed up to 8, 9 is stored
+            trips/1@9: the log ends at 8, before what is stored: it was created anew, or lost its tail.
+            trips/1@9: the log starts at 10: records before it were deleted unread."#]]
+        .assert_eq(&judgements.join("\n"));
+    }
+
+    #[test]
+    fn what_is_no_record_is_known_as_that() {
+        let found = LastRecord::of(Some(7), b"hello");
+        assert_eq!(found, last(Some(7), "", 0));
+        assert_eq!(found.to_string(), "no record of epoch 7");
+        assert_eq!(
+            last(None, "a.csv#1", 4).to_string(),
+            r#"row 4 of "a.csv#1""#
+        );
+    }
+}

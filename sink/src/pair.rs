@@ -1,0 +1,239 @@
+//! Log and tables are a pair: before anything is written, each cursor is compared with the log.
+//!
+//! Done for all streams before one of them starts, so that no partition of another log gets into the
+//! tables, and before a stream is taken over, so that a sink with the wrong log disturbs none that
+//! runs. What to do with a pair that is none is the operator's to say: [`OtherLog`].
+
+use std::time::{Duration, Instant};
+
+use sqlx::Connection;
+use sqlx::postgres::PgConnection;
+
+use crate::availability::PUBLISHER_LOCK;
+use crate::config::OtherLog;
+use crate::cursor::{self, Cursor, StreamKey};
+use crate::database;
+use crate::error::SinkError;
+use crate::last_record;
+use crate::module::Module;
+use crate::retry::Backoff;
+use crate::split::storable;
+use crate::stream;
+use crate::task::Shared;
+
+/// A stream whose cursor does not fit the log.
+struct Mismatch {
+    key: StreamKey,
+    cursor: Cursor,
+    error: SinkError,
+}
+
+/// How long a cursor may be beyond the end of the log: a leader that has just started may not know
+/// yet how far its log is committed.
+#[derive(Debug)]
+pub(crate) struct EndPatience {
+    max: Duration,
+    since: Option<Instant>,
+}
+
+impl EndPatience {
+    pub(crate) fn new(max: Duration) -> Self {
+        Self { max, since: None }
+    }
+
+    /// Whether to wait on; the first call begins the wait.
+    pub(crate) fn lasts(&mut self) -> bool {
+        self.since.get_or_insert_with(Instant::now).elapsed() < self.max
+    }
+
+    pub(crate) fn reset(&mut self) {
+        self.since = None;
+    }
+}
+
+/// Waits until all cursors fit the log, or makes them do so as the configuration says.
+///
+/// # Errors
+/// The first cursor's that does not fit, if the configuration says nothing else; what trying again
+/// cannot mend.
+pub(crate) async fn settle(shared: &Shared, partitions: u32) -> Result<(), SinkError> {
+    let mut backoff = Backoff::new(shared.config.retry);
+    let mut patience = EndPatience::new(shared.config.beyond_end_max);
+    while !shared.stop.is_cancelled() {
+        let error = match mismatches(shared, partitions).await {
+            Ok(found) => {
+                let beyond = |found: &Mismatch| matches!(found.error, SinkError::BeyondEnd { .. });
+                let waits = found.iter().any(beyond) && patience.lasts();
+                match found.into_iter().next() {
+                    None => return Ok(()),
+                    Some(first) if waits => first.error,
+                    Some(first) => match resolve(shared, partitions, first).await {
+                        Ok(()) => return Ok(()),
+                        Err(error) if error.is_transient() => error,
+                        Err(error) => return Err(error),
+                    },
+                }
+            }
+            Err(error) if error.is_transient() => error,
+            Err(error) => return Err(error),
+        };
+        let pause = backoff.next_pause();
+        tracing::warn!(
+            error = error.chain(),
+            pause_ms = pause.as_millis(),
+            "log and tables could not be compared yet"
+        );
+        tokio::select! {
+            () = shared.stop.cancelled() => {}
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+    Ok(())
+}
+
+/// The streams whose cursors do not fit the log.
+async fn mismatches(shared: &Shared, partitions: u32) -> Result<Vec<Mismatch>, SinkError> {
+    let mut connection = connect(shared).await?;
+    let mut found = Vec::new();
+    for key in keys(shared, partitions) {
+        let limit = shared.config.database_max;
+        let peeked = cursor::peek(&mut connection, &key);
+        let Some(cursor) = database::timely(limit, "read the cursors", peeked).await? else {
+            continue;
+        };
+        match last_record::check(&shared.cluster, &key, &cursor).await {
+            Ok(()) => {}
+            Err(error) if error.is_of_the_pair() => found.push(Mismatch { key, cursor, error }),
+            Err(error) => return Err(error),
+        }
+    }
+    database::close(connection).await;
+    Ok(found)
+}
+
+async fn resolve(shared: &Shared, partitions: u32, first: Mismatch) -> Result<(), SinkError> {
+    let limit = shared.config.database_max;
+    match shared.config.on_other_log {
+        OtherLog::Stop => Err(first.error),
+        OtherLog::Rebuild => {
+            let mut connection = connect(shared).await?;
+            database::timely(limit, "empty the tables", empty(&mut connection)).await?;
+            tracing::warn!(
+                error = first.error.chain(),
+                "emptied the tables, which were of another log: they are built anew"
+            );
+            Ok(())
+        }
+        OtherLog::Continue => {
+            let mut connection = connect(shared).await?;
+            for found in mismatches(shared, partitions).await? {
+                let resuming = resume(shared, &mut connection, &found);
+                database::timely(limit, "go on with another log", resuming).await?;
+            }
+            Ok(())
+        }
+    }
+}
+
+async fn connect(shared: &Shared) -> Result<PgConnection, SinkError> {
+    let url = &shared.config.database_url;
+    database::connect(url, "sink start", shared.config.database_max).await
+}
+
+fn keys(shared: &Shared, partitions: u32) -> impl Iterator<Item = StreamKey> {
+    (0..partitions).flat_map(|partition| {
+        Module::ALL.map(|module| StreamKey {
+            topic: shared.config.topic.clone(),
+            partition,
+            module,
+        })
+    })
+}
+
+/// Lets a stream go on at the start of the log that is there, behind a gap that is noted.
+///
+/// What the tables have already is known by source and seq and dropped. Ids go on where they were,
+/// unless it is the same log, whose start was deleted.
+async fn resume(
+    shared: &Shared,
+    connection: &mut PgConnection,
+    found: &Mismatch,
+) -> Result<(), SinkError> {
+    let Mismatch { key, cursor, error } = found;
+    let range = stream::log_range(&shared.cluster, &key.topic, key.partition).await?;
+    let is_same_log = matches!(error, SinkError::Deleted { .. });
+    let shift = if is_same_log {
+        0
+    } else {
+        cursor.next_offset - range.start
+    };
+    let failed = || SinkError::database(format!("note the gap in {key}"));
+    let mut transaction = connection.begin().await.map_err(failed())?;
+    let moved = sqlx::query(
+        "update stream_cursor set next_offset = $5, id_shift = id_shift + $6, last_epoch = null,
+             last_source = null, last_seq = null, failure = null, generation = generation + 1
+         where topic = $1 and partition = $2 and module = $3 and generation = $4",
+    )
+    .bind(&key.topic)
+    .bind(key.partition_sql())
+    .bind(key.module.name())
+    .bind(cursor.generation)
+    .bind(range.start)
+    .bind(shift)
+    .execute(&mut *transaction)
+    .await
+    .map_err(failed())?;
+    if moved.rows_affected() != 1 {
+        return Err(cursor::fenced(&mut transaction, key, cursor.next_offset).await);
+    }
+    sqlx::query(
+        "insert into log_gap (topic, partition, module, next_offset, resumed_offset, id_offset, reason)
+         values ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(&key.topic)
+    .bind(key.partition_sql())
+    .bind(key.module.name())
+    .bind(cursor.next_offset)
+    .bind(range.start)
+    .bind(range.start + cursor.id_shift + shift)
+    .bind(storable(&error.cause()))
+    .execute(&mut *transaction)
+    .await
+    .map_err(failed())?;
+    transaction.commit().await.map_err(failed())?;
+    tracing::warn!(stream = %key, error = error.chain(), offset = range.start,
+        "{key} goes on at offset {} behind a gap", range.start);
+    Ok(())
+}
+
+/// Empties the tables and sets all cursors to the log's start, in one transaction. Stations keep their
+/// numbers.
+async fn empty(connection: &mut PgConnection) -> Result<(), SinkError> {
+    let failed = || SinkError::database("empty the tables");
+    let mut transaction = connection.begin().await.map_err(failed())?;
+    let (alone,): (bool,) = sqlx::query_as("select pg_try_advisory_xact_lock($1)")
+        .bind(PUBLISHER_LOCK)
+        .fetch_one(&mut *transaction)
+        .await
+        .map_err(failed())?;
+    if !alone {
+        return Err(SinkError::InUse);
+    }
+    let statements = "
+        truncate records, frequency, dock_status, rejected, source_cursor, availability,
+            availability_checkpoint, log_gap;
+        update stream_cursor set next_offset = 0, last_epoch = null, last_source = null,
+            last_seq = null, id_shift = 0, watermark = null, state = null, late_events = 0,
+            duplicates = 0, failure = null, generation = generation + 1, updated_at = now();
+        update replay_clock set at = to_timestamp(0), version = version + 1,
+            published_at = clock_timestamp();";
+    sqlx::raw_sql(statements)
+        .execute(&mut *transaction)
+        .await
+        .map_err(failed())?;
+    transaction.commit().await.map_err(failed())?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
