@@ -184,7 +184,7 @@ fn dock_window_goes_on_from_the_state_it_is_handed() {
         &mut chain("dock-window", &params).unwrap(),
         &[tick.clone(), tick],
     );
-    expect_test::expect![[r#"{"offset":41,"from":41,"closed":[["2020-03-01T00:00:00Z",7]],"seen":[],"state":{"watermark":"2020-03-01T00:00:05Z","closed_until":"2020-03-01T00:00:05Z","open":[]}}"#]]
+    expect_test::expect![[r#"{"offset":41,"from":41,"source":"s","seq":4,"closed":[["2020-03-01T00:00:00Z",7]],"seen":[],"state":{"watermark":"2020-03-01T00:00:05Z","closed_until":"2020-03-01T00:00:05Z","open":[]}}"#]]
     .assert_eq(&outputs.join("\n"));
 }
 
