@@ -17,6 +17,7 @@ mod admin;
 mod batch;
 mod chain;
 mod consumer;
+mod epoch;
 mod error;
 mod fetch;
 mod folder;
@@ -25,7 +26,11 @@ mod metadata;
 mod node;
 mod offset;
 mod produce;
+mod quarantine;
+mod scrub;
+mod sealed;
 mod session;
+mod topic_logs;
 mod watch;
 mod wire;
 
@@ -41,7 +46,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 pub use error::BrokerError;
-pub use log::LogError;
+pub use log::{Damage, Flaw, LogError};
 
 use folder::FolderLock;
 use node::Node;
@@ -101,14 +106,12 @@ impl Broker {
             let address = listener.local_addr().map_err(listening)?;
             let opening = tokio::task::spawn_blocking(move || open(&config));
             let (node, lock) = opening.await.map_err(BrokerError::Panic)??;
+            let node = Arc::new(node);
             let tasks = TaskTracker::new();
             let closing = CancellationToken::new();
-            tasks.spawn(accept(
-                listener,
-                Arc::new(node),
-                closing.clone(),
-                tasks.clone(),
-            ));
+            let scrubbing = scrub::run(Arc::clone(&node));
+            tasks.spawn(closing.clone().run_until_cancelled_owned(scrubbing));
+            tasks.spawn(accept(listener, node, closing.clone(), tasks.clone()));
             tracing::info!(%address, "the embedded broker listens");
             Ok(Self {
                 address,

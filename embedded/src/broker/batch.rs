@@ -6,8 +6,10 @@
 //! 27 first timestamp i64 │ 35 newest timestamp i64 │ 43 producer i64, i16, i32
 //! 57 schema id u32, if attribute bit 0x10 is set │ records, as the producer compressed them
 //! ```
-//! Source: `fluvio-protocol` 0.50.1, `record/batch.rs`. The base offset is outside the checksum,
-//! so that a broker may set it without touching the rest.
+//! Source: `fluvio-protocol` 0.50.1, `record/batch.rs`. What is before the checksum is outside it, so
+//! that a broker may set base offset and epoch without touching the rest. All but the epoch is
+//! checked otherwise: the offset must be the one that follows, and a wrong length or magic leads to
+//! a checksum over other bytes.
 
 use std::io;
 
@@ -32,6 +34,8 @@ pub(super) struct BatchHead {
     pub(super) base_offset: i64,
     /// Bytes of the whole batch, head included.
     pub(super) bytes: usize,
+    /// In which epoch the broker has stored the batch; negative if before there were epochs.
+    pub(super) leader_epoch: i32,
     crc: u32,
     attributes: i16,
     pub(super) last_offset_delta: i32,
@@ -50,7 +54,7 @@ impl BatchHead {
         let mut rest = head;
         let base_offset = rest.get_i64();
         let length = usize::try_from(rest.get_i32()).ok()?;
-        rest.advance(4);
+        let leader_epoch = rest.get_i32();
         let magic = rest.get_i8();
         let crc = rest.get_u32();
         let attributes = rest.get_i16();
@@ -58,12 +62,14 @@ impl BatchHead {
         let first_timestamp = rest.get_i64();
         let newest_timestamp = rest.get_i64();
         let bytes = LENGTH_END + length;
-        if magic != 2 || bytes < HEAD_BYTES || last_offset_delta < 0 {
+        let bytes_min = HEAD_BYTES + schema_bytes(attributes);
+        if magic != 2 || bytes < bytes_min || last_offset_delta < 0 {
             return None;
         }
         Some(Self {
             base_offset,
             bytes,
+            leader_epoch,
             crc,
             attributes,
             last_offset_delta,
@@ -74,10 +80,15 @@ impl BatchHead {
 
     /// The offset after the batch's last record.
     pub(super) fn next_offset(&self) -> i64 {
-        self.base_offset + i64::from(self.last_offset_delta) + 1
+        self.base_offset.saturating_add(self.records_max())
     }
 
-    /// Whether the whole batch is as the broker wrote it.
+    /// How many offsets the batch takes.
+    pub(super) fn records_max(&self) -> i64 {
+        i64::from(self.last_offset_delta) + 1
+    }
+
+    /// Whether the bytes of the whole batch are as the broker wrote them.
     pub(super) fn is_intact(&self, batch: &[u8]) -> bool {
         batch
             .get(CHECKED_START..)
@@ -86,12 +97,7 @@ impl BatchHead {
 
     /// The records as they were before the producer compressed them.
     pub(super) fn records(&self, batch: &Bytes) -> io::Result<Vec<u8>> {
-        let schema_bytes = if self.attributes & ATTRIBUTE_SCHEMA == 0 {
-            0
-        } else {
-            SCHEMA_BYTES
-        };
-        let stored = batch.slice(HEAD_BYTES + schema_bytes..);
+        let stored = batch.slice(HEAD_BYTES + schema_bytes(self.attributes)..);
         match self
             .compression()?
             .uncompress(&stored)
@@ -109,10 +115,28 @@ impl BatchHead {
     }
 }
 
+/// The offset after the last of some whole batches; `None` if there are none.
+pub(super) fn next_offset(batches: &[u8]) -> Option<i64> {
+    let mut next_offset = None;
+    let mut rest = batches;
+    while let Some(head) = BatchHead::parse(rest) {
+        next_offset = Some(head.next_offset());
+        rest = rest.get(head.bytes..)?;
+    }
+    next_offset
+}
+
+fn schema_bytes(attributes: i16) -> usize {
+    if attributes & ATTRIBUTE_SCHEMA == 0 {
+        0
+    } else {
+        SCHEMA_BYTES
+    }
+}
+
 /// Encodes the head of a batch whose records are already in their stored form.
 ///
-/// The checksum is computed here: a wrong one of the client's would make the log end at this
-/// batch when it is opened again.
+/// The checksum is computed here: a wrong one of the client's would make the log damaged.
 pub(super) fn encode_head(batch: &Batch<RawRecords>) -> io::Result<Vec<u8>> {
     let header = batch.get_header();
     let records = &batch.records().0;
@@ -140,9 +164,10 @@ pub(super) fn encode_head(batch: &Batch<RawRecords>) -> io::Result<Vec<u8>> {
     Ok(head)
 }
 
-/// Sets the base offset in an encoded head.
-pub(super) fn set_base_offset(head: &mut [u8], base_offset: i64) {
+/// Sets in an encoded head which place the batch has in a log.
+pub(super) fn set_place(head: &mut [u8], base_offset: i64, leader_epoch: i32) {
     head[..8].copy_from_slice(&base_offset.to_be_bytes());
+    head[LENGTH_END..LENGTH_END + 4].copy_from_slice(&leader_epoch.to_be_bytes());
 }
 
 /// Appends one record to encoded records, byte for byte as [`Record`]'s own encoder does.
@@ -195,12 +220,13 @@ mod tests {
     #[test]
     fn a_head_tells_offsets_and_length_and_whether_the_batch_is_intact() {
         let mut bytes = batch_of(&["first", "second"]).as_bytes(0).unwrap().to_vec();
-        set_base_offset(&mut bytes, 41);
+        set_place(&mut bytes, 41, 7);
         let head = BatchHead::parse(&bytes).unwrap();
         assert_eq!(
-            (head.base_offset, head.next_offset(), head.bytes),
-            (41, 43, bytes.len())
+            (head.base_offset, head.next_offset(), head.leader_epoch),
+            (41, 43, 7)
         );
+        assert_eq!(head.bytes, bytes.len());
         assert!(head.is_intact(&bytes));
         *bytes.last_mut().unwrap() ^= 1;
         assert!(!head.is_intact(&bytes));

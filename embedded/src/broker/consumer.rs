@@ -1,7 +1,6 @@
 //! Offsets that named consumers have committed; they survive restarts.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -18,8 +17,10 @@ use serde::{Deserialize, Serialize};
 
 use super::error::BrokerError;
 use super::fetch::StreamHandle;
-use super::folder::replace_file;
 use super::node::Node;
+use super::sealed;
+
+const FILE: &str = "consumer-offsets.json";
 
 /// One consumer's progress in one partition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,15 +46,21 @@ pub(super) struct ConsumerOffsets {
 
 impl ConsumerOffsets {
     /// Reads what earlier runs stored.
+    ///
+    /// # Errors
+    /// If the file is broken or missing: consumers would begin anew and not be told.
     pub(super) fn open(data_dir: &Path) -> Result<Self, BrokerError> {
-        let path = data_dir.join("consumer-offsets.json");
-        let content = match fs::read(&path) {
-            Ok(content) => content,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => b"[]".to_vec(),
-            Err(error) => return Err(BrokerError::file("read", path)(error)),
+        let path = data_dir.join(FILE);
+        let broken = |source| BrokerError::Broken {
+            path: path.clone(),
+            remedy: "write [] into it to let all named consumers begin anew",
+            source,
         };
-        let stored: Vec<Progress> = serde_json::from_slice(&content)
-            .map_err(|error| BrokerError::file("read", &path)(error.into()))?;
+        let content = sealed::read(&path, |content| content.starts_with(b"["))
+            .and_then(|content| content.ok_or_else(|| io::ErrorKind::NotFound.into()))
+            .map_err(broken)?;
+        let stored: Vec<Progress> =
+            serde_json::from_slice(&content).map_err(|error| broken(error.into()))?;
         let progress = stored.into_iter().map(|one| (key_of(&one), one)).collect();
         Ok(Self {
             path,
@@ -67,15 +74,25 @@ impl ConsumerOffsets {
         self.lock().get(&key).map(|progress| progress.offset)
     }
 
+    /// The file they are in.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Forgets what was read of a topic.
     pub(super) fn forget_topic(&self, topic: &str) -> io::Result<()> {
+        let is_known = self.lock().values().any(|progress| progress.topic == topic);
+        if !is_known {
+            return Ok(());
+        }
         self.change(|all| all.retain(|_, progress| progress.topic != topic))
     }
 
-    fn put(&self, stream: &StreamHandle, consumer: &str, offset: i64) -> io::Result<()> {
+    /// Stores the last offset a consumer has seen of a partition.
+    pub(super) fn put(&self, replica: ReplicaKey, consumer: &str, offset: i64) -> io::Result<()> {
         let progress = Progress {
-            topic: stream.topic.clone(),
-            partition: stream.partition,
+            topic: replica.topic,
+            partition: replica.partition,
             consumer: consumer.to_owned(),
             offset,
             modified_secs: now_secs(),
@@ -96,12 +113,21 @@ impl ConsumerOffsets {
         let mut progress = self.lock();
         apply(&mut progress);
         let all: Vec<&Progress> = progress.values().collect();
-        replace_file(&self.path, &serde_json::to_vec(&all)?)
+        sealed::write(&self.path, &serde_json::to_vec(&all)?)
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Key, Progress>> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Gives a folder that never had them the offsets of no consumers.
+pub(super) fn begin(data_dir: &Path) -> Result<(), BrokerError> {
+    let path = data_dir.join(FILE);
+    if path.exists() {
+        return Ok(());
+    }
+    sealed::write(&path, b"[]").map_err(BrokerError::file("write", path))
 }
 
 /// Commits the offset of a stream that was opened with a consumer's name.
@@ -126,8 +152,9 @@ fn try_update(node: &Node, stream: Option<&StreamHandle>, offset: i64) -> Result
     let stream = stream.ok_or(ErrorCode::FetchSessionNotFoud)?;
     let no_consumer = || ErrorCode::Other("stream without consumer id".to_owned());
     let consumer = stream.consumer.as_deref().ok_or_else(no_consumer)?;
+    let replica = ReplicaKey::new(stream.topic.clone(), stream.partition);
     node.consumers
-        .put(stream, consumer, offset)
+        .put(replica, consumer, offset)
         .map_err(not_stored)
 }
 

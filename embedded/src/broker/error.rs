@@ -53,6 +53,16 @@ pub enum BrokerError {
         #[source]
         source: io::Error,
     },
+    /// A file without which the folder would not be what it was.
+    #[error("\"{}\" is not whole: restore it from a backup, or {remedy}", path.display())]
+    Broken {
+        /// The file.
+        path: PathBuf,
+        /// How to go on without it.
+        remedy: &'static str,
+        #[source]
+        source: io::Error,
+    },
     /// A partition's log could not be opened.
     #[error("could not open the log of topic \"{topic}\" partition {partition}")]
     Log {

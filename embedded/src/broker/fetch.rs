@@ -233,6 +233,12 @@ impl Stream {
         let mut chain = self.start_chain(modules).await?;
         let mut position = self.send(start, &mut chain).await?;
         loop {
+            if let Sent::Nothing { next_offset } = position
+                && next_offset < self.partition.log.end_offset()
+            {
+                position = self.send(next_offset, &mut chain).await?;
+                continue;
+            }
             tokio::select! {
                 biased;
                 () = self.partition.deleted.cancelled() => {
@@ -245,11 +251,6 @@ impl Stream {
                 }
                 Ok(()) = self.ends.changed() => {}
                 else => return Ok(()),
-            }
-            if let Sent::Nothing { next_offset } = position
-                && next_offset < self.partition.log.end_offset()
-            {
-                position = self.send(next_offset, &mut chain).await?;
             }
         }
     }
@@ -317,7 +318,7 @@ impl Stream {
         let max_bytes = self.max_bytes;
         let processing = spawn_blocking(move || {
             let end = partition.log.end_offset();
-            let output = process(&mut chain, &partition, from..end, max_bytes)?;
+            let (output, end) = process(&mut chain, &partition, from..end, max_bytes)?;
             Ok::<_, StreamEnd>((chain, output, end))
         });
         let (chain, output, end) = processing.await.map_err(panicked)??;
@@ -363,23 +364,28 @@ impl Stream {
     }
 }
 
+/// Runs the chain over stored batches; tells, too, up to which offset they could be read.
 fn process(
     chain: &mut Chain,
     partition: &Partition,
     offsets: std::ops::Range<i64>,
     max_bytes: usize,
-) -> Result<Output, StreamEnd> {
+) -> Result<(Output, i64), StreamEnd> {
     if offsets.start > offsets.end {
         // The log knows the error for it.
         partition.log.read(offsets.start, 0)?;
     }
+    let mut readable_end = offsets.start;
     let mut unreadable = None;
     let batches =
         partition
             .log
             .batches(offsets.start, offsets.end)
             .map_while(|stored| match stored {
-                Ok((head, batch)) => Some(Input::from_stored(&head, &batch)),
+                Ok((head, batch)) => {
+                    readable_end = head.next_offset();
+                    Some(Input::from_stored(&head, &batch))
+                }
                 Err(error) => {
                     unreadable = Some(error);
                     None
@@ -389,8 +395,10 @@ fn process(
         .process(batches, max_bytes)
         .map_err(StreamEnd::Refused)?;
     match unreadable {
+        // What is before it is sent first; the next pass begins with the error.
+        Some(_) if readable_end > offsets.start => Ok((output, readable_end)),
         Some(error) => Err(error.into()),
-        None => Ok(output),
+        None => Ok((output, offsets.end)),
     }
 }
 

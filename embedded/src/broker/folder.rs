@@ -1,13 +1,22 @@
 //! The data folder: who may use it, which version it has, how small files are replaced.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
 use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
+use super::consumer;
 use super::error::BrokerError;
+use super::sealed;
 
 /// Version of the folder's layout; a folder of a newer one is refused.
-const VERSION: u32 = 1;
+///
+/// 1: files without checksums, 2: sealed files, and consumers' offsets from the beginning.
+const VERSION: u32 = 2;
+/// What the owner may do, and nobody else.
+const PRIVATE_FOLDER: u32 = 0o700;
+/// What the owner may do, and nobody else.
+pub(super) const PRIVATE_FILE: u32 = 0o600;
 
 /// Holds the folder for one process; the system releases it when the process ends.
 #[derive(Debug)]
@@ -21,7 +30,10 @@ pub(super) struct FolderLock {
 /// # Errors
 /// [`BrokerError::InUse`] and [`BrokerError::NewerFolder`], or the file that could not be used.
 pub(super) fn claim(folder: &Path) -> Result<FolderLock, BrokerError> {
-    fs::create_dir_all(folder).map_err(BrokerError::file("create", folder))?;
+    create_folder(folder).map_err(BrokerError::file("create", folder))?;
+    // An earlier release, or another program, may have created it.
+    fs::set_permissions(folder, Permissions::from_mode(PRIVATE_FOLDER))
+        .map_err(BrokerError::file("close to others", folder))?;
     let lock = lock(folder)?;
     check_version(folder)?;
     Ok(lock)
@@ -33,6 +45,7 @@ fn lock(folder: &Path) -> Result<FolderLock, BrokerError> {
         .create(true)
         .truncate(false)
         .write(true)
+        .mode(PRIVATE_FILE)
         .open(&path)
         .map_err(BrokerError::file("create", &path))?;
     match file.try_lock() {
@@ -46,16 +59,10 @@ fn lock(folder: &Path) -> Result<FolderLock, BrokerError> {
 
 fn check_version(folder: &Path) -> Result<(), BrokerError> {
     let path = folder.join("VERSION");
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return replace_file(&path, format!("{VERSION}\n").as_bytes())
-                .map_err(BrokerError::file("write", path));
-        }
-        Err(error) => return Err(BrokerError::file("read", path)(error)),
-    };
-    let found = text.trim().parse::<u32>().map_err(|error| {
-        BrokerError::file("understand", &path)(io::Error::new(io::ErrorKind::InvalidData, error))
+    let found = read_version(&path).map_err(|source| BrokerError::Broken {
+        path: path.clone(),
+        remedy: "remove it if no newer release has used the folder",
+        source,
     })?;
     if found > VERSION {
         return Err(BrokerError::NewerFolder {
@@ -64,13 +71,42 @@ fn check_version(folder: &Path) -> Result<(), BrokerError> {
             supported: VERSION,
         });
     }
+    if found < VERSION {
+        consumer::begin(folder)?;
+        sealed::write(&path, format!("{VERSION}\n").as_bytes())
+            .map_err(BrokerError::file("write", path))?;
+    }
     Ok(())
+}
+
+/// The version that a folder says it has; 0 if it does not say.
+fn read_version(path: &Path) -> io::Result<u32> {
+    let is_old = |content: &[u8]| content.first().is_some_and(u8::is_ascii_digit);
+    let Some(content) = sealed::read(path, is_old)? else {
+        return Ok(0);
+    };
+    let text = String::from_utf8_lossy(&content);
+    let version = text.trim().parse();
+    version.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
+/// Creates a folder, and those it is in, for the owner only; one that is there is fine.
+pub(super) fn create_folder(path: &Path) -> io::Result<()> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(PRIVATE_FOLDER)
+        .create(path)
 }
 
 /// Replaces a small file in one step: a crash leaves the old content or the new, never a part.
 pub(super) fn replace_file(path: &Path, content: &[u8]) -> io::Result<()> {
     let draft = path.with_extension("draft");
-    let mut file = File::create(&draft)?;
+    let mut file = File::options()
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .mode(PRIVATE_FILE)
+        .open(&draft)?;
     file.write_all(content)?;
     file.sync_data()?;
     fs::rename(&draft, path)
@@ -124,9 +160,25 @@ mod tests {
             "{error}"
         );
         assert!(
-            error.contains("has version 99, this release reads up to 1"),
+            error.contains("has version 99, this release reads up to 2"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn what_the_broker_creates_is_closed_to_others() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("made/by/us");
+        let lock = claim(&folder).unwrap();
+        let mode_of = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode_of(&folder), 0o700);
+        for file in ["LOCK", "VERSION", "consumer-offsets.json"] {
+            assert_eq!(mode_of(&folder.join(file)), 0o600, "{file}");
+        }
+        fs::set_permissions(&folder, Permissions::from_mode(0o755)).unwrap();
+        drop(lock);
+        claim(&folder).unwrap();
+        assert_eq!(mode_of(&folder), 0o700);
     }
 
     #[test]

@@ -6,21 +6,32 @@
 //! A batch is in the log when the system has it (like the real SPU: it survives `kill -9`, not a
 //! power cut). What is readable is also committed: there are no followers to wait for.
 //!
+//! Each batch is checked when it is read. The first one that is not as it was written makes the log
+//! damaged: what is before it is served, nothing behind it, and nothing more is stored, since a log
+//! with a hole must not grow. The file stays byte for byte as it was found.
+//!
 //! Not here: retention and compaction. A log keeps everything until its topic is deleted.
 
+mod check;
+mod damage;
 mod segment;
+mod tail;
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use bytes::Bytes;
-use fluvio_protocol::record::{Batch, RawRecords};
+use fluvio_protocol::record::{Batch, RawRecords, ReplicaKey};
 use tokio::sync::watch;
 
 use super::batch::{self, BatchHead};
-use segment::Segment;
+use super::epoch::LeaderEpoch;
+use super::folder::create_folder;
+use check::Place;
+use segment::{Check, ReadError, Segment};
+
+pub use damage::{Damage, Flaw};
 
 /// Largest read of a slice, unless one batch is larger: keeps memory flat and copies cheap.
 pub(super) const SLICE_BYTES_MAX: usize = 1 << 20;
@@ -38,18 +49,9 @@ pub enum LogError {
         #[source]
         source: io::Error,
     },
-    /// A closed segment does not hold what it should; cutting it would lose what follows it.
-    #[error(
-        "segment \"{}\" is damaged at byte {position}: restore it from a backup, \
-         or move the topic's folder away to start it anew",
-        path.display()
-    )]
-    Damaged {
-        /// The segment's file.
-        path: PathBuf,
-        /// Where the first bad batch begins, in bytes.
-        position: u64,
-    },
+    /// The log is not what the broker has written.
+    #[error(transparent)]
+    Damaged(Damage),
     /// A batch is larger than a segment may be.
     #[error("a batch of {bytes} bytes is larger than the limit of {limit} bytes")]
     TooLarge {
@@ -104,55 +106,94 @@ pub(super) struct Slice {
     pub(super) bytes: Bytes,
 }
 
+/// What a log needs besides its folder.
+#[derive(Debug, Clone)]
+pub(super) struct LogConfig {
+    /// Named in errors.
+    pub(super) replica: ReplicaKey,
+    pub(super) segment_bytes_max: u64,
+    /// What batches are marked with when they are stored.
+    pub(super) leader_epoch: Arc<LeaderEpoch>,
+}
+
 /// An append-only log of batches in a folder of its own.
 #[derive(Debug)]
 pub(super) struct Log {
     folder: PathBuf,
-    segment_bytes_max: u64,
+    config: LogConfig,
     /// Held while appending: batches get their offsets in the order they are written.
     appending: Mutex<()>,
-    /// Oldest first, never empty; the last one is written. Written under `appending` only.
+    /// Oldest first; the last one is written. Written under `appending` only. Empty only if the log
+    /// is damaged from its beginning.
     segments: RwLock<Vec<Arc<Segment>>>,
     /// The offset the next record will get. Waking the tails of streams is why it is a watch.
     end: watch::Sender<i64>,
+    /// The first place that is known to be bad. Written by who finds it: opening, reading, appending.
+    damage: Mutex<Option<Damage>>,
 }
 
 impl Log {
-    /// Opens the log of a folder, or begins one; cuts off a tail that is not a whole batch.
+    /// Begins the log of a new partition.
+    pub(super) fn create(folder: PathBuf, config: LogConfig) -> Result<Self, LogError> {
+        create_folder(&folder).map_err(LogError::file("create", &folder))?;
+        Segment::create(&folder, Place::start(0, i32::MIN))?;
+        Self::open(folder, config)
+    }
+
+    /// Opens the log of a folder, damaged if its heads or its last segment are.
     ///
-    /// # Errors
-    /// [`LogError::Damaged`] if a closed segment is not whole.
-    pub(super) fn open(folder: PathBuf, segment_bytes_max: u64) -> Result<Self, LogError> {
-        fs::create_dir_all(&folder).map_err(LogError::file("create", &folder))?;
-        let mut bases = segment::bases_in(&folder)?;
-        let active_base = bases.pop().unwrap_or(0);
-        let mut segments = Vec::with_capacity(bases.len() + 1);
+    /// What a killed process has left of its last write is moved aside.
+    pub(super) fn open(folder: PathBuf, config: LogConfig) -> Result<Self, LogError> {
+        let bases = segment::bases_in(&folder)?;
+        let mut segments = Vec::with_capacity(bases.len().max(1));
+        let mut end = Place::start(0, i32::MIN);
+        let mut flawed = Some((segment::path_of(&folder, 0), Flaw::Missing));
         for (index, base) in bases.iter().enumerate() {
-            let next_base = bases.get(index + 1).copied().unwrap_or(active_base);
-            segments.push(Arc::new(Segment::open_closed(&folder, *base, next_base)?));
+            if *base != end.offset {
+                break;
+            }
+            let next = bases.get(index + 1).copied();
+            let start = Place::start(*base, end.leader_epoch);
+            let (segment, flaw) = open_segment(&folder, start, next)?;
+            end = segment.end();
+            flawed = flaw.map(|flaw| (segment.path().to_path_buf(), flaw));
+            segments.push(Arc::new(segment));
+            if flawed.is_some() {
+                break;
+            }
         }
-        let active = Segment::open_active(&folder, active_base)?;
-        let end = watch::Sender::new(active.end_offset());
-        segments.push(Arc::new(active));
-        Ok(Self {
+        let log = Self {
             folder,
-            segment_bytes_max,
+            config,
             appending: Mutex::new(()),
             segments: RwLock::new(segments),
-            end,
-        })
+            end: watch::Sender::new(end.offset),
+            damage: Mutex::new(None),
+        };
+        if let Some((path, flaw)) = flawed {
+            log.note_damage(end, &path, flaw);
+            // Not where it is bad: who reads to the end must meet the error.
+            let newest = bases.last().copied().unwrap_or(0);
+            log.end.send_replace(newest.max(end.offset + 1));
+        }
+        Ok(log)
     }
 
     /// Stores batches in order; all are refused if one of them cannot be stored.
     ///
     /// # Errors
     /// Nothing of this call is stored, unless the disk failed after a segment was filled.
+    /// [`LogError::Damaged`] if the log is known to be.
     pub(super) fn append(&self, batches: Vec<Batch<RawRecords>>) -> Result<Appended, LogError> {
         let mut encoded = Vec::with_capacity(batches.len());
         for batch in batches {
             encoded.push(self.encode(batch)?);
         }
         let _appending = self.lock_appending();
+        if let Some(damage) = self.damage() {
+            return Err(LogError::Damaged(damage));
+        }
+        let leader_epoch = self.config.leader_epoch.current();
         let base_offset = self.end_offset();
         let mut next_offset = base_offset;
         let mut active = self.active();
@@ -160,25 +201,31 @@ impl Log {
         let mut pending_bytes = 0;
         for mut batch in encoded {
             let filled = active.bytes() + pending_bytes;
-            if filled > 0 && filled + batch.bytes > self.segment_bytes_max {
-                self.write(&active, &pending, next_offset)?;
+            if filled > 0 && filled + batch.bytes > self.config.segment_bytes_max {
+                self.write(&active, &pending, next_offset, leader_epoch)?;
                 pending.clear();
                 pending_bytes = 0;
-                active = self.roll(next_offset)?;
+                active = self.roll(active.end())?;
             }
-            batch::set_base_offset(&mut batch.head, next_offset);
+            batch::set_place(&mut batch.head, next_offset, leader_epoch);
             next_offset += batch.records;
             pending_bytes += batch.bytes;
             pending.push(batch);
         }
-        self.write(&active, &pending, next_offset)?;
+        self.write(&active, &pending, next_offset, leader_epoch)?;
         Ok(Appended { base_offset })
     }
 
     /// Reads whole batches from the one that holds `offset`, about `bytes_max` of them.
     ///
-    /// At least one batch is read, however large; a slice ends with its segment.
+    /// At least one batch is read, however large; a slice ends with its segment, and before a batch
+    /// that is not as it was written.
     pub(super) fn read(&self, offset: i64, bytes_max: usize) -> Result<Slice, LogError> {
+        if let Some(damage) = self.damage()
+            && damage.offset <= offset
+        {
+            return Err(LogError::Damaged(damage));
+        }
         let end = self.end_offset();
         if offset == end {
             return Ok(Slice::default());
@@ -190,9 +237,23 @@ impl Log {
         let segment = self
             .segment_of(offset)
             .ok_or(LogError::Evicted { offset, first })?;
-        Ok(Slice {
-            bytes: segment.read(offset, bytes_max.min(SLICE_BYTES_MAX))?,
-        })
+        let bytes = segment
+            .read(offset, bytes_max.min(SLICE_BYTES_MAX))
+            .map_err(|error| self.noted(&segment, error))?;
+        Ok(Slice { bytes })
+    }
+
+    /// What is known to be wrong with the log.
+    pub(super) fn damage(&self) -> Option<Damage> {
+        self.lock_damage().clone()
+    }
+
+    /// The leader epoch of the newest batch, or the least number.
+    pub(super) fn newest_epoch(&self) -> i32 {
+        let segments = self.read_segments();
+        segments
+            .last()
+            .map_or(i32::MIN, |segment| segment.end().leader_epoch)
     }
 
     /// The stored batches from the one that holds `offset` up to offset `end`.
@@ -242,11 +303,9 @@ impl Log {
         }
         let head = batch::encode_head(&batch).map_err(LogError::file("append to", &self.folder))?;
         let bytes = (head.len() + batch.records().0.len()) as u64;
-        if bytes > self.segment_bytes_max {
-            return Err(LogError::TooLarge {
-                bytes,
-                limit: self.segment_bytes_max,
-            });
+        let limit = self.config.segment_bytes_max;
+        if bytes > limit {
+            return Err(LogError::TooLarge { bytes, limit });
         }
         let records = i64::from(batch.last_offset_delta()) + 1;
         Ok(Encoded {
@@ -262,16 +321,20 @@ impl Log {
         active: &Segment,
         batches: &[Encoded],
         next_offset: i64,
+        leader_epoch: i32,
     ) -> Result<(), LogError> {
         if !batches.is_empty() {
-            active.append(batches)?;
+            active
+                .append(batches, leader_epoch)
+                .map_err(|error| self.noted(active, error))?;
             self.end.send_replace(next_offset);
         }
         Ok(())
     }
 
-    fn roll(&self, base_offset: i64) -> Result<Arc<Segment>, LogError> {
-        let segment = Arc::new(Segment::open_active(&self.folder, base_offset)?);
+    fn roll(&self, end: Place) -> Result<Arc<Segment>, LogError> {
+        let start = Place::start(end.offset, end.leader_epoch);
+        let segment = Arc::new(Segment::create(&self.folder, start)?);
         self.segments
             .write()
             .unwrap_or_else(PoisonError::into_inner)
@@ -284,7 +347,7 @@ impl Log {
         Arc::clone(
             segments
                 .last()
-                .expect("a log has at least its active segment"),
+                .expect("a log that is not damaged has a segment"),
         )
     }
 
@@ -298,6 +361,44 @@ impl Log {
         self.segments.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Makes a flaw the log's damage; what the system could not read may be readable again.
+    fn noted(&self, segment: &Segment, error: ReadError) -> LogError {
+        match error {
+            ReadError::Failed(error) => error,
+            ReadError::Flawed(place, flaw) => {
+                LogError::Damaged(self.note_damage(place, segment.path(), flaw))
+            }
+        }
+    }
+
+    fn note_damage(&self, place: Place, path: &Path, flaw: Flaw) -> Damage {
+        let found = Damage {
+            topic: self.config.replica.topic.clone(),
+            partition: self.config.replica.partition,
+            offset: place.offset,
+            path: path.to_path_buf(),
+            position: place.position,
+            flaw,
+        };
+        let mut known = self.lock_damage();
+        if known
+            .as_ref()
+            .is_none_or(|known| found.offset < known.offset)
+        {
+            tracing::error!(
+                topic = found.topic,
+                partition = found.partition,
+                "a log is damaged, its partition stops: {found}"
+            );
+            *known = Some(found.clone());
+        }
+        found
+    }
+
+    fn lock_damage(&self) -> MutexGuard<'_, Option<Damage>> {
+        self.damage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lock_appending(&self) -> MutexGuard<'_, ()> {
         self.appending
             .lock()
@@ -305,7 +406,23 @@ impl Log {
     }
 }
 
-/// A batch ready to be written; its base offset is set last.
+/// Opens a segment behind which the next one begins at `next`, or nothing does.
+fn open_segment(
+    folder: &Path,
+    start: Place,
+    next: Option<i64>,
+) -> Result<(Segment, Option<Flaw>), LogError> {
+    let check = next.map_or(Check::Everything, |_| Check::Heads);
+    let (segment, flaw) = Segment::open(folder, start, check)?;
+    let flaw = match (flaw, next) {
+        (Some(_), None) if segment.heal_tail()? => None,
+        (None, Some(next)) if next != segment.end().offset => Some(Flaw::Gap { next }),
+        (flaw, _) => flaw,
+    };
+    Ok((segment, flaw))
+}
+
+/// A batch ready to be written; its place is set last.
 #[derive(Debug)]
 struct Encoded {
     head: Vec<u8>,

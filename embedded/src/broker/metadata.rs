@@ -1,7 +1,8 @@
 //! The catalog of topics and `SmartModule`s: on disk, and watched.
 //!
 //! Every change raises the epoch; who watches compares what it has sent with what there is.
-//! Specs are stored in the wire encoding, so that they come back exactly as they were sent.
+//! Specs are stored in the wire encoding, so that they come back exactly as they were sent, in sealed
+//! files. What is in a broken one does not exist; the file goes into quarantine.
 //!
 //! Not here: partitions (they follow from topics) and their logs, see [`super::node`].
 
@@ -19,7 +20,12 @@ use fluvio_types::defaults::CONSUMER_STORAGE_TOPIC;
 use tokio::sync::watch;
 
 use super::error::BrokerError;
-use super::folder::{file_name_of, remove, replace_file};
+use super::folder::{create_folder, file_name_of, remove};
+use super::topic_logs::LOGS;
+use super::{quarantine, sealed};
+
+const TOPICS: &str = "topics";
+const SMARTMODULES: &str = "smartmodules";
 
 /// Protocol version of newly written files; each file names its own.
 const ENCODING_VERSION: i16 = 19;
@@ -51,18 +57,16 @@ pub(super) struct MetadataStore {
 impl MetadataStore {
     /// Reads what earlier runs stored.
     pub(super) fn open(data_dir: &Path) -> Result<Self, BrokerError> {
-        let topics_folder = data_dir.join("topics");
-        let smartmodules_folder = data_dir.join("smartmodules");
-        let mut topics = read_all::<TopicSpec>(&topics_folder)?;
+        let mut topics = read_all::<TopicSpec>(data_dir, TOPICS)?;
         // Clients find out from its partition where to ask for consumer offsets.
         topics.insert(
             CONSUMER_STORAGE_TOPIC.to_owned(),
             revised(consumer_offset_topic()),
         );
-        let smartmodules = read_all::<SmartModuleSpec>(&smartmodules_folder)?;
+        let smartmodules = read_all::<SmartModuleSpec>(data_dir, SMARTMODULES)?;
         Ok(Self {
-            topics_folder,
-            smartmodules_folder,
+            topics_folder: data_dir.join(TOPICS),
+            smartmodules_folder: data_dir.join(SMARTMODULES),
             objects: RwLock::new(Objects {
                 epoch: 0,
                 topics,
@@ -109,8 +113,10 @@ impl MetadataStore {
         Ok(())
     }
 
-    pub(super) fn remove_topic(&self, name: &str) -> Result<(), BrokerError> {
-        erase(&self.topics_folder, name)?;
+    /// Takes a topic's file out of the catalog, to a place of the caller's.
+    pub(super) fn remove_topic(&self, name: &str, to: &Path) -> Result<(), BrokerError> {
+        let path = self.topics_folder.join(file_name_of(name));
+        fs::rename(&path, to).map_err(BrokerError::file("remove", path))?;
         self.change(|objects, _| {
             objects.topics.remove(name);
         });
@@ -184,7 +190,7 @@ fn write<S: Encoder>(folder: &Path, name: &str, spec: &S) -> Result<(), BrokerEr
         Ok(content)
     };
     encode()
-        .and_then(|content| replace_file(&path, &content))
+        .and_then(|content| sealed::write(&path, &content))
         .map_err(BrokerError::file("write", path))
 }
 
@@ -194,24 +200,72 @@ fn erase(folder: &Path, name: &str) -> Result<(), BrokerError> {
 }
 
 fn read_all<S: Decoder + Default>(
-    folder: &Path,
+    data_dir: &Path,
+    kind: &str,
 ) -> Result<BTreeMap<String, Revised<S>>, BrokerError> {
-    fs::create_dir_all(folder).map_err(BrokerError::file("create", folder))?;
+    let folder = data_dir.join(kind);
+    create_folder(&folder).map_err(BrokerError::file("create", &folder))?;
     let mut objects = BTreeMap::new();
-    for entry in fs::read_dir(folder).map_err(BrokerError::file("list", folder))? {
-        let path = entry.map_err(BrokerError::file("list", folder))?.path();
+    for entry in fs::read_dir(&folder).map_err(BrokerError::file("list", &folder))? {
+        let path = entry.map_err(BrokerError::file("list", &folder))?.path();
         // What a crash left of a write that never took effect.
         if path.extension().is_some() {
             continue;
         }
-        let (name, spec) = read_one(&path).map_err(BrokerError::file("read", &path))?;
-        objects.insert(name, revised(spec));
+        match read_one(&path) {
+            Ok((name, spec)) => {
+                objects.insert(name, revised(spec));
+            }
+            Err(error) if sealed::is_broken(&error) => set_aside(data_dir, &path, kind, &error)?,
+            Err(error) => return Err(BrokerError::file("read", path)(error)),
+        }
     }
     Ok(objects)
 }
 
+/// Moves a broken file into quarantine, with the logs if it is a topic's.
+fn set_aside(
+    data_dir: &Path,
+    path: &Path,
+    kind: &str,
+    error: &io::Error,
+) -> Result<(), BrokerError> {
+    let name = path.file_name().unwrap_or_default();
+    let (file, logs) = (Path::new(kind).join(name), Path::new(LOGS).join(name));
+    let name = name.to_string_lossy();
+    let mut paths = vec![file.as_path()];
+    if kind == TOPICS {
+        paths.push(&logs);
+    }
+    let place = quarantine::take(data_dir, &name, &paths)?;
+    tracing::error!(
+        path = %path.display(),
+        quarantine = %place.display(),
+        error = error as &dyn std::error::Error,
+        "a file of the catalog is broken: what it describes is not served, and was moved to \"{}\" \
+         with its data; to get it back, stop the broker, put a good copy of \"{}\" in its old place \
+         and move the other content of that folder back to where it was",
+        place.display(),
+        file.display(),
+    );
+    Ok(())
+}
+
+/// # Errors
+/// [`io::ErrorKind::InvalidData`] if the file does not describe the object it is named after.
 fn read_one<S: Decoder + Default>(path: &Path) -> io::Result<(String, S)> {
-    let mut content = Bytes::from(fs::read(path)?);
+    let invalid = |reason: String| io::Error::new(io::ErrorKind::InvalidData, reason);
+    let old_start = ENCODING_VERSION.to_be_bytes();
+    let content = sealed::read(path, |content| content.starts_with(&old_start))?;
+    let content = content.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+    let (name, spec) = decode::<S>(content.into()).map_err(|error| invalid(error.to_string()))?;
+    if path.file_name() != Some(file_name_of(&name).as_ref()) {
+        return Err(invalid(format!("it describes \"{name}\"")));
+    }
+    Ok((name, spec))
+}
+
+fn decode<S: Decoder + Default>(mut content: Bytes) -> io::Result<(String, S)> {
     let version = i16::decode_from(&mut content, 0)?;
     let name = String::decode_from(&mut content, version)?;
     let spec = S::decode_from(&mut content, version)?;

@@ -1,7 +1,6 @@
 //! What the one node serves: its catalog, its partitions, its consumers' offsets.
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
@@ -12,10 +11,12 @@ use fluvio_types::defaults::{CONSUMER_STORAGE_TOPIC, SPU_SMARTENGINE_STORE_MAX_B
 use tokio_util::sync::CancellationToken;
 
 use super::consumer::ConsumerOffsets;
+use super::epoch::LeaderEpoch;
 use super::error::BrokerError;
-use super::folder::remove;
-use super::log::Log;
+use super::log::{Log, LogConfig, LogError};
 use super::metadata::MetadataStore;
+use super::quarantine;
+use super::topic_logs::TopicLogs;
 
 /// The number by which clients know this node.
 pub(super) const SPU_ID: i32 = 5001;
@@ -30,6 +31,9 @@ pub(super) struct Partition {
     pub(super) deleted: CancellationToken,
 }
 
+/// How a partition gets its log: begun or found.
+type OpenLog = fn(PathBuf, LogConfig) -> Result<Log, LogError>;
+
 /// State shared by all connections.
 #[derive(Debug)]
 pub(super) struct Node {
@@ -38,7 +42,9 @@ pub(super) struct Node {
     pub(super) engine: SmartEngine,
     /// What one stream's chain may take of memory; the real SPU's default.
     pub(super) chain_bytes_max: usize,
-    logs_folder: PathBuf,
+    logs: TopicLogs,
+    /// Raised under `administering`.
+    leader_epoch: Arc<LeaderEpoch>,
     segment_bytes_max: u64,
     partitions: RwLock<HashMap<ReplicaKey, Arc<Partition>>>,
     /// Held while topics are created, changed or deleted: folder and catalog change together.
@@ -47,23 +53,51 @@ pub(super) struct Node {
 
 impl Node {
     /// Opens everything the data folder holds. Takes time: reads the end of each log.
+    ///
+    /// A damaged log stops its partition only.
     pub(super) fn open(data_dir: &Path, segment_bytes_max: u64) -> Result<Self, BrokerError> {
         let node = Self {
             metadata: MetadataStore::open(data_dir)?,
             consumers: ConsumerOffsets::open(data_dir)?,
             engine: SmartEngine::new(),
             chain_bytes_max: SPU_SMARTENGINE_STORE_MAX_BYTES,
-            logs_folder: data_dir.join("logs"),
+            logs: TopicLogs::open(data_dir)?,
+            leader_epoch: Arc::new(LeaderEpoch::open(data_dir)?),
             segment_bytes_max,
             partitions: RwLock::new(HashMap::new()),
             administering: Mutex::new(()),
         };
-        node.remove_orphans()?;
         let (_, topics) = node.metadata.topics();
+        let partitions = topics
+            .iter()
+            .map(|(name, topic)| (name.clone(), topic.spec.partitions()));
+        node.logs.tidy(&partitions.collect())?;
+        quarantine::report(data_dir)?;
         for (name, topic) in topics {
-            node.open_partitions(&name, &topic.spec, 0)?;
+            // Its one log stays empty, and has no file that could be missing.
+            let open = if is_system_topic(&name) {
+                Log::create
+            } else {
+                Log::open
+            };
+            node.open_partitions(&name, &topic.spec, 0, open)?;
         }
+        let newest = node
+            .partitions()
+            .iter()
+            .map(|(_, partition)| partition.log.newest_epoch())
+            .max();
+        node.leader_epoch.raise(newest.unwrap_or(i32::MIN))?;
         Ok(node)
+    }
+
+    /// All partitions there are.
+    pub(super) fn partitions(&self) -> Vec<(ReplicaKey, Arc<Partition>)> {
+        let partitions = self.read_partitions();
+        partitions
+            .iter()
+            .map(|(replica, partition)| (replica.clone(), Arc::clone(partition)))
+            .collect()
     }
 
     /// Finds a partition of a topic.
@@ -82,8 +116,11 @@ impl Node {
         if self.metadata.topic(name).is_some() {
             return Ok(false);
         }
-        self.remove_logs(name)?;
-        self.open_partitions(name, &spec, 0)?;
+        self.logs.clear(name)?;
+        // What consumers have read of an earlier topic of this name is not of this one.
+        self.forget_consumers(name)?;
+        self.leader_epoch.raise(i32::MIN)?;
+        self.open_partitions(name, &spec, 0, Log::create)?;
         self.metadata.put_topic(name, spec)?;
         Ok(true)
     }
@@ -98,7 +135,8 @@ impl Node {
             .metadata
             .topic(name)
             .map_or(0, |topic| topic.partitions());
-        self.open_partitions(name, &spec, existing)?;
+        self.leader_epoch.raise(i32::MIN)?;
+        self.open_partitions(name, &spec, existing, Log::create)?;
         self.metadata.put_topic(name, spec)
     }
 
@@ -108,7 +146,7 @@ impl Node {
             .administering
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        self.metadata.remove_topic(name)?;
+        self.metadata.remove_topic(name, &self.logs.deleted(name))?;
         let mut partitions = self
             .partitions
             .write()
@@ -121,31 +159,46 @@ impl Node {
             keep
         });
         drop(partitions);
-        self.consumers
-            .forget_topic(name)
-            .map_err(BrokerError::file("forget consumers in", &self.logs_folder))?;
-        self.remove_logs(name)
+        self.forget_consumers(name)?;
+        self.logs.remove(name)
     }
 
-    fn open_partitions(&self, name: &str, spec: &TopicSpec, from: u32) -> Result<(), BrokerError> {
+    fn forget_consumers(&self, topic: &str) -> Result<(), BrokerError> {
+        let forgotten = self.consumers.forget_topic(topic);
+        forgotten.map_err(BrokerError::file(
+            "forget a topic in",
+            self.consumers.path(),
+        ))
+    }
+
+    fn open_partitions(
+        &self,
+        name: &str,
+        spec: &TopicSpec,
+        from: u32,
+        open: OpenLog,
+    ) -> Result<(), BrokerError> {
         for index in from..spec.partitions() {
-            let folder = self.logs_folder.join(name).join(index.to_string());
-            let log = Log::open(folder, self.segment_bytes_max_of(spec)).map_err(|source| {
-                BrokerError::Log {
+            let replica = ReplicaKey::new(name, index);
+            let config = LogConfig {
+                replica: replica.clone(),
+                segment_bytes_max: self.segment_bytes_max_of(spec),
+                leader_epoch: Arc::clone(&self.leader_epoch),
+            };
+            let opened = open(self.logs.folder_of(name, index), config);
+            let partition = Arc::new(Partition {
+                log: opened.map_err(|source| BrokerError::Log {
                     topic: name.to_owned(),
                     partition: index,
                     source,
-                }
-            })?;
-            let partition = Arc::new(Partition {
-                log,
+                })?,
                 compression: spec.get_compression_type().clone(),
                 deleted: CancellationToken::new(),
             });
             self.partitions
                 .write()
                 .unwrap_or_else(PoisonError::into_inner)
-                .insert(ReplicaKey::new(name, index), partition);
+                .insert(replica, partition);
         }
         Ok(())
     }
@@ -154,28 +207,6 @@ impl Node {
     fn segment_bytes_max_of(&self, spec: &TopicSpec) -> u64 {
         let asked = spec.get_storage().and_then(|storage| storage.segment_size);
         asked.map_or(self.segment_bytes_max, u64::from)
-    }
-
-    /// Removes logs of topics whose deletion, or creation, a crash cut short.
-    fn remove_orphans(&self) -> Result<(), BrokerError> {
-        let folder = &self.logs_folder;
-        fs::create_dir_all(folder).map_err(BrokerError::file("create", folder))?;
-        for entry in fs::read_dir(folder).map_err(BrokerError::file("list", folder))? {
-            let name = entry
-                .map_err(BrokerError::file("list", folder))?
-                .file_name();
-            let name = name.to_string_lossy();
-            if self.metadata.topic(&name).is_none() {
-                tracing::warn!(topic = %name, "remove the log of a topic that does not exist");
-                self.remove_logs(&name)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn remove_logs(&self, topic: &str) -> Result<(), BrokerError> {
-        let folder = self.logs_folder.join(topic);
-        remove(&folder).map_err(BrokerError::file("remove", folder))
     }
 
     fn read_partitions(&self) -> RwLockReadGuard<'_, HashMap<ReplicaKey, Arc<Partition>>> {
@@ -189,3 +220,6 @@ impl Node {
 pub(super) fn is_system_topic(name: &str) -> bool {
     name == CONSUMER_STORAGE_TOPIC
 }
+
+#[cfg(test)]
+mod tests;

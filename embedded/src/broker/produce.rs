@@ -137,6 +137,7 @@ fn refused(error: &LogError, replica_key: ReplicaKey) -> ErrorCode {
         LogError::File { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
             ErrorCode::PartitionFull { replica_key }
         }
+        LogError::Damaged(damage) => ErrorCode::Other(damage.to_string()),
         _ => ErrorCode::StorageError,
     }
 }

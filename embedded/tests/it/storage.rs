@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use embedded::{Broker, BrokerConfig, BrokerError};
-use fluvio::consumer::{ConsumerStream, OffsetManagementStrategy};
+use fluvio::consumer::{ConsumerConfigExt, ConsumerStream, OffsetManagementStrategy};
 use fluvio::metadata::smartmodule::{SmartModuleSpec, SmartModuleWasm};
 use fluvio::metadata::topic::{TopicSpec, TopicStorageConfig};
-use fluvio::{Fluvio, Offset, RecordKey};
+use fluvio::{Fluvio, FluvioAdmin, Offset, RecordKey};
 use futures_util::StreamExt;
 
 use crate::support::{config, connect, from_beginning, start, stream_of, text, within_patience};
@@ -34,6 +34,27 @@ async fn read(client: &Fluvio, topic: &str, count: usize) -> Vec<String> {
         .take(count)
         .map(|record| text(record.unwrap().value()));
     within_patience("the records arrive", records.collect()).await
+}
+
+/// Reads a topic's partition 0 until the stream says why it ends.
+async fn read_to_error(client: &Fluvio, topic: &str) -> (Vec<String>, String) {
+    read_config_to_error(client, from_beginning(topic)).await
+}
+
+async fn read_config_to_error(client: &Fluvio, config: ConsumerConfigExt) -> (Vec<String>, String) {
+    let mut stream = client.consumer_with_config(config).await.unwrap();
+    let mut values = Vec::new();
+    loop {
+        let next = within_patience("the stream ends with an error", stream.next()).await;
+        match next.unwrap() {
+            Ok(record) => values.push(text(record.value())),
+            Err(error) => return (values, error.to_string()),
+        }
+    }
+}
+
+async fn create(admin: &FluvioAdmin, topic: &str, spec: TopicSpec) {
+    admin.create(topic.to_owned(), false, spec).await.unwrap();
 }
 
 async fn restart(broker: Broker, folder: &Path) -> Broker {
@@ -160,19 +181,13 @@ async fn a_torn_tail_is_cut_and_the_log_goes_on() {
     );
 }
 
+/// A write that was cut short leaves a part of a batch; anything else is not ours to cut.
 #[tokio::test(flavor = "multi_thread")]
-async fn rubbish_behind_the_last_batch_is_cut() {
+async fn rubbish_behind_the_last_batch_stops_the_partition_and_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     let broker = start(folder.path()).await;
     let (client, admin) = connect(&broker.address().to_string()).await;
-    admin
-        .create(
-            "dirty".to_owned(),
-            false,
-            TopicSpec::new_computed(1, 1, None),
-        )
-        .await
-        .unwrap();
+    create(&admin, "dirty", TopicSpec::new_computed(1, 1, None)).await;
     produce(&client, "dirty", &numbered(2)).await;
     drop((client, admin));
     broker.shutdown().await.unwrap();
@@ -180,11 +195,14 @@ async fn rubbish_behind_the_last_batch_is_cut() {
     let segment = only_segment(folder.path(), "dirty");
     let mut file = OpenOptions::new().append(true).open(&segment).unwrap();
     file.write_all(&[0xAB; 1_000]).unwrap();
+    let before = fs::read(&segment).unwrap();
 
     let broker = start(folder.path()).await;
     let (client, _) = connect(&broker.address().to_string()).await;
-    assert_eq!(read(&client, "dirty", 2).await, numbered(2));
-    assert!(fs::metadata(&segment).unwrap().len() < 1_000);
+    let (values, error) = read_to_error(&client, "dirty").await;
+    assert_eq!(values, numbered(2));
+    assert!(error.contains("no batch begins here"), "{error}");
+    assert_eq!(fs::read(&segment).unwrap(), before);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -248,44 +266,98 @@ async fn a_taken_port_is_named_with_what_to_do() {
     assert_eq!(error.to_string(), expected);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_damaged_closed_segment_is_refused_and_left_alone() {
-    let folder = tempfile::tempdir().unwrap();
-    let broker = start(folder.path()).await;
+/// A broker on a folder where a digit of value 7 of topic "damaged" has changed. Its segments are
+/// so large, in bytes.
+async fn with_a_changed_digit(folder: &Path, segment_size: u32) -> (Broker, PathBuf, Vec<u8>) {
+    let broker = start(folder).await;
     let (client, admin) = connect(&broker.address().to_string()).await;
     let mut spec = TopicSpec::new_computed(1, 1, None);
     spec.set_storage(TopicStorageConfig {
-        segment_size: Some(1_024),
+        segment_size: Some(segment_size),
         ..Default::default()
     });
-    admin
-        .create("damaged".to_owned(), false, spec)
-        .await
-        .unwrap();
+    create(&admin, "damaged", spec).await;
+    create(&admin, "whole", TopicSpec::new_computed(1, 1, None)).await;
     produce(&client, "damaged", &numbered(50)).await;
+    produce(&client, "whole", &numbered(3)).await;
     drop((client, admin));
     broker.shutdown().await.unwrap();
-    let segment = only_segment(folder.path(), "damaged");
-    let before = fs::metadata(&segment).unwrap().len() - 5;
-    OpenOptions::new()
-        .write(true)
-        .open(&segment)
-        .unwrap()
-        .set_len(before)
-        .unwrap();
+    let segment = only_segment(folder, "damaged");
+    let mut bytes = fs::read(&segment).unwrap();
+    let value = b"value 7";
+    let at = bytes.windows(value.len()).position(|part| part == value);
+    bytes[at.unwrap() + value.len() - 1] ^= 1;
+    fs::write(&segment, &bytes).unwrap();
+    (start(folder).await, segment, bytes)
+}
 
-    let error = Broker::start(config(folder.path())).await.unwrap_err();
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_digit_is_an_error_that_names_its_place_and_never_data() {
+    // In a closed segment, and in the one that is written.
+    for segment_size in [1_024, 1 << 20] {
+        let folder = tempfile::tempdir().unwrap();
+        let (broker, segment, bytes) = with_a_changed_digit(folder.path(), segment_size).await;
+        let (client, _) = connect(&broker.address().to_string()).await;
 
-    assert_eq!(
-        error.to_string(),
-        "could not open the log of topic \"damaged\" partition 0"
-    );
-    let source = std::error::Error::source(&error).unwrap().to_string();
-    assert!(
-        source.contains("00000000000000000000.log\" is damaged at byte"),
-        "{source}"
-    );
-    assert_eq!(fs::metadata(&segment).unwrap().len(), before);
+        let (values, error) = read_to_error(&client, "damaged").await;
+
+        assert_eq!(values, numbered(7), "what is before it is served");
+        let named = format!(
+            "topic \"damaged\" partition 0 is damaged at offset 7: \"{}\", byte ",
+            segment.display()
+        );
+        assert!(error.contains(&named), "{error}");
+        assert!(error.contains("wrong checksum"), "{error}");
+        let producer = client.topic_producer("damaged").await.unwrap();
+        let sent = producer.send(RecordKey::NULL, "more").await.unwrap();
+        let flushed = producer.flush().await;
+        let refused = match flushed {
+            Ok(()) => sent.wait().await.unwrap_err().to_string(),
+            Err(error) => error.to_string(),
+        };
+        assert!(refused.contains("is damaged at offset 7"), "{refused}");
+        assert_eq!(read(&client, "whole", 3).await, numbered(3));
+        broker.shutdown().await.unwrap();
+        assert_eq!(fs::read(&segment).unwrap(), bytes, "the file is left alone");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_module_is_given_all_that_is_before_the_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    let (broker, _, _) = with_a_changed_digit(folder.path(), 1 << 20).await;
+    let (client, _) = connect(&broker.address().to_string()).await;
+    let giving = crate::modules::giving(&["output"]);
+    let filtering = crate::modules::filtering_all();
+    for (module, outputs) in [(giving, 7), (filtering, 0)] {
+        let config = stream_of("damaged", Offset::beginning())
+            .smartmodule(vec![crate::modules::ad_hoc(&module)])
+            .build()
+            .unwrap();
+        let (values, error) = read_config_to_error(&client, config).await;
+        assert_eq!(values, vec!["output"; outputs]);
+        assert!(error.contains("is damaged at offset 7"), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_whose_file_is_lost_is_put_aside_with_all_its_data() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = start(folder.path()).await;
+    let (client, admin) = connect(&broker.address().to_string()).await;
+    create(&admin, "orphan", TopicSpec::new_computed(1, 1, None)).await;
+    produce(&client, "orphan", &numbered(5)).await;
+    drop((client, admin));
+    broker.shutdown().await.unwrap();
+    let bytes = fs::read(only_segment(folder.path(), "orphan")).unwrap();
+    fs::remove_file(folder.path().join("topics/orphan")).unwrap();
+
+    let broker = start(folder.path()).await;
+
+    let (_, admin) = connect(&broker.address().to_string()).await;
+    assert!(admin.all::<TopicSpec>().await.unwrap().is_empty());
+    let aside = folder.path().join("quarantine/orphan-1");
+    assert_eq!(fs::read(only_segment(&aside, "orphan")).unwrap(), bytes);
 }
 
 #[tokio::test(flavor = "multi_thread")]

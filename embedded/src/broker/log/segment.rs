@@ -2,17 +2,25 @@
 
 use std::fs::{self, File};
 use std::io::{self, IoSlice, Write};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use bytes::Bytes;
 
+use super::check::{self, Found, Place, Window};
+use super::damage::Flaw;
+use super::tail;
 use super::{Encoded, LogError};
-use crate::broker::batch::{BatchHead, HEAD_BYTES};
+use crate::broker::batch::HEAD_BYTES;
+use crate::broker::folder::PRIVATE_FILE;
 
 /// Bytes of log between two entries of the index: what a seek reads at most in vain.
 const INDEX_STEP_BYTES: u64 = 16 << 10;
+/// How much is read at once when every byte is.
+pub(super) const SCAN_STEP_BYTES: usize = 1 << 20;
+/// How much is read at once when heads are: one page, as the next head may be anywhere.
+const HEADS_STEP_BYTES: usize = 4 << 10;
 const EXTENSION: &str = "log";
 
 /// A file of whole batches whose offsets follow each other.
@@ -28,130 +36,148 @@ pub(super) struct Segment {
 /// The valid part of a segment.
 #[derive(Debug, Clone)]
 struct Extent {
-    bytes: u64,
-    end_offset: i64,
-    /// Offset and position of about one batch in [`INDEX_STEP_BYTES`], ascending.
-    index: Vec<(i64, u64)>,
+    end: Place,
+    /// Where about one batch in [`INDEX_STEP_BYTES`] begins, ascending.
+    index: Vec<Place>,
 }
 
 impl Extent {
-    fn empty(base_offset: i64) -> Self {
+    fn empty(start: Place) -> Self {
         Self {
-            bytes: 0,
-            end_offset: base_offset,
+            end: start,
             index: Vec::new(),
         }
     }
 
-    fn push(&mut self, bytes: u64, records: i64) {
-        let indexed = self
+    fn push(&mut self, bytes: u64, records: i64, leader_epoch: i32) {
+        let due = self
             .index
             .last()
-            .map_or(0, |(_, position)| position + INDEX_STEP_BYTES);
-        if self.index.is_empty() || self.bytes >= indexed {
-            self.index.push((self.end_offset, self.bytes));
+            .map_or(0, |place| place.position + INDEX_STEP_BYTES);
+        if self.end.position >= due {
+            self.index.push(self.end);
         }
-        self.bytes += bytes;
-        self.end_offset += records;
+        self.end.advance(bytes, records, leader_epoch);
     }
 
-    /// Position of an indexed batch at or before the one that holds `offset`.
-    fn seek(&self, offset: i64) -> u64 {
-        let after = self
-            .index
-            .partition_point(|(indexed, _)| *indexed <= offset);
-        after.checked_sub(1).map_or(0, |at| self.index[at].1)
+    /// An indexed batch at or before the one that holds `offset`.
+    fn seek(&self, offset: i64) -> Place {
+        let after = self.index.partition_point(|place| place.offset <= offset);
+        after.checked_sub(1).map_or(self.end, |at| self.index[at])
     }
 }
 
 /// How thoroughly a segment is read when it is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Check {
-    /// Heads only: the segment was complete when it was closed.
+pub(super) enum Check {
+    /// Heads only: the segment was complete when it was closed, and is checked when it is read.
     Heads,
     /// Every byte: the process may have died while it was written.
     Everything,
 }
 
+/// Why a segment could not be read.
+#[derive(Debug)]
+pub(super) enum ReadError {
+    /// The batch that begins here is not as it was written.
+    Flawed(Place, Flaw),
+    /// The system could not read the file.
+    Failed(LogError),
+}
+
 impl Segment {
-    /// Opens a segment that ends where the next one begins.
-    pub(super) fn open_closed(
-        folder: &Path,
-        base_offset: i64,
-        next_base: i64,
-    ) -> Result<Self, LogError> {
-        let segment = Self::open(folder, base_offset, Check::Heads)?;
-        let (bytes, end_offset) = (segment.bytes(), segment.end_offset());
-        if end_offset != next_base || bytes != segment.file_bytes()? {
-            return Err(LogError::Damaged {
-                path: segment.path,
-                position: bytes,
-            });
-        }
-        Ok(segment)
-    }
-
-    /// Opens or creates the segment that is written; cuts off what is not a whole batch.
-    pub(super) fn open_active(folder: &Path, base_offset: i64) -> Result<Self, LogError> {
-        let segment = Self::open(folder, base_offset, Check::Everything)?;
-        let valid_bytes = segment.bytes();
-        let torn_bytes = segment.file_bytes()? - valid_bytes;
-        if torn_bytes > 0 {
-            tracing::warn!(
-                path = %segment.path.display(),
-                position = valid_bytes,
-                torn_bytes,
-                end_offset = segment.end_offset(),
-                "cut {torn_bytes} bytes off a log that ended in the middle of a batch"
-            );
-            let cut = segment.file.set_len(valid_bytes);
-            cut.map_err(LogError::file("cut", &segment.path))?;
-        }
-        Ok(segment)
-    }
-
-    fn open(folder: &Path, base_offset: i64, check: Check) -> Result<Self, LogError> {
-        let path = folder.join(format!("{base_offset:020}.{EXTENSION}"));
+    /// Begins a segment.
+    pub(super) fn create(folder: &Path, start: Place) -> Result<Self, LogError> {
+        let path = path_of(folder, start.offset);
         let file = File::options()
             .create(true)
             .read(true)
             .append(true)
+            .mode(PRIVATE_FILE)
+            .open(&path)
+            .map_err(LogError::file("create", &path))?;
+        Ok(Self::new(start, path, file, Extent::empty(start)))
+    }
+
+    /// Opens a segment up to its first flaw.
+    pub(super) fn open(
+        folder: &Path,
+        start: Place,
+        check: Check,
+    ) -> Result<(Self, Option<Flaw>), LogError> {
+        let path = path_of(folder, start.offset);
+        let file = File::options()
+            .read(true)
+            .append(true)
             .open(&path)
             .map_err(LogError::file("open", &path))?;
-        let extent = scan(&file, base_offset, check).map_err(LogError::file("read", &path))?;
-        Ok(Self {
-            base_offset,
+        let (extent, flaw) = scan(&file, start, check).map_err(LogError::file("read", &path))?;
+        Ok((Self::new(start, path, file, extent), flaw))
+    }
+
+    fn new(start: Place, path: PathBuf, file: File, extent: Extent) -> Self {
+        Self {
+            base_offset: start.offset,
             path,
             file,
             extent: RwLock::new(extent),
-        })
+        }
+    }
+
+    /// Moves aside what a write that was cut short has left; `false` if that is not what it is.
+    pub(super) fn heal_tail(&self) -> Result<bool, LogError> {
+        let end = self.end();
+        let is_torn = tail::is_torn(&self.file, &end);
+        if !is_torn.map_err(LogError::file("read", &self.path))? {
+            return Ok(false);
+        }
+        let aside = tail::set_aside(&self.file, &self.path, end.position)
+            .map_err(LogError::file("set aside the torn end of", &self.path))?;
+        tracing::warn!(
+            path = %self.path.display(),
+            position = end.position,
+            end_offset = end.offset,
+            aside = %aside.display(),
+            "a log ended in the middle of a batch, which was never acknowledged: moved it aside"
+        );
+        Ok(true)
     }
 
     pub(super) fn base_offset(&self) -> i64 {
         self.base_offset
     }
 
-    pub(super) fn end_offset(&self) -> i64 {
-        self.extent().end_offset
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
+    /// Where the next batch goes.
+    pub(super) fn end(&self) -> Place {
+        self.extent().end
+    }
+
+    /// Bytes of whole batches.
     pub(super) fn bytes(&self) -> u64 {
-        self.extent().bytes
+        self.end().position
     }
 
     /// Writes batches in as few system calls as possible.
     ///
     /// # Errors
-    /// If the disk is full or fails; the file is cut back to what it was.
-    pub(super) fn append(&self, batches: &[Encoded]) -> Result<(), LogError> {
+    /// If the disk is full or fails; the file is cut back to what it was. If even that fails, it
+    /// ends with a flaw.
+    pub(super) fn append(&self, batches: &[Encoded], leader_epoch: i32) -> Result<(), ReadError> {
         if let Err(source) = self.write_all(batches) {
-            let cut = self.file.set_len(self.bytes());
-            cut.map_err(LogError::file("cut", &self.path))?;
-            return Err(LogError::file("append to", &self.path)(source));
+            let end = self.end();
+            if self.file.set_len(end.position).is_err() {
+                return Err(ReadError::Flawed(end, Flaw::HalfWritten));
+            }
+            let failed = LogError::file("append to", &self.path)(source);
+            return Err(ReadError::Failed(failed));
         }
         let mut extent = self.extent.write().unwrap_or_else(PoisonError::into_inner);
         for batch in batches {
-            extent.push(batch.bytes, batch.records);
+            extent.push(batch.bytes, batch.records, leader_epoch);
         }
         Ok(())
     }
@@ -174,50 +200,26 @@ impl Segment {
     }
 
     /// Reads whole batches from the one that holds `offset`, which the segment must have.
-    pub(super) fn read(&self, offset: i64, bytes_max: usize) -> Result<Bytes, LogError> {
-        let failed = |source| LogError::file("read", &self.path)(source);
-        let (indexed, end) = {
+    ///
+    /// Each is checked, and so are those between it and the batch of the index where the way to it
+    /// begins.
+    pub(super) fn read(&self, offset: i64, bytes_max: usize) -> Result<Bytes, ReadError> {
+        let (place, end) = {
             let extent = self.extent();
-            (extent.seek(offset), extent.bytes)
+            (extent.seek(offset), extent.end.position)
         };
-        let (position, first) = self.find(offset, indexed, end).map_err(failed)?;
-        let available = usize::try_from(end - position).unwrap_or(usize::MAX);
-        let mut buffer = vec![0; bytes_max.max(first.bytes).min(available)];
-        self.file
-            .read_exact_at(&mut buffer, position)
-            .map_err(failed)?;
-        buffer.truncate(whole_batches(&buffer));
-        Ok(Bytes::from(buffer))
-    }
-
-    /// Walks from an indexed batch to the one that holds `offset`.
-    fn find(&self, offset: i64, indexed: u64, end: u64) -> io::Result<(u64, BatchHead)> {
-        let mut position = indexed;
-        let mut window = Vec::new();
-        while position < end {
-            let bytes = (end - position).min(INDEX_STEP_BYTES);
-            window.resize(usize::try_from(bytes).unwrap_or(usize::MAX), 0);
-            self.file.read_exact_at(&mut window, position)?;
-            let mut at = 0;
-            while let Some(head) = window.get(at..).and_then(BatchHead::parse) {
-                if offset < head.next_offset() {
-                    return Ok((position + at as u64, head));
-                }
-                at += head.bytes;
+        let left = usize::try_from(end - place.position).unwrap_or(usize::MAX);
+        let mut bytes = bytes_max + HEAD_BYTES + INDEX_STEP_BYTES as usize;
+        loop {
+            let mut part = vec![0; bytes.min(left)];
+            let read = self.file.read_exact_at(&mut part, place.position);
+            read.map_err(|source| ReadError::Failed(LogError::file("read", &self.path)(source)))?;
+            match check::find(&part, place, end, offset, bytes_max) {
+                Ok(Found::Batches(range)) => return Ok(Bytes::from(part).slice(range)),
+                Ok(Found::Beyond { bytes: more }) => bytes = more,
+                Err((place, flaw)) => return Err(ReadError::Flawed(place, flaw)),
             }
-            if at == 0 {
-                break;
-            }
-            position += at as u64;
         }
-        Err(io::Error::other(format!(
-            "no batch with offset {offset} from byte {indexed}"
-        )))
-    }
-
-    fn file_bytes(&self) -> Result<u64, LogError> {
-        let metadata = self.file.metadata();
-        Ok(metadata.map_err(LogError::file("read", &self.path))?.len())
     }
 
     fn extent(&self) -> RwLockReadGuard<'_, Extent> {
@@ -225,59 +227,47 @@ impl Segment {
     }
 }
 
-/// Base offsets of a folder's segments, ascending.
+/// Base offsets of a folder's segments, ascending; none if there is no folder.
 pub(super) fn bases_in(folder: &Path) -> Result<Vec<i64>, LogError> {
     let failed = |source| LogError::file("list", folder)(source);
     let mut bases = Vec::new();
-    for entry in fs::read_dir(folder).map_err(failed)? {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(bases),
+        entries => entries.map_err(failed)?,
+    };
+    for entry in entries {
         let path = entry.map_err(failed)?.path();
-        let is_log = path
-            .extension()
-            .is_some_and(|extension| extension == EXTENSION);
-        let base: Option<i64> = path
-            .file_stem()
-            .and_then(|stem| stem.to_str()?.parse().ok());
-        bases.extend(base.filter(|_| is_log));
+        let stem = path.file_stem().and_then(|stem| stem.to_str());
+        let base: Option<i64> = stem.and_then(|stem| stem.parse().ok());
+        bases.extend(base.filter(|base| path == path_of(folder, *base)));
     }
     bases.sort_unstable();
     Ok(bases)
 }
 
-/// Finds how far a file holds whole batches with the offsets they should have.
-fn scan(file: &File, base_offset: i64, check: Check) -> io::Result<Extent> {
-    let file_bytes = file.metadata()?.len();
-    let mut extent = Extent::empty(base_offset);
-    let mut head_bytes = [0; HEAD_BYTES];
-    let mut batch = Vec::new();
-    while file_bytes - extent.bytes >= HEAD_BYTES as u64 {
-        file.read_exact_at(&mut head_bytes, extent.bytes)?;
-        let Some(head) = BatchHead::parse(&head_bytes) else {
-            break;
-        };
-        let fits = head.bytes as u64 <= file_bytes - extent.bytes;
-        if !fits || head.base_offset != extent.end_offset {
-            break;
-        }
-        if check == Check::Everything {
-            batch.resize(head.bytes, 0);
-            file.read_exact_at(&mut batch, extent.bytes)?;
-            if !head.is_intact(&batch) {
-                break;
-            }
-        }
-        extent.push(head.bytes as u64, i64::from(head.last_offset_delta) + 1);
-    }
-    Ok(extent)
+/// Where the segment is whose first record has this offset.
+pub(super) fn path_of(folder: &Path, base_offset: i64) -> PathBuf {
+    folder.join(format!("{base_offset:020}.{EXTENSION}"))
 }
 
-/// How many bytes of a buffer are whole batches.
-fn whole_batches(buffer: &[u8]) -> usize {
-    let mut whole = 0;
-    while let Some(head) = BatchHead::parse(&buffer[whole..]) {
-        if head.bytes > buffer.len() - whole {
-            break;
+/// Finds how far a file holds whole batches with the offsets they should have, and why not further.
+fn scan(file: &File, start: Place, check: Check) -> io::Result<(Extent, Option<Flaw>)> {
+    let mut window = match check {
+        Check::Heads => Window::new(file, HEADS_STEP_BYTES)?,
+        Check::Everything => Window::new(file, SCAN_STEP_BYTES)?,
+    };
+    let file_bytes = window.file_bytes();
+    let mut extent = Extent::empty(start);
+    while extent.end.position < file_bytes {
+        let place = extent.end;
+        let head = match place.head(window.at(place.position, HEAD_BYTES)?, file_bytes) {
+            Ok(head) => head,
+            Err(flaw) => return Ok((extent, Some(flaw))),
+        };
+        if check == Check::Everything && !head.is_intact(window.at(place.position, head.bytes)?) {
+            return Ok((extent, Some(Flaw::Checksum)));
         }
-        whole += head.bytes;
+        extent.push(head.bytes as u64, head.records_max(), head.leader_epoch);
     }
-    whole
+    Ok((extent, None))
 }
