@@ -334,6 +334,33 @@ fn who_follows_the_end_is_told() {
     assert_eq!(*end.borrow_and_update(), 2);
 }
 
+/// `cargo test --release -p embedded --lib a_gigabyte -- --ignored --nocapture`
+#[test]
+#[ignore = "a measurement, not a check"]
+#[expect(clippy::print_stdout, reason = "the figures are the result")]
+fn a_gigabyte_is_opened_and_read() {
+    for values in [2, 40] {
+        let folder = tempfile::tempdir().unwrap();
+        let config = LogConfig {
+            replica: ReplicaKey::new("topic", 0_u32),
+            segment_bytes_max: 256 << 20,
+            leader_epoch: Arc::new(LeaderEpoch::of(7)),
+        };
+        let log = Log::create(folder.path().to_path_buf(), config.clone()).unwrap();
+        while log.bytes() < 1 << 30 {
+            let many = (0..100).map(|_| batch(&vec!["x".repeat(400); values]));
+            log.append(many.collect()).unwrap();
+        }
+        drop(log);
+        let started = std::time::Instant::now();
+        let log = Log::open(folder.path().to_path_buf(), config).unwrap();
+        let opened = started.elapsed();
+        let batches = log.batches(0, log.end_offset()).count();
+        let read = started.elapsed() - opened;
+        println!("{batches} batches: opened in {opened:?}, read in {read:?}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 

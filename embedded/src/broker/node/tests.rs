@@ -360,6 +360,29 @@ fn logs_of_a_topic_whose_file_is_lost_or_broken_go_into_quarantine() {
 }
 
 #[test]
+fn a_folder_of_the_release_before_is_read_and_sealed() {
+    let files = files_of_a_folder();
+    let mut old = files.clone();
+    old.0.retain(|(path, _)| !path.ends_with("EPOCH"));
+    for (path, content) in &mut old.0 {
+        if path.ends_with("VERSION") {
+            *content = b"1\n".to_vec();
+        } else if content.starts_with(b"bikeshare-sealed") {
+            let seal = content.iter().position(|byte| *byte == b'\n').unwrap();
+            content.drain(..=seal);
+        }
+    }
+    let folder = tempdir();
+    old.write(folder.path());
+    assert_eq!(look(folder.path()).unwrap(), truth_of(&files));
+    let sealed = Files::read(folder.path());
+    for (path, content) in files.0.iter().filter(|(path, _)| !path.ends_with("EPOCH")) {
+        let (_, now) = sealed.0.iter().find(|(other, _)| other == path).unwrap();
+        assert_eq!(now, content, "{}", path.display());
+    }
+}
+
+#[test]
 fn a_creation_that_a_crash_cut_short_leaves_nothing_behind() {
     let folder = tempdir();
     fill(folder.path());
