@@ -48,6 +48,7 @@ async fn main() {
         listen: "127.0.0.1:0".parse().unwrap(),
         data_dir: folder.path().to_path_buf(),
         segment_bytes_max: 64 << 20,
+        ..BrokerConfig::default()
     });
     let fluvio = fluvio.await.unwrap();
     let mut seconds = [const { Vec::new() }; 4];

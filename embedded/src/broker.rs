@@ -17,6 +17,7 @@ mod admin;
 mod batch;
 mod chain;
 mod consumer;
+pub(crate) mod engine;
 mod epoch;
 mod error;
 mod fetch;
@@ -67,6 +68,9 @@ pub struct BrokerConfig {
     pub data_dir: PathBuf,
     /// Bytes after which a log goes on in a new file, and the largest batch. Default 256 MiB.
     pub segment_bytes_max: u64,
+    /// Whether a request may bring a SmartModule that was not uploaded before, and so was not
+    /// tried. Default: no.
+    pub adhoc_modules: bool,
 }
 
 impl Default for BrokerConfig {
@@ -75,6 +79,7 @@ impl Default for BrokerConfig {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, PORT)),
             data_dir: PathBuf::from("data/fluvio"),
             segment_bytes_max: SEGMENT_BYTES_MAX,
+            adhoc_modules: false,
         }
     }
 }
@@ -143,7 +148,8 @@ impl Broker {
 
 fn open(config: &BrokerConfig) -> Result<(Node, FolderLock), BrokerError> {
     let lock = folder::claim(&config.data_dir)?;
-    let node = Node::open(&config.data_dir, config.segment_bytes_max)?;
+    let mut node = Node::open(&config.data_dir, config.segment_bytes_max)?;
+    node.adhoc_modules = config.adhoc_modules;
     Ok((node, lock))
 }
 

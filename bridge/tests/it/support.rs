@@ -115,6 +115,7 @@ pub(crate) async fn broker(folder: &Path, listen: SocketAddr) -> Broker {
         listen,
         data_dir: folder.to_path_buf(),
         segment_bytes_max: 16 << 20,
+        ..BrokerConfig::default()
     };
     Broker::start(config).await.unwrap()
 }

@@ -35,6 +35,7 @@ async fn broker(folder: &Path) -> Broker {
         listen: "127.0.0.1:0".parse().unwrap(),
         data_dir: folder.join("fluvio"),
         segment_bytes_max: 16 << 20,
+        ..BrokerConfig::default()
     };
     Broker::start(config).await.unwrap()
 }

@@ -16,7 +16,7 @@ use std::io;
 use bytes::{Buf, Bytes};
 use fluvio_compression::Compression;
 use fluvio_protocol::Encoder;
-use fluvio_protocol::record::{Batch, RawRecords, Record};
+use fluvio_protocol::record::{Batch, RawRecords};
 
 /// Bytes of a head without a schema id.
 pub(super) const HEAD_BYTES: usize = 57;
@@ -170,39 +170,11 @@ pub(super) fn set_place(head: &mut [u8], base_offset: i64, leader_epoch: i32) {
     head[LENGTH_END..LENGTH_END + 4].copy_from_slice(&leader_epoch.to_be_bytes());
 }
 
-/// Appends one record to encoded records, byte for byte as [`Record`]'s own encoder does.
-///
-/// That encoder goes through keys and values byte by byte twice, which is half the cost of a
-/// stream with a chain.
-pub(super) fn encode_record(record: &Record, into: &mut Vec<u8>) -> io::Result<()> {
-    use fluvio_protocol::EncoderVarInt;
-
-    let mut front = Vec::with_capacity(32);
-    record.preamble.encode(&mut front, 0)?;
-    record.key.is_some().encode(&mut front, 0)?;
-    let key = record.key.as_ref().map(AsRef::<[u8]>::as_ref);
-    if let Some(key) = key {
-        varint(key.len()).encode_varint(&mut front)?;
-        front.extend_from_slice(key);
-    }
-    let value: &[u8] = record.value.as_ref();
-    varint(value.len()).encode_varint(&mut front)?;
-
-    let length = front.len() + value.len() + record.headers.var_write_size();
-    varint(length).encode_varint(into)?;
-    into.extend_from_slice(&front);
-    into.extend_from_slice(value);
-    record.headers.encode_varint(into)
-}
-
-fn varint(length: usize) -> i64 {
-    i64::try_from(length).unwrap_or(i64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
+    use fluvio_protocol::record::Record;
+
     use super::*;
-    use proptest::prelude::*;
 
     fn batch_of(values: &[&str]) -> Batch<RawRecords> {
         let records: Vec<Record> = values.iter().map(|value| Record::new(*value)).collect();
@@ -230,21 +202,5 @@ mod tests {
         assert!(head.is_intact(&bytes));
         *bytes.last_mut().unwrap() ^= 1;
         assert!(!head.is_intact(&bytes));
-    }
-
-    proptest! {
-        #[test]
-        fn a_record_is_encoded_as_its_own_encoder_does(
-            key in proptest::option::of(proptest::collection::vec(any::<u8>(), 0..300)),
-            value in proptest::collection::vec(any::<u8>(), 0..300),
-            delta in -100_000_i64..100_000,
-        ) {
-            let mut record = Record::new(value);
-            record.key = key.map(Into::into);
-            record.preamble.set_offset_delta(delta);
-            let mut ours = Vec::new();
-            encode_record(&record, &mut ours).unwrap();
-            prop_assert_eq!(ours, record.as_bytes(0).unwrap().to_vec());
-        }
     }
 }

@@ -1,13 +1,21 @@
 //! Runs chains of `SmartModule`s over batches as the real SPU does, its traps included.
 //!
-//! The engine is the SPU's own, `fluvio-smartengine`. What is followed here is the SPU's frame
-//! around it, since programs come to depend on it (marked "as the SPU" below):
+//! The modules run in [`super::engine`]. What is followed here is the SPU's frame around them,
+//! since programs come to depend on it (marked "as the SPU" below):
 //! - outputs are gathered over batches until they exceed `max_bytes`; the batch that exceeds is
 //!   dropped from the answer *after* it has run, so a stateful module sees it twice, and if it is
 //!   the first one there is no answer at all and the stream goes on behind it;
 //! - an error of a module ends the answer after the records that were fine, but the answer's
 //!   offsets cover the whole stored batch;
 //! - offsets and times of outputs are not those of their sources.
+//!
+//! Other than the SPU, on purpose:
+//! - an answer's batch has the leader epoch of the last batch it covers, where the SPU leaves −1:
+//!   so a client knows in which time of the log its place is;
+//! - a module that requests bring along runs only if it was uploaded before, or if the broker is
+//!   told to allow it;
+//! - what a module may take of time, memory and tables is bounded, for all modules of a chain
+//!   together, and an error for it names the module.
 //!
 //! Everything here computes for long and must not run on a task of the async runtime.
 
@@ -16,20 +24,18 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use fluvio_compression::Compression;
-use fluvio_protocol::Decoder;
 use fluvio_protocol::link::ErrorCode;
 use fluvio_protocol::link::smartmodule::SmartModuleTransformRuntimeError;
-use fluvio_protocol::record::{Batch, RawRecords, Record};
-use fluvio_smartengine::{
-    EngineError, Lookback, SmartModuleChainBuilder, SmartModuleChainInstance, SmartModuleConfig,
-    SmartModuleInitialData,
-};
-use fluvio_smartmodule::dataplane::smartmodule::{SmartModuleInput, SmartModuleOutput};
+use fluvio_protocol::record::{Batch, RawRecords};
+use fluvio_smartmodule::dataplane::smartmodule::Lookback;
 use fluvio_spu_schema::server::smartmodule::{
     SmartModuleContextData, SmartModuleInvocation, SmartModuleInvocationWasm, SmartModuleKind,
 };
 
-use super::batch::{BatchHead, encode_record};
+use super::batch::BatchHead;
+use super::engine::{
+    EngineError, Fault, InputHead, MODULES_MAX, ModuleConfig, Records, Runner, unpack,
+};
 use super::log::Log;
 use super::node::Node;
 
@@ -38,13 +44,19 @@ const COUNT_BYTES: usize = 4;
 
 /// Modules with their memory, which lives as long as one stream or one produce request.
 #[derive(Debug)]
-pub(super) struct Chain(SmartModuleChainInstance);
+pub(super) struct Chain {
+    runner: Runner,
+    /// What the newest records may take that a module looks back at.
+    look_back_bytes_max: usize,
+}
 
 /// A batch as the chain sees it.
 #[derive(Debug)]
 pub(super) struct Input {
     pub(super) base_offset: i64,
     pub(super) last_offset_delta: i32,
+    /// The time of the log in which the broker took the batch; −1 if it has none.
+    pub(super) leader_epoch: i32,
     /// Milliseconds since 1970, or −1.
     pub(super) first_timestamp: i64,
     /// How the batch was compressed: outputs are compressed alike.
@@ -59,6 +71,7 @@ impl Input {
         Ok(Self {
             base_offset: head.base_offset,
             last_offset_delta: head.last_offset_delta,
+            leader_epoch: head.leader_epoch,
             first_timestamp: head.first_timestamp,
             compression: head.compression()?,
             records: head.records(batch)?,
@@ -73,6 +86,7 @@ impl Input {
         Ok(Self {
             base_offset: batch.base_offset,
             last_offset_delta: batch.last_offset_delta(),
+            leader_epoch: batch.get_header().partition_leader_epoch,
             first_timestamp: batch.get_base_timestamp(),
             compression,
             records: unpacked.unwrap_or_else(|| records.to_vec()),
@@ -104,69 +118,62 @@ impl Chain {
         if invocations.is_empty() {
             return Ok(None);
         }
-        let mut builder = SmartModuleChainBuilder::default();
-        builder.set_store_memory_limit(node.chain_bytes_max);
-        for invocation in invocations {
-            let invocation = resolve(node, invocation)?;
-            let config = config_of(&invocation, version)?;
-            let wasm = invocation.wasm.into_raw().map_err(invalid)?;
-            builder.add_smart_module(config, wasm);
+        if invocations.len() > MODULES_MAX {
+            let message = format!("a chain has at most {MODULES_MAX} modules");
+            return Err(ErrorCode::SmartModuleChainInitError(message));
         }
-        let started =
-            builder
-                .initialize(&node.engine)
-                .map_err(|error| match error.downcast_ref() {
-                    Some(EngineError::StoreMemoryExceeded { requested, max, .. }) => {
-                        ErrorCode::SmartModuleMemoryLimitExceeded {
-                            requested: *requested as u64,
-                            max: *max as u64,
-                        }
-                    }
-                    _ => ErrorCode::SmartModuleChainInitError(error.to_string()),
-                })?;
-        Ok(Some(Self(started)))
+        let modules = invocations
+            .iter()
+            .map(|invocation| wasm_of(node, invocation))
+            .collect::<Result<Vec<_>, _>>()?;
+        let configs: Vec<_> = invocations
+            .iter()
+            .zip(&modules)
+            .map(|(invocation, wasm)| config_of(invocation, wasm, version))
+            .collect();
+        let runner =
+            Runner::start(&node.engine, &configs, node.chain_bytes_max).map_err(not_started)?;
+        Ok(Some(Self {
+            runner,
+            look_back_bytes_max: node.chain_bytes_max,
+        }))
     }
 
     /// Shows the newest stored records to those modules that ask for them.
     pub(super) fn look_back(&mut self, log: &Log) -> Result<(), ErrorCode> {
-        let looking = self.0.look_back(|lookback| {
-            let records = newest_records(log, lookback);
-            async move { Ok(records?) }
-        });
-        // Nothing in it waits: the records are read before the future is made.
-        let looked = futures_util::FutureExt::now_or_never(looking);
-        looked
-            .unwrap_or(Ok(()))
-            .map_err(|error| ErrorCode::SmartModuleLookBackError(error.root_cause().to_string()))
+        let bytes_max = self.look_back_bytes_max;
+        let read = |lookback: &Lookback| {
+            newest_records(log, lookback, bytes_max)
+                .map_err(|error| EngineError::Answer(error.to_string()))
+        };
+        self.runner
+            .look_back(read)
+            .map_err(|error| ErrorCode::SmartModuleLookBackError(error.to_string()))
     }
 
     /// Runs batches until their outputs exceed `max_bytes`.
     ///
     /// # Errors
-    /// If a batch cannot be unpacked, or a module panics or wants too much memory. The chain must
-    /// not be used after that.
+    /// If a batch cannot be unpacked, or a module panics or does what it must not do. The chain
+    /// must not be used after that.
     pub(super) fn process<I>(&mut self, batches: I, max_bytes: usize) -> Result<Output, ErrorCode>
     where
         I: Iterator<Item = io::Result<Input>>,
     {
         let mut gathered = Gathered::new();
         for batch in batches {
-            let mut input = batch.map_err(failed)?;
-            let records = std::mem::take(&mut input.records);
-            let output = self.run(records, &input).map_err(failed)?;
-            let fits = gathered
-                .add(&input, output.successes, max_bytes)
-                .map_err(failed)?;
+            let input = batch.map_err(failed)?;
+            let head = InputHead {
+                base_offset: input.base_offset,
+                first_timestamp: input.first_timestamp,
+            };
+            let output = self.runner.process(&head, &input.records).map_err(failed)?;
+            let fits = gathered.add(&input, output.records, max_bytes);
             if !fits || output.error.is_some() {
                 return gathered.finish(output.error);
             }
         }
         gathered.finish(None)
-    }
-
-    fn run(&mut self, records: Vec<u8>, input: &Input) -> Result<SmartModuleOutput, String> {
-        let input = SmartModuleInput::new(records, input.base_offset, input.first_timestamp);
-        self.0.process(input).map_err(|error| error.to_string())
     }
 }
 
@@ -176,7 +183,9 @@ struct Gathered {
     /// Of the first batch that gave records.
     first: Option<(i64, Compression)>,
     last_offset_delta: i32,
-    count: i32,
+    /// Of the last batch.
+    leader_epoch: i32,
+    count: usize,
     /// The count's place, then encoded records.
     encoded: Vec<u8>,
     /// As the SPU counts them: encoded records, and a count for each input batch.
@@ -189,6 +198,7 @@ impl Gathered {
         Self {
             first: None,
             last_offset_delta: -1,
+            leader_epoch: -1,
             count: 0,
             encoded,
             total_bytes: 0,
@@ -196,35 +206,32 @@ impl Gathered {
     }
 
     /// Adds the outputs of one batch; `false` if they are too many, and not added.
-    fn add(
-        &mut self,
-        input: &Input,
-        mut records: Vec<Record>,
-        max_bytes: usize,
-    ) -> io::Result<bool> {
-        if !records.is_empty() {
+    fn add(&mut self, input: &Input, records: Records<'_>, max_bytes: usize) -> bool {
+        let count = records.len();
+        if count > 0 {
             let (base_offset, _) = *self
                 .first
                 .get_or_insert((input.base_offset, input.compression));
+            // As the SPU: of the wrong sign.
+            let offset_shift = base_offset - input.base_offset;
             let before = self.encoded.len();
-            for record in &mut records {
-                // As the SPU: of the wrong sign.
-                record.add_base_offset(base_offset - input.base_offset);
-                encode_record(record, &mut self.encoded)?;
+            for record in records {
+                record.encode(offset_shift, &mut self.encoded);
+                let bytes = COUNT_BYTES + self.encoded.len() - before;
+                if self.total_bytes + bytes > max_bytes {
+                    self.encoded.truncate(before);
+                    return false;
+                }
             }
-            let bytes = COUNT_BYTES + self.encoded.len() - before;
-            if self.total_bytes + bytes > max_bytes {
-                self.encoded.truncate(before);
-                return Ok(false);
-            }
-            self.total_bytes += bytes;
-            self.count += i32::try_from(records.len()).map_err(io::Error::other)?;
+            self.total_bytes += COUNT_BYTES + self.encoded.len() - before;
+            self.count += count;
         }
         // As the SPU: batches without outputs count from the first one that had some.
         if self.first.is_some() {
             self.last_offset_delta += input.last_offset_delta + 1;
         }
-        Ok(true)
+        self.leader_epoch = input.leader_epoch;
+        true
     }
 
     /// As the SPU: times stay unset, offsets cover the batches that were run.
@@ -236,8 +243,10 @@ impl Gathered {
         batch.set_offset_delta(self.last_offset_delta);
         let (base_offset, compression) = self.first.unwrap_or((-1, Compression::None));
         batch.set_base_offset(base_offset);
+        batch.get_mut_header().partition_leader_epoch = self.leader_epoch;
         if self.count > 0 {
-            self.encoded[..COUNT_BYTES].copy_from_slice(&self.count.to_be_bytes());
+            let count = i32::try_from(self.count).map_err(failed)?;
+            self.encoded[..COUNT_BYTES].copy_from_slice(&count.to_be_bytes());
             batch.get_mut_header().set_compression(compression);
             let encoded = Bytes::from(self.encoded);
             let stored = match compression {
@@ -252,73 +261,95 @@ impl Gathered {
     }
 }
 
-/// Replaces a module's name by its bytes.
-fn resolve(
-    node: &Node,
-    invocation: SmartModuleInvocation,
-) -> Result<SmartModuleInvocation, ErrorCode> {
-    let SmartModuleInvocationWasm::Predefined(name) = &invocation.wasm else {
-        return Ok(invocation);
-    };
-    let name = name.clone();
-    match node.metadata.find_smartmodule(&name) {
-        Some(spec) => Ok(SmartModuleInvocation {
-            wasm: SmartModuleInvocationWasm::AdHoc(spec.wasm.payload.into()),
-            name: Some(name),
-            ..invocation
-        }),
-        None => Err(ErrorCode::SmartModuleNotFound { name }),
+/// A module's bytes: stored under the name that is asked for, or sent along.
+fn wasm_of(node: &Node, invocation: &SmartModuleInvocation) -> Result<Vec<u8>, ErrorCode> {
+    match &invocation.wasm {
+        SmartModuleInvocationWasm::Predefined(name) => match node.metadata.find_smartmodule(name) {
+            Some(spec) => unpack(&spec.wasm.payload).map_err(|error| invalid(name, error)),
+            None => Err(ErrorCode::SmartModuleNotFound { name: name.clone() }),
+        },
+        SmartModuleInvocationWasm::AdHoc(packed) => {
+            let name = name_of(invocation);
+            let wasm = unpack(packed).map_err(|error| invalid(name, error))?;
+            if node.adhoc_modules || node.engine.is_accepted(&wasm) {
+                return Ok(wasm);
+            }
+            let reason = format!(
+                "module {name:?} was sent along with the request, and is none of those that were \
+                 uploaded: upload it with `bikeshare smartmodule push`, or start the broker with \
+                 `adhoc_modules`"
+            );
+            Err(invalid(name, reason))
+        }
     }
 }
 
-fn config_of(
-    invocation: &SmartModuleInvocation,
-    version: i16,
-) -> Result<SmartModuleConfig, ErrorCode> {
-    let initial_data = match &invocation.kind {
-        SmartModuleKind::Aggregate { accumulator }
-        | SmartModuleKind::Generic(SmartModuleContextData::Aggregate { accumulator }) => {
-            SmartModuleInitialData::with_aggregate(accumulator.clone())
-        }
-        _ => SmartModuleInitialData::default(),
-    };
-    SmartModuleConfig::builder()
-        .smartmodule_names(vec![invocation.name.clone().unwrap_or_default()])
-        .params(invocation.params.clone())
-        .version(version)
-        .lookback(invocation.params.lookback().map(Into::into))
-        .initial_data(initial_data)
-        .build()
-        .map_err(invalid)
+fn name_of(invocation: &SmartModuleInvocation) -> &str {
+    match (&invocation.name, &invocation.wasm) {
+        (_, SmartModuleInvocationWasm::Predefined(name)) | (Some(name), _) => name,
+        (None, _) => "",
+    }
 }
 
-/// The newest stored records: as many, and as young, as asked for.
-fn newest_records(log: &Log, lookback: Lookback) -> io::Result<Vec<Record>> {
-    let (last, oldest) = match lookback {
-        Lookback::Last(last) => (last, i64::MIN),
+fn config_of<'a>(
+    invocation: &'a SmartModuleInvocation,
+    wasm: &'a [u8],
+    version: i16,
+) -> ModuleConfig<'a> {
+    let accumulator = match &invocation.kind {
+        SmartModuleKind::Aggregate { accumulator }
+        | SmartModuleKind::Generic(SmartModuleContextData::Aggregate { accumulator }) => {
+            accumulator.clone()
+        }
+        _ => Vec::new(),
+    };
+    ModuleConfig {
+        name: name_of(invocation),
+        wasm,
+        params: invocation.params.clone(),
+        accumulator,
+        version,
+    }
+}
+
+/// The newest stored records, encoded: as many, and as young, as asked for.
+fn newest_records(log: &Log, lookback: &Lookback, bytes_max: usize) -> io::Result<Vec<u8>> {
+    let oldest = match lookback.age {
+        None => i64::MIN,
         // Seen on a real SPU: it fails once it has looked back at the log's first record.
-        Lookback::Age { last: 0, .. } => {
+        Some(_) if lookback.last == 0 => {
             return Err(io::Error::other(
                 "lookback by age needs a number of records, too",
             ));
         }
-        Lookback::Age { age, last } => (last, now_ms() - milliseconds(age)),
+        Some(age) => now_ms() - milliseconds(age),
     };
     let end = log.end_offset();
-    let start = end.saturating_sub(i64::try_from(last).unwrap_or(i64::MAX));
+    let start = end.saturating_sub(i64::try_from(lookback.last).unwrap_or(i64::MAX));
     let start = start.max(log.start_offset());
-    let mut newest = Vec::new();
+    let mut count = 0_i32;
+    let mut newest = vec![0; COUNT_BYTES];
     for stored in log.batches(start, end) {
         let (head, batch) = stored.map_err(io::Error::other)?;
         if head.newest_timestamp < oldest {
             continue;
         }
-        let records = Vec::<Record>::decode_from(&mut Bytes::from(head.records(&batch)?), 0)?;
-        newest.extend(records.into_iter().filter(|record| {
-            head.base_offset + record.offset_delta() >= start
-                && head.first_timestamp + record.timestamp_delta() >= oldest
-        }));
+        let stored = head.records(&batch)?;
+        let (records, _) = Records::parse(&stored).map_err(io::Error::other)?;
+        let wanted = records.filter(|record| {
+            head.base_offset.saturating_add(record.offset_delta) >= start
+                && head.first_timestamp.saturating_add(record.timestamp_delta) >= oldest
+        });
+        for record in wanted {
+            record.encode(0, &mut newest);
+            count += 1;
+        }
+        if newest.len() > bytes_max {
+            let message = format!("lookback reaches more than {bytes_max} bytes of records");
+            return Err(io::Error::other(message));
+        }
     }
+    newest[..COUNT_BYTES].copy_from_slice(&count.to_be_bytes());
     Ok(newest)
 }
 
@@ -336,13 +367,117 @@ fn milliseconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
-fn invalid(error: impl std::fmt::Display) -> ErrorCode {
+fn invalid(module: &str, error: impl std::fmt::Display) -> ErrorCode {
     ErrorCode::SmartModuleInvalid {
         error: error.to_string(),
-        name: None,
+        name: Some(module.to_owned()),
     }
 }
 
+fn not_started(error: EngineError) -> ErrorCode {
+    match error {
+        EngineError::Fault {
+            fault: Fault::Memory { requested, max },
+            ..
+        } => ErrorCode::SmartModuleMemoryLimitExceeded {
+            requested: requested as u64,
+            max: max as u64,
+        },
+        error => ErrorCode::SmartModuleChainInitError(error.to_string()),
+    }
+}
+
+/// The word by which clients tell errors of modules from those of the broker.
 fn failed(error: impl std::fmt::Display) -> ErrorCode {
     ErrorCode::Other(format!("SmartModule err {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use fluvio_protocol::Encoder;
+    use fluvio_protocol::record::Record;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn record() -> impl Strategy<Value = Record> {
+        let data = || proptest::collection::vec(any::<u8>(), 0..100);
+        let delta = || -100_000_i64..100_000;
+        (proptest::option::of(data()), data(), delta(), delta()).prop_map(
+            |(key, value, time, offset)| {
+                let mut record = Record::new(value);
+                record.key = key.map(Into::into);
+                record.preamble.set_timestamp_delta(time);
+                record.preamble.set_offset_delta(offset);
+                record
+            },
+        )
+    }
+
+    fn input(base_offset: i64) -> Input {
+        Input {
+            base_offset,
+            last_offset_delta: 9,
+            leader_epoch: 3,
+            first_timestamp: 0,
+            compression: Compression::None,
+            records: Vec::new(),
+        }
+    }
+
+    proptest! {
+        /// Held to the SPU's way: decode each record, move it, encode it with its own encoder.
+        #[test]
+        fn gathered_outputs_are_those_that_the_protocol_crate_encodes(
+            batches in proptest::collection::vec(proptest::collection::vec(record(), 0..8), 1..5),
+            max_bytes in prop_oneof![3 => Just(usize::MAX), 1 => 0_usize..2_000],
+        ) {
+            let mut gathered = Gathered::new();
+            let mut expected: Vec<u8> = Vec::new();
+            let (mut total, mut first) = (0, None);
+            for (mut records, base_offset) in batches.into_iter().zip((700..).step_by(10)) {
+                let encoded = records.as_bytes(0).unwrap();
+                let (parsed, rest) = Records::parse(&encoded).unwrap();
+                prop_assert!(rest.is_empty());
+                let fits = gathered.add(&input(base_offset), parsed, max_bytes);
+                if records.is_empty() {
+                    prop_assert!(fits);
+                    continue;
+                }
+                let first = *first.get_or_insert(base_offset);
+                for record in &mut records {
+                    record.add_base_offset(first - base_offset);
+                }
+                let bytes = records.as_bytes(0).unwrap();
+                prop_assert_eq!(fits, total + bytes.len() <= max_bytes);
+                if !fits {
+                    break;
+                }
+                total += bytes.len();
+                expected.extend_from_slice(&bytes[COUNT_BYTES..]);
+            }
+            prop_assert_eq!(&gathered.encoded[COUNT_BYTES..], &expected);
+        }
+    }
+
+    #[test]
+    fn an_answer_has_the_leader_epoch_of_the_last_batch_it_covers() {
+        let encoded = vec![Record::new("output")].as_bytes(0).unwrap();
+        let (records, _) = Records::parse(&encoded).unwrap();
+        let mut gathered = Gathered::new();
+        for (base_offset, leader_epoch) in [(0, 4), (10, 5)] {
+            let batch = Input {
+                leader_epoch,
+                ..input(base_offset)
+            };
+            assert!(gathered.add(&batch, records, 1_000));
+        }
+        let too_late = Input {
+            leader_epoch: 6,
+            ..input(20)
+        };
+        assert!(!gathered.add(&too_late, records, 0));
+        let answer = gathered.finish(None).unwrap().batch;
+        assert_eq!(answer.get_header().partition_leader_epoch, 5);
+    }
 }

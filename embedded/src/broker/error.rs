@@ -73,6 +73,9 @@ pub enum BrokerError {
         #[source]
         source: LogError,
     },
+    /// The engine of the SmartModules could not be started.
+    #[error("could not start the engine of the smartmodules")]
+    Engine(#[source] io::Error),
     /// A task of the broker panicked.
     #[error("a task of the broker panicked")]
     Panic(#[source] tokio::task::JoinError),

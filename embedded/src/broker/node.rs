@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use fluvio_controlplane_metadata::topic::{CompressionAlgorithm, TopicSpec};
 use fluvio_protocol::record::ReplicaKey;
-use fluvio_smartengine::SmartEngine;
 use fluvio_types::defaults::{CONSUMER_STORAGE_TOPIC, SPU_SMARTENGINE_STORE_MAX_BYTES};
 use tokio_util::sync::CancellationToken;
 
 use super::consumer::ConsumerOffsets;
+use super::engine::{Engine, unpack};
 use super::epoch::LeaderEpoch;
 use super::error::BrokerError;
 use super::log::{Log, LogConfig, LogError};
@@ -39,7 +39,9 @@ type OpenLog = fn(PathBuf, LogConfig) -> Result<Log, LogError>;
 pub(super) struct Node {
     pub(super) metadata: MetadataStore,
     pub(super) consumers: ConsumerOffsets,
-    pub(super) engine: SmartEngine,
+    pub(super) engine: Engine,
+    /// Whether requests may bring modules of their own.
+    pub(super) adhoc_modules: bool,
     /// What one stream's chain may take of memory; the real SPU's default.
     pub(super) chain_bytes_max: usize,
     logs: TopicLogs,
@@ -59,7 +61,8 @@ impl Node {
         let node = Self {
             metadata: MetadataStore::open(data_dir)?,
             consumers: ConsumerOffsets::open(data_dir)?,
-            engine: SmartEngine::new(),
+            engine: Engine::start().map_err(BrokerError::Engine)?,
+            adhoc_modules: false,
             chain_bytes_max: SPU_SMARTENGINE_STORE_MAX_BYTES,
             logs: TopicLogs::open(data_dir)?,
             leader_epoch: Arc::new(LeaderEpoch::open(data_dir)?),
@@ -67,6 +70,7 @@ impl Node {
             partitions: RwLock::new(HashMap::new()),
             administering: Mutex::new(()),
         };
+        node.accept_stored_modules();
         let (_, topics) = node.metadata.topics();
         let partitions = topics
             .iter()
@@ -98,6 +102,21 @@ impl Node {
             .iter()
             .map(|(replica, partition)| (replica.clone(), Arc::clone(partition)))
             .collect()
+    }
+
+    /// What is stored may also be sent along with requests.
+    fn accept_stored_modules(&self) {
+        let (_, modules) = self.metadata.smartmodules();
+        for (name, module) in modules {
+            match unpack(&module.spec.wasm.payload) {
+                Ok(wasm) => self.engine.accept(&name, &wasm),
+                Err(error) => tracing::warn!(
+                    smartmodule = name,
+                    error = &error as &dyn std::error::Error,
+                    "a stored smartmodule cannot be unpacked"
+                ),
+            }
+        }
     }
 
     /// Finds a partition of a topic.

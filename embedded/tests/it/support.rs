@@ -69,6 +69,7 @@ pub(crate) fn config(folder: &Path) -> BrokerConfig {
         listen: "127.0.0.1:0".parse().unwrap(),
         data_dir: folder.to_path_buf(),
         segment_bytes_max: 4 << 20,
+        adhoc_modules: true,
     }
 }
 

@@ -48,6 +48,7 @@ pub(crate) async fn start_broker(folder: &Path, listen: SocketAddr) -> Broker {
         listen,
         data_dir: folder.to_path_buf(),
         segment_bytes_max: 4 << 20,
+        ..BrokerConfig::default()
     };
     Broker::start(config).await.unwrap()
 }
