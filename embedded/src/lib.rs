@@ -2,5 +2,6 @@
 
 pub mod broker;
 pub mod postgres;
+pub mod smartmodule;
 
 pub use broker::{Broker, BrokerConfig, BrokerError};

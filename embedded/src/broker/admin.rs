@@ -24,11 +24,13 @@ use fluvio_sc_schema::shared::validate_resource_name;
 use fluvio_sc_schema::store::KeyFilter;
 use fluvio_sc_schema::{AdminPublicApiKey as AdminKey, Status, TryEncodableFrom};
 
+use super::engine::unpack;
 use super::error::BrokerError;
 use super::node::{Node, is_system_topic};
 use super::session::Connection;
 use super::watch::Kind;
 use super::wire::Request;
+use crate::smartmodule;
 
 const SINGLE_NODE: &str = "the embedded broker is one node and has topics and smartmodules only";
 
@@ -130,6 +132,8 @@ fn check_topic(node: &Node, name: &str, spec: &TopicSpec) -> Result<(), (ErrorCo
 }
 
 /// A module of the same name is replaced: streams opened from now on run the new one.
+///
+/// Unlike the SC, which takes anything: a module that cannot run, or does harm, is refused.
 fn create_smartmodule(node: &Node, common: CommonCreateRequest, spec: SmartModuleSpec) -> Status {
     let key = match &spec.meta {
         Some(meta) if !meta.package.is_valid() => {
@@ -139,11 +143,32 @@ fn create_smartmodule(node: &Node, common: CommonCreateRequest, spec: SmartModul
         Some(meta) => meta.store_id(),
         None => common.name,
     };
+    let checked = unpack(&spec.wasm.payload)
+        .map_err(|error| format!("smartmodule \"{key}\" cannot be unpacked: {error}"))
+        .and_then(
+            |wasm| match smartmodule::check_with(&node.engine, &key, &wasm) {
+                Ok(()) => Ok(wasm),
+                Err(error) => Err(error.to_string()),
+            },
+        );
+    let wasm = match checked {
+        Ok(wasm) => wasm,
+        Err(reason) => {
+            let code = ErrorCode::SmartModuleInvalid {
+                error: reason.clone(),
+                name: Some(key.clone()),
+            };
+            return refusal(key, code, reason);
+        }
+    };
     if common.dry_run {
         return Status::new_ok(key);
     }
     match node.metadata.put_smartmodule(&key, spec) {
-        Ok(()) => Status::new_ok(key),
+        Ok(()) => {
+            node.engine.accept(&key, &wasm);
+            Status::new_ok(key)
+        }
         Err(error) => failure(key, ErrorCode::SmartModuleError, &error),
     }
 }
@@ -186,7 +211,10 @@ fn delete_smartmodule(node: &Node, name: String) -> Status {
         Err(error) => return refusal(name, ErrorCode::SmartModuleError, error),
     };
     match node.metadata.remove_smartmodule(&key) {
-        Ok(true) => Status::new_ok(name),
+        Ok(true) => {
+            node.engine.forget(&key);
+            Status::new_ok(name)
+        }
         Ok(false) => refusal(
             name.clone(),
             ErrorCode::SmartModuleNotFound { name },

@@ -8,6 +8,7 @@ mod modules;
 mod postgres;
 mod protocol;
 mod python;
+mod sandbox;
 mod storage;
 mod support;
 mod throughput;

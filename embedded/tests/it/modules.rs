@@ -49,9 +49,19 @@ pub(crate) fn filtering_all() -> Vec<u8> {
     compile("filter", &[encode(&[], None)], "(call $give (i32.const 0))")
 }
 
-/// Panics.
+/// Panics with the first 256 records of a topic, and so not with the sample with which it is tried.
 pub(crate) fn trapping() -> Vec<u8> {
-    compile("array_map", &[encode(&[], None)], "unreachable")
+    // The input begins with the batch's offset, of 8 bytes.
+    let body = "(if (i32.eqz (i32.load8_u offset=6 (local.get 0))) (then unreachable))
+        (call $give (i32.const 0))";
+    compile("array_map", &[encode(&[], None)], body)
+}
+
+/// Takes parameters and does nothing with them.
+pub(crate) fn taking_parameters() -> Vec<u8> {
+    let init = r#"(func (export "init") (param i32 i32 i32) (result i32) (i32.const 0))"#;
+    let output = encode(&["output"], None);
+    compile_with(init, "array_map", &[output], "(call $give (i32.const 0))")
 }
 
 /// Takes 256 MiB more with each batch, and gives one value.
@@ -60,9 +70,9 @@ pub(crate) fn leaking() -> Vec<u8> {
     compile("array_map", &[encode(&["output"], None)], body)
 }
 
-/// Computes for some seconds with each batch.
+/// Computes for a good part of a second with each batch.
 pub(crate) fn slow() -> Vec<u8> {
-    let body = "(local $left i64) (local.set $left (i64.const 2000000000))
+    let body = "(local $left i64) (local.set $left (i64.const 500000000))
         (loop $again
             (local.set $left (i64.sub (local.get $left) (i64.const 1)))
             (br_if $again (i64.ne (local.get $left) (i64.const 0))))
@@ -106,6 +116,77 @@ pub(crate) fn counting_what_was_shown() -> Vec<u8> {
         &[encoded],
         "(call $give (i32.const 0))",
     )
+}
+
+/// Modules that do harm: a name, the wasm, and what is said of it.
+pub(crate) fn harmful() -> Vec<(&'static str, Vec<u8>, &'static str)> {
+    let for_ever = "(loop $again (br $again)) unreachable";
+    let room = "(i32.const 1024)";
+    let grow = "(loop $again (drop (memory.grow (i32.const 256))) (br $again)) unreachable";
+    let tables = "(loop $again
+        (drop (table.grow $t (ref.null func) (i32.const 10000))) (br $again)) unreachable";
+    let wild = "(call $copy (i32.const -8) (i32.const 1000000)) (i32.const 1)";
+    let recurse = "(call $f (local.get 0) (local.get 1) (local.get 2))";
+    // One record whose value is said to have a million of millions of bytes.
+    let lie = "(i64.store (i32.const 8) (i64.const 0x01000000))
+        (i64.store (i32.const 17) (i64.const 0x408080808080))
+        (call $copy (i32.const 8) (i32.const 30)) (i32.const 1)";
+    let start = format!("(start $s) (func $s {for_ever})");
+    vec![
+        ("loop", written(room, for_ever, ""), "ran longer than 3 s"),
+        (
+            "loop in alloc",
+            written(for_ever, "(i32.const 0)", ""),
+            "ran longer than 3 s",
+        ),
+        (
+            "loop at the start",
+            written(room, "(i32.const 0)", &start),
+            "ran longer than 3 s",
+        ),
+        ("memory", written(room, grow, ""), "wanted memory of"),
+        ("tables", written(room, tables, ""), "in its tables"),
+        (
+            "input before memory",
+            written("(i32.const -64)", "(i32.const 0)", ""),
+            "where its `alloc` points",
+        ),
+        (
+            "input behind memory",
+            written("(i32.const 0x7ffffff0)", "(i32.const 0)", ""),
+            "where its `alloc` points",
+        ),
+        (
+            "output from outside",
+            written(room, wild, ""),
+            "outside its memory",
+        ),
+        (
+            "recursion",
+            written(room, recurse, ""),
+            "call stack exhausted",
+        ),
+        ("panic", written(room, "unreachable", ""), "`unreachable`"),
+        ("lie", written(room, lie, ""), "cannot be read"),
+        (
+            "no exports",
+            wat::parse_str(r#"(module (import "env" "copy_records" (func (param i32 i32))))"#)
+                .unwrap(),
+            "No valid smartmodule",
+        ),
+    ]
+}
+
+/// A module without any help: what `alloc` and `array_map` do is given.
+fn written(alloc: &str, array_map: &str, extra: &str) -> Vec<u8> {
+    let text = format!(
+        r#"(module (import "env" "copy_records" (func $copy (param i32 i32)))
+            (memory (export "memory") 1) (table $t 0 funcref)
+            (func (export "alloc") (param i32) (result i32) {alloc})
+            (func $f (export "array_map") (param i32 i32 i32) (result i32) {array_map})
+            {extra})"#
+    );
+    wat::parse_str(text).unwrap()
 }
 
 /// A module sent along with the request.

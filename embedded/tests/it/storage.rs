@@ -85,7 +85,7 @@ async fn a_restart_keeps_everything() {
         .await
         .unwrap();
     let module_spec = SmartModuleSpec {
-        wasm: SmartModuleWasm::from_raw_wasm_bytes(b"any bytes").unwrap(),
+        wasm: SmartModuleWasm::from_raw_wasm_bytes(&crate::modules::giving(&["any"])).unwrap(),
         ..SmartModuleSpec::default()
     };
     admin

@@ -138,3 +138,37 @@ fn what_a_trip_costs() {
         }
     }
 }
+
+/// One function as large as it may be, with many values that live long across many branches.
+fn laborious(functions: usize) -> Vec<u8> {
+    const LOCALS: usize = 1_000;
+    let mut body = String::new();
+    for step in 0..18_000 {
+        let (a, b, c) = (step % LOCALS, step * 7 % LOCALS, step * 13 % LOCALS);
+        body.push_str(&format!(
+            "(local.set {a} (i32.add (local.get {b}) (local.get {c}))) (br_if $again (local.get {a}))\n"
+        ));
+    }
+    let function = format!(
+        "(func {} (loop $again {body}))",
+        "(local i32)".repeat(LOCALS)
+    );
+    wat::parse_str(format!("(module {})", function.repeat(functions))).unwrap()
+}
+
+#[test]
+#[ignore = "a measurement, not a check"]
+#[expect(clippy::print_stdout, reason = "the figures are the result")]
+fn what_compiling_costs_at_most() {
+    for functions in [1, 2, 8] {
+        let wasm = laborious(functions);
+        let started = Instant::now();
+        let refused = Engine::start().unwrap().check("laborious", &wasm);
+        println!(
+            "{} bytes: {:.1?}, {:?}",
+            wasm.len(),
+            started.elapsed(),
+            refused.map_err(|error| error.to_string())
+        );
+    }
+}
