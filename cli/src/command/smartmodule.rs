@@ -18,6 +18,9 @@ Examples:
   bikeshare smartmodule push new.wasm --name trip-split --fluvio sc.example:9003
   bikeshare smartmodule list
 
+The module is run over a sample of records first, and is not uploaded if it panics, runs for ever,
+or takes too much memory.
+
 A running `bikeshare up` or `bikeshare sink` takes a changed module up by itself: each stream
 finishes at a commit and goes on with the new module, so nothing is lost or doubled. The next
 `bikeshare up` or `cluster apply` uploads what fluvio-cluster.yaml declares again.")]
@@ -52,7 +55,7 @@ enum Task {
 /// Runs the subcommand.
 ///
 /// # Errors
-/// If the file or the cluster cannot be used.
+/// If the file or the cluster cannot be used, or the module does harm.
 pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     match arguments.task {
         Task::Push {
@@ -65,6 +68,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
             let name = name
                 .or_else(|| name_of(&file))
                 .context("give the module's --name")?;
+            try_module(&name, &wasm).await?;
             let admin = connect_admin(&fluvio.resolve(&data_dir)?).await?;
             cluster::upload(&admin, &name, &wasm).await?;
             println!("smartmodule \"{name}\": uploaded, {} bytes", wasm.len());
@@ -72,6 +76,13 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
         }
         Task::List { fluvio, data_dir } => list(&fluvio.resolve(&data_dir)?).await,
     }
+}
+
+/// Runs the module over a sample: a real cluster takes anything, and finds out when it is used.
+async fn try_module(name: &str, wasm: &[u8]) -> Result<()> {
+    let (name, wasm) = (name.to_owned(), wasm.to_vec());
+    let trying = tokio::task::spawn_blocking(move || embedded::smartmodule::check(&name, &wasm));
+    Ok(trying.await.context("the trial was cut short")??)
 }
 
 async fn list(address: &str) -> Result<()> {

@@ -6,6 +6,8 @@ use std::process::{Command, Output};
 use embedded::broker::{Broker, BrokerConfig};
 use expect_test::{Expect, expect};
 
+use crate::modules;
+
 const TOPIC: &str = "\
 apiVersion: fluvio.infinyon.com/v2
 kind: Topic
@@ -116,12 +118,12 @@ async fn a_topic_with_other_partitions_is_refused_and_nothing_is_changed() {
 async fn a_pushed_module_replaces_the_carried_one_until_the_next_apply() {
     let cluster = Cluster::start().await;
     cluster.run(&["cluster", "apply"]).await;
-    let other = cluster.file("trip_split.wasm", b"\0asm\x01\0\0\0");
+    let other = cluster.file("trip_split.wasm", modules::small("(i32.const 0)"));
     cluster
         .check(
             &["smartmodule", "push", &other],
             &expect![[r#"
-            smartmodule "trip-split": uploaded, 8 bytes
+            smartmodule "trip-split": uploaded, 128 bytes
             exit status 0"#]],
         )
         .await;
@@ -137,13 +139,50 @@ async fn a_pushed_module_replaces_the_carried_one_until_the_next_apply() {
         exit status 1"#]],
         )
         .await;
-    let text = cluster.file("text.wasm", "not wasm");
+    cluster.broker.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_module_that_cannot_run_is_not_uploaded() {
+    let cluster = Cluster::start().await;
+    cluster.run(&["cluster", "apply"]).await;
+    for (file, content, expected) in [
+        (
+            "trip-split.wasm",
+            b"\0asm\x01\0\0\0".to_vec(),
+            expect![[r#"
+                error: smartmodule "trip-split" does not run: Failed to instantiate: At least one import is required
+                exit status 1"#]],
+        ),
+        (
+            "trip-split.wasm",
+            modules::small("(loop $again (br $again)) unreachable"),
+            expect![[r#"
+                error: smartmodule "trip-split" does not run: with empty values, text, JSON and bytes, which it may refuse, it ran longer than 3 s and was stopped
+                exit status 1"#]],
+        ),
+        (
+            "dock-window.wasm",
+            modules::small("unreachable"),
+            expect![[r#"
+                error: smartmodule "dock-window" does not run: with empty values, text, JSON and bytes, which it may refuse, it stopped: wasm trap: wasm `unreachable` instruction executed
+                exit status 1"#]],
+        ),
+    ] {
+        let file = cluster.file(file, content);
+        cluster
+            .check(&["smartmodule", "push", &file], &expected)
+            .await;
+    }
     cluster
         .check(
-            &["smartmodule", "push", &text],
+            &["cluster", "diff"],
             &expect![[r#"
-            error: what was given for smartmodule "text" is not wasm
-            exit status 1"#]],
+                spu group "main": 1 SPU online, 3 declared: fit for one machine
+                topic "trips": as declared
+                smartmodule "trip-split": as declared
+                smartmodule "dock-window": as declared
+                exit status 0"#]],
         )
         .await;
     cluster.broker.shutdown().await.unwrap();

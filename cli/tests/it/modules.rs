@@ -24,6 +24,21 @@ fn wasm(name: &str) -> Vec<u8> {
         .unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask wasm` first", path.display()))
 }
 
+/// A module that is small and does this with each batch.
+pub(crate) fn small(array_map: &str) -> Vec<u8> {
+    let text = format!(
+        r#"(module
+            (import "env" "copy_records" (func $copy (param i32 i32)))
+            (memory (export "memory") 16)
+            (func (export "alloc") (param i32) (result i32) (i32.const 1024))
+            (func (export "array_map") (param i32 i32 i32) (result i32)
+                ;; No records and no error.
+                (call $copy (i32.const 0) (i32.const 5))
+                {array_map}))"#
+    );
+    wat::parse_str(text).unwrap()
+}
+
 fn chain(name: &str, params: &[(&str, &str)]) -> anyhow::Result<SmartModuleChainInstance> {
     let mut config = SmartModuleConfig::builder();
     config.smartmodule_names(vec![name.to_owned()]);

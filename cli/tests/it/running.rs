@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use crate::machine::Machine;
+use crate::modules;
 
 /// A day of the city in some twenty seconds.
 const SOURCE: &str = "simulate:seed=4,trips=20000,days=1";
@@ -133,14 +134,20 @@ async fn modules_pushed_while_trips_flow_are_taken_up_and_nothing_is_lost_or_dou
             running.wait_for(&format!("smartmodule {name} is loaded"));
         }
     }
-    // One that does not run: the streams go on with the one they had.
-    let broken = machine.data_dir().with_file_name("trip-split.wasm");
-    std::fs::write(&broken, b"\0asm\x01\0\0\0").unwrap();
-    assert!(
-        call(&machine, &["smartmodule", "push", broken.to_str().unwrap()])
-            .status
-            .success()
-    );
+    let file = machine.data_dir().with_file_name("trip-split.wasm");
+    let push = |wasm: Vec<u8>| {
+        std::fs::write(&file, wasm).unwrap();
+        call(&machine, &["smartmodule", "push", file.to_str().unwrap()])
+    };
+    // One that does harm with a sample is not taken.
+    let refused = push(modules::small("unreachable"));
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    // One that does so with trips only, of which a batch has more bytes than the sample: the
+    // streams go on with the one they had.
+    let loops = "(if (i32.gt_u (local.get 1) (i32.const 400)) (then (loop $again (br $again))))
+        (i32.const 0)";
+    let taken = push(modules::small(loops));
+    assert!(taken.status.success(), "{taken:?}");
     running.wait_for("the new module does not run");
     assert_eq!(running.interrupt(), Some(0));
 
