@@ -6,14 +6,19 @@
 //!                        ├─▶ fetch   ◀──(chain)── log of a partition
 //!                        └─▶ offset, consumer
 //! ```
+//! Before a session: `accept` (how many, and whose, see `peer`), then `wire` and `api` (is it a
+//! request that is served, of which size). What clients may take is in `limits`.
+//!
 //! It is controller (SC) and processing unit (SPU) of a cluster in one process, on one port. Topics,
 //! modules, records and consumers' offsets are on disk and survive `kill -9`.
 //!
 //! Not here: replication (a topic that asks for it gets a warning and one replica), retention
-//! (logs grow until their topic is deleted), TLS and authorization (listen on loopback),
+//! (logs grow until their topic is deleted), TLS and authorization (who may connect may do all),
 //! deduplication, mirroring, SPU groups.
 
+mod accept;
 mod admin;
+mod api;
 mod batch;
 mod chain;
 mod consumer;
@@ -22,24 +27,29 @@ mod epoch;
 mod error;
 mod fetch;
 mod folder;
+#[cfg(test)]
+mod fuzz;
+mod limits;
 mod log;
 mod metadata;
 mod node;
 mod offset;
+mod packing;
+mod peer;
 mod produce;
 mod quarantine;
+mod replies;
 mod scrub;
 mod sealed;
 mod session;
+mod text;
 mod topic_logs;
 mod watch;
 mod wire;
 
-use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio::net::TcpListener;
@@ -47,17 +57,20 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 pub use error::BrokerError;
+pub use limits::Limits;
 pub use log::{Damage, Flaw, LogError};
+pub use peer::Peers;
 
+use accept::Server;
 use folder::FolderLock;
+use limits::Quotas;
 use node::Node;
+use peer::Guard;
 
 /// The controller's port of a real cluster, so that clients' default profile fits.
 const PORT: u16 = 9003;
 /// Chosen: a few thousand segments hold what a small machine's disk does.
 const SEGMENT_BYTES_MAX: u64 = 256 << 20;
-/// How long to wait after the system could not accept a connection, as when out of files.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Where the broker listens and keeps its data.
 #[derive(Debug, Clone)]
@@ -71,6 +84,10 @@ pub struct BrokerConfig {
     /// Whether a request may bring a SmartModule that was not uploaded before, and so was not
     /// tried. Default: no.
     pub adhoc_modules: bool,
+    /// Who may connect; an address that is not loopback must have [`Peers::Anyone`].
+    pub peers: Peers,
+    /// What clients may take of memory, connections and time.
+    pub limits: Limits,
 }
 
 impl Default for BrokerConfig {
@@ -80,6 +97,8 @@ impl Default for BrokerConfig {
             data_dir: PathBuf::from("data/fluvio"),
             segment_bytes_max: SEGMENT_BYTES_MAX,
             adhoc_modules: false,
+            peers: Peers::default(),
+            limits: Limits::default(),
         }
     }
 }
@@ -101,14 +120,20 @@ impl Broker {
     /// threads.
     ///
     /// # Errors
-    /// If the address or the folder is in use, or the folder cannot be read.
+    /// If the address or the folder is in use, the folder cannot be read, or other machines could
+    /// connect without [`Peers::Anyone`].
     // Boxed: a future's code is compiled where it is polled, and is to be optimized as this crate is.
     pub fn start(config: BrokerConfig) -> BoxFuture<'static, Result<Self, BrokerError>> {
         Box::pin(async move {
             let address = config.listen;
+            if config.peers == Peers::SameUser && !address.ip().is_loopback() {
+                return Err(BrokerError::Unprotected { address });
+            }
             let listening = |source| BrokerError::Listen { address, source };
             let listener = TcpListener::bind(address).await.map_err(listening)?;
             let address = listener.local_addr().map_err(listening)?;
+            let guard = Arc::new(Guard::new(config.peers));
+            let quotas = Quotas::new(config.limits.clone());
             let opening = tokio::task::spawn_blocking(move || open(&config));
             let (node, lock) = opening.await.map_err(BrokerError::Panic)??;
             let node = Arc::new(node);
@@ -116,7 +141,14 @@ impl Broker {
             let closing = CancellationToken::new();
             let scrubbing = scrub::run(Arc::clone(&node));
             tasks.spawn(closing.clone().run_until_cancelled_owned(scrubbing));
-            tasks.spawn(accept(listener, node, closing.clone(), tasks.clone()));
+            let server = Server {
+                node,
+                guard,
+                quotas,
+                closing: closing.clone(),
+                tasks: tasks.clone(),
+            };
+            tasks.spawn(accept::accept(listener, server));
             tracing::info!(%address, "the embedded broker listens");
             Ok(Self {
                 address,
@@ -151,49 +183,4 @@ fn open(config: &BrokerConfig) -> Result<(Node, FolderLock), BrokerError> {
     let mut node = Node::open(&config.data_dir, config.segment_bytes_max)?;
     node.adhoc_modules = config.adhoc_modules;
     Ok((node, lock))
-}
-
-/// Serves each client in a task of its own.
-async fn accept(
-    listener: TcpListener,
-    node: Arc<Node>,
-    closing: CancellationToken,
-    tasks: TaskTracker,
-) {
-    while let Some(accepted) = closing.run_until_cancelled(listener.accept()).await {
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
-            Err(error) => {
-                tracing::warn!(%error, "could not accept a connection");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-                continue;
-            }
-        };
-        let session = session::serve(
-            Arc::clone(&node),
-            stream,
-            closing.child_token(),
-            tasks.clone(),
-        );
-        tasks.spawn(async move {
-            if let Err(error) = session.await {
-                report(&error);
-            }
-        });
-    }
-}
-
-/// A client that is gone is no news; one that sent what is not understood is.
-fn report(error: &io::Error) {
-    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
-    let gone = matches!(
-        error.kind(),
-        BrokenPipe | ConnectionAborted | ConnectionReset
-    );
-    let error = error as &dyn std::error::Error;
-    if gone {
-        tracing::debug!(error, "a client is gone");
-    } else {
-        tracing::warn!(error, "closed the connection of a client");
-    }
 }

@@ -4,4 +4,4 @@ pub mod broker;
 pub mod postgres;
 pub mod smartmodule;
 
-pub use broker::{Broker, BrokerConfig, BrokerError};
+pub use broker::{Broker, BrokerConfig, BrokerError, Limits, Peers};

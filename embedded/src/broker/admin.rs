@@ -22,43 +22,54 @@ use fluvio_sc_schema::objects::{
 };
 use fluvio_sc_schema::shared::validate_resource_name;
 use fluvio_sc_schema::store::KeyFilter;
-use fluvio_sc_schema::{AdminPublicApiKey as AdminKey, Status, TryEncodableFrom};
+use fluvio_sc_schema::{Status, TryEncodableFrom};
+use tokio::task::spawn_blocking;
 
+use super::api::Api;
 use super::engine::unpack;
 use super::error::BrokerError;
+use super::limits::PARTITIONS_MAX;
 use super::node::{Node, is_system_topic};
 use super::session::Connection;
+use super::text::printable;
 use super::watch::Kind;
 use super::wire::Request;
 use crate::smartmodule;
 
+const TOO_MANY_PARTITIONS: &str = "a topic of the embedded broker has 1000 partitions at most";
 const SINGLE_NODE: &str = "the embedded broker is one node and has topics and smartmodules only";
 
 /// Answers a request of the controller's that is not a watch.
 pub(super) async fn answer(connection: &Connection, mut request: Request) -> io::Result<()> {
-    let key = request.header.api_key();
     let node = Arc::clone(&connection.node);
-    let status = if key == AdminKey::Create as u16 {
-        let body: ObjectApiCreateRequest = request.decode()?;
-        tokio::task::spawn_blocking(move || create(&node, &body)).await
-    } else if key == AdminKey::Delete as u16 {
-        let body: ObjectApiDeleteRequest = request.decode()?;
-        tokio::task::spawn_blocking(move || delete(&node, &body)).await
-    } else if key == AdminKey::Update as u16 {
-        let body: ObjectApiUpdateRequest = request.decode()?;
-        tokio::task::spawn_blocking(move || update(&node, &body)).await
-    } else if key == AdminKey::List as u16 {
-        let body: ObjectApiListRequest = request.decode()?;
-        let response = list(connection, &body, request.header.api_version())?;
-        return connection.replies.send(&request.header, &response).await;
-    } else {
-        let message = format!("request {key} is not served by the embedded broker");
-        return Err(io::Error::new(io::ErrorKind::Unsupported, message));
+    let status = match request.api {
+        Api::Create => {
+            let body: ObjectApiCreateRequest = request.decode()?;
+            spawn_blocking(move || create(&node, &body)).await
+        }
+        Api::Delete => {
+            let body: ObjectApiDeleteRequest = request.decode()?;
+            spawn_blocking(move || delete(&node, &body)).await
+        }
+        Api::Update => {
+            let body: ObjectApiUpdateRequest = request.decode()?;
+            spawn_blocking(move || update(&node, &body)).await
+        }
+        _ => return answer_list(connection, request).await,
     };
     connection
         .replies
         .send(&request.header, &status.map_err(io::Error::other)??)
         .await
+}
+
+async fn answer_list(connection: &Connection, mut request: Request) -> io::Result<()> {
+    let body: ObjectApiListRequest = request.decode()?;
+    let version = request.header.api_version();
+    let listed = connection.clone();
+    let listing = spawn_blocking(move || list(&listed, &body, version));
+    let response = listing.await.map_err(io::Error::other)??;
+    connection.replies.send(&request.header, &response).await
 }
 
 fn create(node: &Node, body: &ObjectApiCreateRequest) -> io::Result<Status> {
@@ -120,6 +131,9 @@ fn check_topic(node: &Node, name: &str, spec: &TopicSpec) -> Result<(), (ErrorCo
         return Err((ErrorCode::TopicInvalidConfiguration, reason));
     }
     let invalid = |reason: &dyn Display| (ErrorCode::TopicError, reason.to_string());
+    if spec.partitions() as usize > PARTITIONS_MAX {
+        return Err(invalid(&TOO_MANY_PARTITIONS));
+    }
     match spec.replicas() {
         ReplicaSpec::Computed(computed) => {
             ReplicaSpec::valid_partition(&computed.partitions).map_err(|e| invalid(&e))?;
@@ -262,7 +276,11 @@ fn add_partitions(node: &Node, name: String, count: u32) -> Status {
         );
     };
     let mut computed = computed.clone();
-    computed.partitions += count;
+    let partitions = computed.partitions.saturating_add(count);
+    if partitions as usize > PARTITIONS_MAX {
+        return refusal(name, ErrorCode::TopicError, TOO_MANY_PARTITIONS);
+    }
+    computed.partitions = partitions;
     spec.set_replicas(ReplicaSpec::Computed(computed));
     match node.extend_topic(&name, spec) {
         Ok(()) => Status::new_ok(name),
@@ -388,7 +406,7 @@ fn refusal(name: String, code: ErrorCode, reason: impl Display) -> Status {
 /// The client is told what happened; the log says why.
 fn failure(name: String, code: ErrorCode, error: &BrokerError) -> Status {
     tracing::error!(
-        object = name,
+        object = %printable(&name),
         error = error as &dyn std::error::Error,
         "could not carry out an administrative request"
     );

@@ -18,6 +18,8 @@ use fluvio_compression::Compression;
 use fluvio_protocol::Encoder;
 use fluvio_protocol::record::{Batch, RawRecords};
 
+use super::packing::unpack_records;
+
 /// Bytes of a head without a schema id.
 pub(super) const HEAD_BYTES: usize = 57;
 /// Bytes before the part that the length field counts.
@@ -98,14 +100,8 @@ impl BatchHead {
     /// The records as they were before the producer compressed them.
     pub(super) fn records(&self, batch: &Bytes) -> io::Result<Vec<u8>> {
         let stored = batch.slice(HEAD_BYTES + schema_bytes(self.attributes)..);
-        match self
-            .compression()?
-            .uncompress(&stored)
-            .map_err(io::Error::other)?
-        {
-            Some(records) => Ok(records),
-            None => Ok(stored.to_vec()),
-        }
+        let unpacked = unpack_records(self.compression()?, &stored)?;
+        Ok(unpacked.unwrap_or_else(|| stored.to_vec()))
     }
 
     /// How the producer compressed the records.

@@ -38,6 +38,7 @@ use super::engine::{
 };
 use super::log::Log;
 use super::node::Node;
+use super::packing::unpack_records;
 
 /// Bytes of the count before encoded records.
 const COUNT_BYTES: usize = 4;
@@ -82,7 +83,7 @@ impl Input {
     pub(super) fn from_produced(batch: &Batch<RawRecords>) -> io::Result<Self> {
         let compression = batch.get_compression().map_err(io::Error::other)?;
         let records = &batch.records().0;
-        let unpacked = compression.uncompress(records).map_err(io::Error::other)?;
+        let unpacked = unpack_records(compression, records)?;
         Ok(Self {
             base_offset: batch.base_offset,
             last_offset_delta: batch.last_offset_delta(),

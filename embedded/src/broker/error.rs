@@ -20,6 +20,15 @@ pub enum BrokerError {
         #[source]
         source: io::Error,
     },
+    /// Other machines could connect, and nobody has said that they may.
+    #[error(
+        "could not listen on {address}: whoever reaches it could read, write and run modules; \
+         listen on 127.0.0.1, or allow it with Peers::Anyone"
+    )]
+    Unprotected {
+        /// The address that was asked for.
+        address: SocketAddr,
+    },
     /// Another broker runs on the same data folder.
     #[error(
         "data folder \"{}\" is in use by another broker: stop it, or choose another folder",

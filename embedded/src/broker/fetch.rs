@@ -14,6 +14,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use fluvio_protocol::api::RequestHeader;
 use fluvio_protocol::link::ErrorCode;
@@ -28,12 +29,15 @@ use fluvio_spu_schema::server::update_offset::{
 };
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
+use tokio_util::sync::CancellationToken;
 
 use super::batch::encode_head;
 use super::chain::{Chain, Input, Output};
+use super::limits::{ANSWER_BYTES, ANSWERS_MAX, LARGEST_ANSWER_BYTES, STREAMS_MAX};
 use super::log::LogError;
 use super::node::{Node, Partition};
 use super::session::Connection;
+use super::text::printable;
 
 /// What a connection keeps of a stream that it has opened.
 #[derive(Debug)]
@@ -44,6 +48,29 @@ pub(super) struct StreamHandle {
     pub(super) consumer: Option<String>,
     /// The newest offset up to which the client has everything. A watch: older ones are moot.
     acknowledged: watch::Sender<i64>,
+    /// When the client opened or last acknowledged it, by the connection's count.
+    used: AtomicU64,
+    /// Cancelled when there are too many streams.
+    crowded_out: CancellationToken,
+}
+
+impl StreamHandle {
+    pub(super) fn has_ended(&self) -> bool {
+        self.acknowledged.is_closed()
+    }
+
+    pub(super) fn used(&self) -> u64 {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn used_at(&self, count: u64) {
+        self.used.store(count, Ordering::Relaxed);
+    }
+
+    /// Ends the stream with an error for its client.
+    pub(super) fn end(&self) {
+        self.crowded_out.cancel();
+    }
 }
 
 /// Opens a stream and lets it run; `None` if there is no such partition, which the client is told.
@@ -73,6 +100,8 @@ pub(super) async fn start(
         partition: request.partition,
         consumer: request.consumer_id,
         acknowledged,
+        used: AtomicU64::new(0),
+        crowded_out: CancellationToken::new(),
     };
     let mut ends = partition.log.follow_end();
     ends.mark_changed();
@@ -80,33 +109,28 @@ pub(super) async fn start(
         connection: connection.clone(),
         partition,
         place,
-        max_bytes: usize::try_from(request.max_bytes).unwrap_or(0),
+        max_bytes: usize::try_from(request.max_bytes)
+            .unwrap_or(0)
+            .min(LARGEST_ANSWER_BYTES),
         acknowledgements,
         ends,
+        crowded_out: handle.crowded_out.clone(),
     };
-    let closing = connection.closing.clone();
-    connection.tasks.spawn(async move {
-        let running = stream.run(request.fetch_offset, request.smartmodules);
-        // A stream that cannot send ends its connection, as there is nobody to tell.
-        if let Some(Err(error)) = closing.run_until_cancelled(running).await {
-            tracing::debug!(
-                error = &error as &dyn std::error::Error,
-                "a stream could not send"
-            );
-            closing.cancel();
-        }
-    });
+    let running = stream.run(request.fetch_offset, request.smartmodules);
+    connection.spawn(running);
     Ok(Some(handle))
 }
 
-/// Notes how far a client has got with its streams.
+/// Notes how far a client has got with its streams; `count` tells later uses from earlier ones.
 pub(super) fn acknowledge(
-    streams: &HashMap<u32, StreamHandle>,
+    streams: &HashMap<u32, Arc<StreamHandle>>,
     request: UpdateOffsetsRequest,
+    count: u64,
 ) -> UpdateOffsetsResponse {
     let statuses = request.offsets.into_iter().map(|update| {
         let stream = streams.get(&update.session_id);
         let error = stream.map_or(ErrorCode::FetchSessionNotFoud, |stream| {
+            stream.used_at(count);
             stream.acknowledged.send_replace(update.offset);
             ErrorCode::None
         });
@@ -196,12 +220,13 @@ struct Stream {
     connection: Connection,
     partition: Arc<Partition>,
     place: Place,
-    /// What the client accepts in one answer.
+    /// What the client accepts in one answer, and no more than there is memory for.
     max_bytes: usize,
     /// Written by the session when the client acknowledges.
     acknowledgements: watch::Receiver<i64>,
     /// Written by the log when something is appended.
     ends: watch::Receiver<i64>,
+    crowded_out: CancellationToken,
 }
 
 impl Stream {
@@ -213,7 +238,7 @@ impl Stream {
                 tracing::warn!(
                     topic = self.place.topic,
                     partition = self.place.partition,
-                    error = %error_code,
+                    error = %printable(&error_code),
                     "a stream ends with an error"
                 );
                 let response = self.place.error(error_code);
@@ -243,6 +268,9 @@ impl Stream {
                 biased;
                 () = self.partition.deleted.cancelled() => {
                     return Err(StreamEnd::Refused(ErrorCode::TopicDeleted));
+                }
+                () = self.crowded_out.cancelled() => {
+                    return Err(StreamEnd::Refused(crowded_out()));
                 }
                 Ok(()) = self.acknowledgements.changed() => {
                     position = Sent::Nothing {
@@ -279,6 +307,14 @@ impl Stream {
     }
 
     async fn send(&mut self, from: i64, chain: &mut Option<Chain>) -> Result<Sent, StreamEnd> {
+        // Held until the answer is sent; never closed.
+        let answers = Arc::clone(&self.connection.answers);
+        let places = if self.max_bytes > ANSWER_BYTES {
+            ANSWERS_MAX
+        } else {
+            1
+        };
+        let _places = answers.acquire_many_owned(places).await;
         match chain.take() {
             None => self.send_stored(from).await,
             Some(running) => {
@@ -400,6 +436,12 @@ fn process(
         Some(error) => Err(error.into()),
         None => Ok((output, offsets.end)),
     }
+}
+
+fn crowded_out() -> ErrorCode {
+    ErrorCode::Other(format!(
+        "a connection has {STREAMS_MAX} streams at most, and this one was used longest ago"
+    ))
 }
 
 fn panicked(error: tokio::task::JoinError) -> StreamEnd {

@@ -21,14 +21,21 @@ use fluvio_spu_schema::server::smartmodule::SmartModuleInvocation;
 use fluvio_types::defaults::STORAGE_MAX_REQUEST_SIZE;
 
 use super::chain::{Chain, Input};
+use super::limits::PARTITIONS_MAX;
 use super::log::LogError;
 use super::node::{Node, Partition};
+use super::packing::{UNPACKED_BYTES_MAX, check_packed};
 use super::session::Connection;
 use super::wire::Request;
 
 /// Stores a request's batches and tells where they are.
 pub(super) async fn answer(connection: &Connection, mut request: Request) -> io::Result<()> {
     let produce: DefaultProduceRequest = request.decode()?;
+    let partitions = produce.topics.iter().map(|topic| topic.partitions.len());
+    if partitions.sum::<usize>() > PARTITIONS_MAX {
+        let message = format!("a request names more than {PARTITIONS_MAX} partitions");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+    }
     let node = Arc::clone(&connection.node);
     let version = request.header.api_version();
     let stored = tokio::task::spawn_blocking(move || store(&node, produce, version));
@@ -88,11 +95,24 @@ fn transform(
     version: i16,
 ) -> Result<Vec<Batch<RawRecords>>, ErrorCode> {
     let batches = request.records.batches;
+    if !batches.iter().all(Batch::validate_decoding) {
+        let reason = "a batch is not as long as its head says".to_owned();
+        return Err(ErrorCode::Other(reason));
+    }
     let Some(mut chain) = Chain::start(node, modules.to_vec(), version)? else {
+        // What cannot be unpacked would stop each chain that comes to it.
+        batches.iter().try_for_each(check_packing)?;
         return Ok(batches);
     };
     chain.look_back(&partition.log)?;
-    let output = chain.process(batches.iter().map(Input::from_produced), usize::MAX)?;
+    let mut room = UNPACKED_BYTES_MAX;
+    let inputs = batches.iter().map(|batch| {
+        let input = Input::from_produced(batch)?;
+        let left = room.checked_sub(input.records.len());
+        room = left.ok_or_else(|| io::Error::other("too much at once for a module"))?;
+        Ok::<_, io::Error>(input)
+    });
+    let output = chain.process(inputs, usize::MAX)?;
     match output.error {
         Some(error) => Err(ErrorCode::SmartModuleRuntimeError(Box::new(error))),
         // Everything was filtered: that is a success, and nothing to store.
@@ -140,6 +160,15 @@ fn refused(error: &LogError, replica_key: ReplicaKey) -> ErrorCode {
         LogError::Damaged(damage) => ErrorCode::Other(damage.to_string()),
         _ => ErrorCode::StorageError,
     }
+}
+
+fn check_packing(batch: &Batch<RawRecords>) -> Result<(), ErrorCode> {
+    let packing = batch.get_compression();
+    let packing = packing.map_err(|_| ErrorCode::CompressionError)?;
+    check_packed(packing, &batch.records().0).map_err(|error| match error.kind() {
+        io::ErrorKind::FileTooLarge => ErrorCode::MessageTooLarge,
+        _ => ErrorCode::CompressionError,
+    })
 }
 
 fn is_allowed(batch: &Batch<RawRecords>, allowed: &CompressionAlgorithm) -> bool {

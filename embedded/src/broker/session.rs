@@ -1,51 +1,30 @@
-//! One connection: which protocol versions there are, and who answers which request.
-//!
-//! A real cluster has a controller (SC) and processing units (SPU) on ports of their own. Here
-//! one port is both. The two number some requests alike (1002 deletes an object at the one, asks
-//! for offsets at the other), but all of the controller's begin with an object type's name, in
-//! capitals, where an SPU's have a topic's name, in small letters, or a small number.
+//! One connection: who answers which request, and the streams it has opened.
 
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use fluvio_protocol::api::Request as ProtocolRequest;
-use fluvio_protocol::link::versions::{
-    ApiVersionKey, ApiVersionsRequest, ApiVersionsResponse, PlatformVersion,
-};
-use fluvio_sc_schema::AdminPublicApiKey as AdminKey;
-use fluvio_sc_schema::objects::{
-    ObjectApiCreateRequest, ObjectApiDeleteRequest, ObjectApiListRequest, ObjectApiUpdateRequest,
-    ObjectApiWatchRequest,
-};
-use fluvio_spu_schema::produce::DefaultProduceRequest;
-use fluvio_spu_schema::server::SpuServerApiKey as DataKey;
-use fluvio_spu_schema::server::fetch_offset::FetchOffsetsRequest;
+use fluvio_protocol::Encoder;
+use fluvio_protocol::link::versions::ApiVersionsRequest;
+use fluvio_spu_schema::server::consumer_offset::UpdateConsumerOffsetRequest;
 use fluvio_spu_schema::server::stream_fetch::DefaultStreamFetchRequest;
 use fluvio_spu_schema::server::update_offset::UpdateOffsetsRequest;
-use tokio::net::TcpStream;
+use futures_util::FutureExt;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::api::{Api, supported_versions};
 use super::fetch::StreamHandle;
+use super::limits::{ANSWERS_MAX, STREAMS_MAX, WATCHES_MAX};
 use super::node::Node;
-use super::wire::{Replies, Request, Requests};
+use super::replies::Replies;
+use super::text::printable;
+use super::wire::{Request, Requests};
 use super::{admin, consumer, fetch, offset, produce, watch};
-
-/// The release of Fluvio whose behaviour this broker follows.
-const PLATFORM_VERSION: semver::Version = semver::Version::new(0, 18, 1);
-/// Names with which the controller's requests begin.
-const OBJECT_TYPES: [&[u8]; 8] = [
-    b"Topic",
-    b"Partition",
-    b"SPU",
-    b"CustomSpu",
-    b"SmartModule",
-    b"SpuGroup",
-    b"TableFormat",
-    b"Mirror",
-];
 
 /// What the streams and watches of a connection share.
 #[derive(Debug, Clone)]
@@ -54,47 +33,73 @@ pub(super) struct Connection {
     pub(super) replies: Replies,
     /// The address the client has reached the broker at: where it finds the SPU, too.
     pub(super) address: SocketAddr,
+    /// Answers of streams that may still be under way; each keeps its records in memory.
+    pub(super) answers: Arc<Semaphore>,
+    /// Watches that may still be started.
+    pub(super) watches: Arc<Semaphore>,
     /// Cancelled when the connection or the broker ends.
     pub(super) closing: CancellationToken,
     /// Counts tasks, so that a shutdown waits for them.
-    pub(super) tasks: TaskTracker,
+    tasks: TaskTracker,
+}
+
+impl Connection {
+    pub(super) fn new(
+        node: Arc<Node>,
+        replies: Replies,
+        address: SocketAddr,
+        closing: CancellationToken,
+        tasks: TaskTracker,
+    ) -> Self {
+        Self {
+            node,
+            replies,
+            address,
+            answers: Arc::new(Semaphore::new(ANSWERS_MAX as usize)),
+            watches: Arc::new(Semaphore::new(WATCHES_MAX)),
+            closing,
+            tasks,
+        }
+    }
+
+    /// Runs a stream or a watch as long as the connection. Its failure ends the connection, as
+    /// there is nobody to tell.
+    pub(super) fn spawn(&self, running: impl Future<Output = io::Result<()>> + Send + 'static) {
+        let closing = self.closing.clone();
+        self.tasks.spawn(async move {
+            let running = AssertUnwindSafe(closing.run_until_cancelled(running));
+            match running.catch_unwind().await {
+                Ok(None | Some(Ok(()))) => return,
+                Ok(Some(Err(error))) => {
+                    tracing::debug!(error = %printable(&error), "a stream could not send");
+                }
+                Err(_) => tracing::error!("closed the connection of a client: a stream's panic"),
+            }
+            closing.cancel();
+        });
+    }
 }
 
 /// Serves one client until it leaves or the broker stops.
-pub(super) async fn serve(
-    node: Arc<Node>,
-    stream: TcpStream,
-    closing: CancellationToken,
-    tasks: TaskTracker,
-) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    let address = stream.local_addr()?;
-    let (receiving, sending) = stream.into_split();
-    let replies = Replies::new(sending, closing.clone());
+pub(super) async fn serve(connection: Connection, mut requests: Requests) -> io::Result<()> {
     // Streams and watches of this connection end with it.
-    let _closed = closing.clone().drop_guard();
-    let connection = Connection {
-        node,
-        replies,
-        address,
-        closing,
-        tasks,
-    };
+    let _closed = connection.closing.clone().drop_guard();
     let mut session = Session {
         connection,
         streams: HashMap::new(),
+        opened: 0,
+        used: 0,
     };
-    let mut requests = Requests::new(receiving);
     loop {
         let request = tokio::select! {
             biased;
             () = session.connection.closing.cancelled() => return Ok(()),
-            request = requests.next() => request,
+            request = requests.next() => request?,
         };
         match request {
             None => return Ok(()),
             // One after the other: a producer's batches must not overtake each other.
-            Some(request) => session.answer(request?).await?,
+            Some(request) => session.answer(request).await?,
         }
     }
 }
@@ -103,211 +108,101 @@ pub(super) async fn serve(
 #[derive(Debug)]
 struct Session {
     connection: Connection,
-    streams: HashMap<u32, StreamHandle>,
+    streams: HashMap<u32, Arc<StreamHandle>>,
+    /// Number of the newest stream.
+    opened: u32,
+    /// Counts uses of streams, to know which was used longest ago.
+    used: u64,
 }
 
 impl Session {
-    async fn answer(&mut self, request: Request) -> io::Result<()> {
-        let key = request.header.api_key();
-        if key == AdminKey::ApiVersion as u16 {
-            return self.answer_versions(request).await;
+    async fn answer(&mut self, mut request: Request) -> io::Result<()> {
+        match request.api {
+            Api::Versions => self.answer_versions(request).await,
+            Api::Watch => watch::start(&self.connection, request),
+            Api::Create | Api::Delete | Api::List | Api::Update => {
+                admin::answer(&self.connection, request).await
+            }
+            Api::Produce => produce::answer(&self.connection, request).await,
+            Api::FetchOffsets => offset::answer(&self.connection, request).await,
+            Api::StreamFetch => self.open_stream(request).await,
+            Api::UpdateOffsets => self.acknowledge(request).await,
+            Api::UpdateConsumerOffset => {
+                let update: UpdateConsumerOffsetRequest = request.decode()?;
+                let stream = self.streams.get(&update.session_id).cloned();
+                self.answer_with(request, move |node| {
+                    consumer::update(node, stream.as_deref(), &update)
+                })
+                .await
+            }
+            Api::DeleteConsumerOffset => {
+                let delete = request.decode()?;
+                self.answer_with(request, move |node| consumer::delete(node, delete))
+                    .await
+            }
+            Api::FetchConsumerOffsets => {
+                let fetch = request.decode()?;
+                self.answer_with(request, move |node| consumer::list(node, &fetch))
+                    .await
+            }
         }
-        if is_for_the_controller(&request.body) {
-            return self.answer_admin(request).await;
-        }
-        if key == DataKey::Produce as u16 {
-            produce::answer(&self.connection, request).await
-        } else if key == DataKey::StreamFetch as u16 {
-            self.open_stream(request).await
-        } else if key == DataKey::UpdateOffsets as u16 {
-            self.acknowledge(request).await
-        } else if key == DataKey::FetchOffsets as u16 {
-            offset::answer(&self.connection, request).await
-        } else {
-            self.answer_consumers(request).await
-        }
+    }
+
+    /// Answers with what is worked out, or written to a file, on a thread that may block.
+    async fn answer_with<P: Encoder + Send + 'static>(
+        &self,
+        request: Request,
+        work: impl FnOnce(&Node) -> P + Send + 'static,
+    ) -> io::Result<()> {
+        let node = Arc::clone(&self.connection.node);
+        let worked = spawn_blocking(move || work(&node)).await;
+        let response = worked.map_err(io::Error::other)?;
+        let replies = &self.connection.replies;
+        replies.send(&request.header, &response).await
     }
 
     async fn answer_versions(&self, mut request: Request) -> io::Result<()> {
         let versions: ApiVersionsRequest = request.decode()?;
         tracing::debug!(
-            client.version = versions.client_version,
+            client.version = %printable(&versions.client_version),
             "a client has connected"
         );
-        self.connection
-            .replies
-            .send(&request.header, &supported_versions())
-            .await
-    }
-
-    async fn answer_admin(&self, request: Request) -> io::Result<()> {
-        let key = request.header.api_key();
-        if key == AdminKey::Watch as u16 {
-            watch::start(&self.connection, request)
-        } else {
-            admin::answer(&self.connection, request).await
-        }
+        let replies = &self.connection.replies;
+        replies.send(&request.header, &supported_versions()).await
     }
 
     async fn open_stream(&mut self, mut request: Request) -> io::Result<()> {
         let fetch: DefaultStreamFetchRequest = request.decode()?;
-        let id = u32::try_from(self.streams.len() + 1).map_err(io::Error::other)?;
+        self.make_room();
+        let id = self.opened.checked_add(1);
+        let id = id.ok_or_else(|| io::Error::other("a connection has opened all its streams"))?;
+        self.opened = id;
         if let Some(stream) = fetch::start(&self.connection, request.header, fetch, id).await? {
-            self.streams.insert(id, stream);
+            self.used += 1;
+            stream.used_at(self.used);
+            self.streams.insert(id, Arc::new(stream));
         }
         Ok(())
     }
 
-    async fn acknowledge(&self, mut request: Request) -> io::Result<()> {
+    /// Forgets streams that have ended. Clients do not say when they leave one: of too many, the
+    /// one that was acknowledged longest ago is ended, which its client is told.
+    fn make_room(&mut self) {
+        self.streams.retain(|_, stream| !stream.has_ended());
+        if self.streams.len() >= STREAMS_MAX {
+            let oldest = self.streams.iter().min_by_key(|(_, stream)| stream.used());
+            let oldest = oldest.map(|(id, _)| *id);
+            if let Some(stream) = oldest.and_then(|id| self.streams.remove(&id)) {
+                stream.end();
+            }
+        }
+    }
+
+    async fn acknowledge(&mut self, mut request: Request) -> io::Result<()> {
         let update: UpdateOffsetsRequest = request.decode()?;
-        let response = fetch::acknowledge(&self.streams, update);
-        self.connection
-            .replies
-            .send(&request.header, &response)
-            .await
-    }
-
-    async fn answer_consumers(&self, mut request: Request) -> io::Result<()> {
-        let Connection { node, replies, .. } = &self.connection;
-        let key = request.header.api_key();
-        if key == DataKey::UpdateConsumerOffset as u16 {
-            let update = request.decode()?;
-            let response = self.update_consumer(&update);
-            replies.send(&request.header, &response).await
-        } else if key == DataKey::DeleteConsumerOffset as u16 {
-            let response = consumer::delete(node, request.decode()?);
-            replies.send(&request.header, &response).await
-        } else if key == DataKey::FetchConsumerOffsets as u16 {
-            let response = consumer::list(node, &request.decode()?);
-            replies.send(&request.header, &response).await
-        } else {
-            let message = format!("request {key} is not served by the embedded broker");
-            Err(io::Error::new(io::ErrorKind::Unsupported, message))
-        }
-    }
-
-    fn update_consumer(
-        &self,
-        update: &fluvio_spu_schema::server::consumer_offset::UpdateConsumerOffsetRequest,
-    ) -> fluvio_spu_schema::server::consumer_offset::UpdateConsumerOffsetResponse {
-        consumer::update(
-            &self.connection.node,
-            self.streams.get(&update.session_id),
-            update,
-        )
-    }
-}
-
-/// Whether a body begins with the name of an object type; see the module's text.
-fn is_for_the_controller(body: &[u8]) -> bool {
-    let Some((length, rest)) = body.split_first_chunk::<2>() else {
-        return false;
-    };
-    let name = rest.get(..usize::from(u16::from_be_bytes(*length)));
-    name.is_some_and(|name| OBJECT_TYPES.contains(&name))
-}
-
-/// Versions of both the controller's and the SPU's requests.
-///
-/// A number may be listed twice: a client takes the first entry whose versions it knows, and the
-/// two protocols have no version in common.
-fn supported_versions() -> ApiVersionsResponse {
-    let mut api_keys = Vec::new();
-    let mut admin = |key: AdminKey, min, max| api_keys.push(version_key(key as u16, min, max));
-    admin(
-        AdminKey::Create,
-        ObjectApiCreateRequest::MIN_API_VERSION,
-        ObjectApiCreateRequest::MAX_API_VERSION,
-    );
-    admin(
-        AdminKey::Delete,
-        ObjectApiDeleteRequest::MIN_API_VERSION,
-        ObjectApiDeleteRequest::MAX_API_VERSION,
-    );
-    admin(
-        AdminKey::List,
-        ObjectApiListRequest::MIN_API_VERSION,
-        ObjectApiListRequest::MAX_API_VERSION,
-    );
-    admin(
-        AdminKey::Watch,
-        ObjectApiWatchRequest::MIN_API_VERSION,
-        ObjectApiWatchRequest::MAX_API_VERSION,
-    );
-    admin(
-        AdminKey::Update,
-        ObjectApiUpdateRequest::MIN_API_VERSION,
-        ObjectApiUpdateRequest::MAX_API_VERSION,
-    );
-    let mut data = |key: DataKey, min, max| api_keys.push(version_key(key as u16, min, max));
-    data(DataKey::Produce, 0, DefaultProduceRequest::MAX_API_VERSION);
-    data(
-        DataKey::FetchOffsets,
-        FetchOffsetsRequest::MIN_API_VERSION,
-        FetchOffsetsRequest::MAX_API_VERSION,
-    );
-    data(
-        DataKey::StreamFetch,
-        0,
-        DefaultStreamFetchRequest::MAX_API_VERSION,
-    );
-    data(
-        DataKey::UpdateOffsets,
-        0,
-        UpdateOffsetsRequest::MAX_API_VERSION,
-    );
-    ApiVersionsResponse {
-        platform_version: PlatformVersion::from(PLATFORM_VERSION),
-        api_keys,
-        ..ApiVersionsResponse::default()
-    }
-}
-
-fn version_key(api_key: u16, min_version: i16, max_version: i16) -> ApiVersionKey {
-    let api_key = api_key as i16;
-    ApiVersionKey {
-        api_key,
-        min_version,
-        max_version,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use fluvio_controlplane_metadata::topic::TopicSpec;
-    use fluvio_protocol::Encoder;
-    use fluvio_sc_schema::TryEncodableFrom;
-    use fluvio_sc_schema::objects::{DeleteRequest, ListRequest};
-    use fluvio_spu_schema::server::consumer_offset::UpdateConsumerOffsetRequest;
-
-    use super::*;
-
-    fn is_admin(body: &impl Encoder) -> bool {
-        is_for_the_controller(&body.as_bytes(25).unwrap())
-    }
-
-    #[test]
-    fn requests_of_the_same_number_are_told_apart() {
-        let delete = DeleteRequest::<TopicSpec>::new("trips".to_owned());
-        assert!(is_admin(
-            &ObjectApiDeleteRequest::try_encode_from(delete, 19).unwrap()
-        ));
-        assert!(!is_admin(&FetchOffsetsRequest::new("trips".to_owned(), 0)));
-
-        let list = ListRequest::<TopicSpec>::new(Vec::new(), false);
-        assert!(is_admin(
-            &ObjectApiListRequest::try_encode_from(list, 19).unwrap()
-        ));
-        for topic in ["trips", "topic", "spu"] {
-            let mut fetch = DefaultStreamFetchRequest::default();
-            fetch.topic = topic.to_owned();
-            assert!(!is_admin(&fetch), "{topic}");
-        }
-        for offset in [-1, 0, 5, i64::MAX] {
-            assert!(
-                !is_admin(&UpdateConsumerOffsetRequest::new(offset, 1)),
-                "{offset}"
-            );
-        }
+        self.used += 1;
+        let response = fetch::acknowledge(&self.streams, update, self.used);
+        let replies = &self.connection.replies;
+        replies.send(&request.header, &response).await
     }
 }

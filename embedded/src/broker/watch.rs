@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use fluvio_controlplane_metadata::message::Message;
 use fluvio_controlplane_metadata::mirror::MirrorSpec;
@@ -28,6 +29,7 @@ use fluvio_sc_schema::objects::{
 };
 use fluvio_sc_schema::{AdminSpec, TryEncodableFrom};
 
+use super::limits::WATCHES_MAX;
 use super::node::SPU_ID;
 use super::session::Connection;
 use super::wire::Request;
@@ -74,15 +76,13 @@ fn start_if<S: Kind + 'static>(
         summary: request.summary,
         sent: Snapshot::new(),
     };
-    let closing = connection.closing.clone();
-    connection.tasks.spawn(async move {
-        if let Some(Err(error)) = closing.run_until_cancelled(watch.run()).await {
-            tracing::debug!(
-                error = &error as &dyn std::error::Error,
-                "a watch could not send"
-            );
-            closing.cancel();
-        }
+    let places = Arc::clone(&connection.watches);
+    let place = places
+        .try_acquire_owned()
+        .map_err(|_| io::Error::other(format!("a connection has {WATCHES_MAX} watches at most")))?;
+    connection.spawn(async move {
+        let _place = place;
+        watch.run().await
     });
     Ok(true)
 }

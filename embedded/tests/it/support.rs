@@ -70,6 +70,7 @@ pub(crate) fn config(folder: &Path) -> BrokerConfig {
         data_dir: folder.to_path_buf(),
         segment_bytes_max: 4 << 20,
         adhoc_modules: true,
+        ..BrokerConfig::default()
     }
 }
 
