@@ -22,6 +22,7 @@ mod shutdown;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use command::{
     bridge_command, cluster_command, doctor, prepare, produce, rejected, serve, simulate,
@@ -87,6 +88,7 @@ fn main() -> ExitCode {
 
 fn start(arguments: Arguments) -> anyhow::Result<()> {
     logging::start(&arguments.log)?;
+    raise_file_limit();
     let runtime = tokio::runtime::Runtime::new()?;
     let outcome = runtime.block_on(async {
         match arguments.command {
@@ -107,4 +109,14 @@ fn start(arguments: Arguments) -> anyhow::Result<()> {
     // What is still blocked in a thread, such as a read of a terminal, must not hold up the end.
     runtime.shutdown_background();
     outcome
+}
+
+/// Takes as many open files as the system allows: broker and page have one for each client, and
+/// 1,024, a usual limit that is kept low for programs of `select`, would be shared by both.
+fn raise_file_limit() {
+    let files = getrlimit(Resource::Nofile);
+    let current = files.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current, ..files }) {
+        tracing::warn!(%error, "could not raise the limit of open files");
+    }
 }
