@@ -4,7 +4,10 @@
 
 mod chains;
 mod conformance;
+mod fuzz;
+mod limits;
 mod modules;
+mod peers;
 mod postgres;
 mod protocol;
 mod python;

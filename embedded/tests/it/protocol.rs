@@ -21,14 +21,14 @@ use tokio::net::TcpStream;
 use crate::support::{connect, start, within_patience};
 
 /// A connection without the client library.
-struct Wire(TcpStream);
+pub(crate) struct Wire(pub(crate) TcpStream);
 
 impl Wire {
-    async fn to(broker: &Broker) -> Self {
+    pub(crate) async fn to(broker: &Broker) -> Self {
         Self(TcpStream::connect(broker.address()).await.unwrap())
     }
 
-    async fn ask<R: Request>(&mut self, request: R) -> R::Response {
+    pub(crate) async fn ask<R: Request>(&mut self, request: R) -> R::Response {
         let version = R::DEFAULT_API_VERSION;
         let message = RequestMessage::new_request(request);
         self.send(&message.as_bytes(0).unwrap()).await;
@@ -40,7 +40,7 @@ impl Wire {
         R::Response::decode_from(&mut answer, version).unwrap()
     }
 
-    async fn send(&mut self, frame: &[u8]) {
+    pub(crate) async fn send(&mut self, frame: &[u8]) {
         self.0
             .write_u32(u32::try_from(frame.len()).unwrap())
             .await
@@ -48,21 +48,21 @@ impl Wire {
         self.0.write_all(frame).await.unwrap();
     }
 
-    async fn receive(&mut self) -> io::Result<Bytes> {
+    pub(crate) async fn receive(&mut self) -> io::Result<Bytes> {
         let mut frame = vec![0; self.0.read_u32().await? as usize];
         self.0.read_exact(&mut frame).await?;
         Ok(frame.into())
     }
 
     /// Whether the broker hangs up.
-    async fn is_closed(&mut self) -> bool {
+    pub(crate) async fn is_closed(&mut self) -> bool {
         within_patience("the connection closes", self.0.read_u8())
             .await
             .is_err()
     }
 }
 
-async fn broker_with(name: &str, spec: TopicSpec) -> (Broker, tempfile::TempDir) {
+pub(crate) async fn broker_with(name: &str, spec: TopicSpec) -> (Broker, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let broker = start(folder.path()).await;
     let (_, admin) = connect(&broker.address().to_string()).await;
@@ -70,16 +70,19 @@ async fn broker_with(name: &str, spec: TopicSpec) -> (Broker, tempfile::TempDir)
     (broker, folder)
 }
 
-fn topic_of_two() -> TopicSpec {
+pub(crate) fn topic_of_two() -> TopicSpec {
     TopicSpec::new_computed(2, 1, None)
 }
 
-fn batch(values: &[&str]) -> Batch<RawRecords> {
+pub(crate) fn batch(values: &[&str]) -> Batch<RawRecords> {
     let records: Vec<Record> = values.iter().map(|value| Record::new(*value)).collect();
     Batch::from(records).try_into().unwrap()
 }
 
-fn produce(topic: &str, partitions: Vec<(u32, Vec<Batch<RawRecords>>)>) -> DefaultProduceRequest {
+pub(crate) fn produce(
+    topic: &str,
+    partitions: Vec<(u32, Vec<Batch<RawRecords>>)>,
+) -> DefaultProduceRequest {
     let partitions =
         partitions
             .into_iter()
