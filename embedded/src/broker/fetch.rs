@@ -224,7 +224,7 @@ struct Stream {
     max_bytes: usize,
     /// Written by the session when the client acknowledges.
     acknowledgements: watch::Receiver<i64>,
-    /// Written by the log when something is appended.
+    /// Written by the log when something is appended, or found to be damaged.
     ends: watch::Receiver<i64>,
     crowded_out: CancellationToken,
 }
@@ -258,11 +258,12 @@ impl Stream {
         let mut chain = self.start_chain(modules).await?;
         let mut position = self.send(start, &mut chain).await?;
         loop {
-            if let Sent::Nothing { next_offset } = position
-                && next_offset < self.partition.log.end_offset()
-            {
-                position = self.send(next_offset, &mut chain).await?;
-                continue;
+            if let Sent::Nothing { next_offset } = position {
+                self.partition.log.check_damage(next_offset)?;
+                if next_offset < self.partition.log.end_offset() {
+                    position = self.send(next_offset, &mut chain).await?;
+                    continue;
+                }
             }
             tokio::select! {
                 biased;

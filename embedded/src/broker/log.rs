@@ -12,12 +12,13 @@
 //!
 //! Not here: retention and compaction. A log keeps everything until its topic is deleted.
 
+mod batches;
 mod check;
 mod damage;
+mod error;
 mod segment;
 mod tail;
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
@@ -25,72 +26,18 @@ use bytes::Bytes;
 use fluvio_protocol::record::{Batch, RawRecords, ReplicaKey};
 use tokio::sync::watch;
 
-use super::batch::{self, BatchHead};
+use super::batch;
 use super::epoch::LeaderEpoch;
 use super::folder::create_folder;
+use batches::Batches;
 use check::Place;
 use segment::{Check, ReadError, Segment};
 
 pub use damage::{Damage, Flaw};
+pub use error::LogError;
 
 /// Largest read of a slice, unless one batch is larger: keeps memory flat and copies cheap.
 pub(super) const SLICE_BYTES_MAX: usize = 1 << 20;
-
-/// Why a log could not be opened, written or read.
-#[derive(Debug, thiserror::Error)]
-pub enum LogError {
-    /// A file could not be used.
-    #[error("could not {action} \"{}\"", path.display())]
-    File {
-        /// "read", "append to", …
-        action: &'static str,
-        /// The segment's file or the log's folder.
-        path: PathBuf,
-        #[source]
-        source: io::Error,
-    },
-    /// The log is not what the broker has written.
-    #[error(transparent)]
-    Damaged(Damage),
-    /// A batch is larger than a segment may be.
-    #[error("a batch of {bytes} bytes is larger than the limit of {limit} bytes")]
-    TooLarge {
-        /// Size of the batch.
-        bytes: u64,
-        /// What a segment may hold.
-        limit: u64,
-    },
-    /// A batch claims to have no records.
-    #[error("a batch without records cannot be stored")]
-    Empty,
-    /// The offset is before the first that is kept.
-    #[error("offset {offset} is no longer kept, the first is {first}")]
-    Evicted {
-        /// The offset asked for.
-        offset: i64,
-        /// The first offset there is.
-        first: i64,
-    },
-    /// The offset is after the end.
-    #[error("offset {offset} is beyond the log's end {end}")]
-    BeyondEnd {
-        /// The offset asked for.
-        offset: i64,
-        /// The offset the next record will get.
-        end: i64,
-    },
-}
-
-impl LogError {
-    fn file(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        let path = path.to_path_buf();
-        move |source| Self::File {
-            action,
-            path,
-            source,
-        }
-    }
-}
 
 /// Where appended batches went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,7 +73,8 @@ pub(super) struct Log {
     /// Oldest first; the last one is written. Written under `appending` only. Empty only if the log
     /// is damaged from its beginning.
     segments: RwLock<Vec<Arc<Segment>>>,
-    /// The offset the next record will get. Waking the tails of streams is why it is a watch.
+    /// The offset the next record will get. Waking the tails of streams is why it is a watch: when it
+    /// moves, and when damage is found.
     end: watch::Sender<i64>,
     /// The first place that is known to be bad. Written by who finds it: opening, reading, appending.
     damage: Mutex<Option<Damage>>,
@@ -190,9 +138,7 @@ impl Log {
             encoded.push(self.encode(batch)?);
         }
         let _appending = self.lock_appending();
-        if let Some(damage) = self.damage() {
-            return Err(LogError::Damaged(damage));
-        }
+        self.check_damage(i64::MAX)?;
         let leader_epoch = self.config.leader_epoch.current();
         let base_offset = self.end_offset();
         let mut next_offset = base_offset;
@@ -221,11 +167,7 @@ impl Log {
     /// At least one batch is read, however large; a slice ends with its segment, and before a batch
     /// that is not as it was written.
     pub(super) fn read(&self, offset: i64, bytes_max: usize) -> Result<Slice, LogError> {
-        if let Some(damage) = self.damage()
-            && damage.offset <= offset
-        {
-            return Err(LogError::Damaged(damage));
-        }
+        self.check_damage(offset)?;
         let end = self.end_offset();
         if offset == end {
             return Ok(Slice::default());
@@ -243,6 +185,15 @@ impl Log {
         Ok(Slice { bytes })
     }
 
+    /// # Errors
+    /// If the log is known to be damaged before or at an offset.
+    pub(super) fn check_damage(&self, offset: i64) -> Result<(), LogError> {
+        match self.damage() {
+            Some(damage) if damage.offset <= offset => Err(LogError::Damaged(damage)),
+            _ => Ok(()),
+        }
+    }
+
     /// What is known to be wrong with the log.
     pub(super) fn damage(&self) -> Option<Damage> {
         self.lock_damage().clone()
@@ -258,12 +209,7 @@ impl Log {
 
     /// The stored batches from the one that holds `offset` up to offset `end`.
     pub(super) fn batches(&self, offset: i64, end: i64) -> Batches<'_> {
-        Batches {
-            log: self,
-            next_offset: offset,
-            end,
-            slice: Bytes::new(),
-        }
+        Batches::new(self, offset, end)
     }
 
     /// Offset of the first record that is kept.
@@ -284,7 +230,7 @@ impl Log {
         self.end_offset()
     }
 
-    /// Tells when the end moves.
+    /// Tells when the end moves, or damage is found.
     pub(super) fn follow_end(&self) -> watch::Receiver<i64> {
         self.end.subscribe()
     }
@@ -391,6 +337,9 @@ impl Log {
                 "a log is damaged, its partition stops: {found}"
             );
             *known = Some(found.clone());
+            drop(known);
+            // Streams that wait for more are told, too, that nothing will come.
+            self.end.send_modify(|_| ());
         }
         found
     }
@@ -431,38 +380,6 @@ struct Encoded {
     bytes: u64,
     /// How many offsets the batch takes.
     records: i64,
-}
-
-/// Reads a log batch by batch; made by [`Log::batches`].
-#[derive(Debug)]
-pub(super) struct Batches<'a> {
-    log: &'a Log,
-    next_offset: i64,
-    end: i64,
-    slice: Bytes,
-}
-
-impl Iterator for Batches<'_> {
-    type Item = Result<(BatchHead, Bytes), LogError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.next_offset >= self.end {
-            return None;
-        }
-        if self.slice.is_empty() {
-            match self.log.read(self.next_offset, SLICE_BYTES_MAX) {
-                Ok(slice) => self.slice = slice.bytes,
-                Err(error) => {
-                    self.next_offset = self.end;
-                    return Some(Err(error));
-                }
-            }
-        }
-        let head = BatchHead::parse(&self.slice)?;
-        let batch = self.slice.split_to(head.bytes.min(self.slice.len()));
-        self.next_offset = head.next_offset();
-        Some(Ok((head, batch)))
-    }
 }
 
 #[cfg(test)]

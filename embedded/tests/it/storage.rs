@@ -341,6 +341,33 @@ async fn a_module_is_given_all_that_is_before_the_damage() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_more_is_told_when_damage_is_found_behind_him() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = start(folder.path()).await;
+    let (client, admin) = connect(&broker.address().to_string()).await;
+    create(&admin, "waited-for", TopicSpec::new_computed(1, 1, None)).await;
+    produce(&client, "waited-for", &numbered(3)).await;
+    let config = stream_of("waited-for", Offset::absolute(2).unwrap());
+    let config = config.build().unwrap();
+    let mut waiting = client.consumer_with_config(config).await.unwrap();
+    let last = within_patience("the last record arrives", waiting.next()).await;
+    assert_eq!(text(last.unwrap().unwrap().value()), "value 2");
+    let segment = only_segment(folder.path(), "waited-for");
+    let mut bytes = fs::read(&segment).unwrap();
+    bytes[70] ^= 1;
+    fs::write(&segment, &bytes).unwrap();
+
+    let (values, found) = read_to_error(&client, "waited-for").await;
+
+    assert!(values.is_empty());
+    let told = within_patience("the stream ends", waiting.next()).await;
+    assert_eq!(
+        told.unwrap().err().map(|error| error.to_string()),
+        Some(found)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_topic_whose_file_is_lost_is_put_aside_with_all_its_data() {
     let folder = tempfile::tempdir().unwrap();
     let broker = start(folder.path()).await;

@@ -7,6 +7,7 @@ use fluvio_protocol::record::Record;
 use proptest::prelude::*;
 
 use super::*;
+use crate::broker::batch::BatchHead;
 
 /// Room for a few batches of the tests.
 const SEGMENT_BYTES: u64 = 600;
