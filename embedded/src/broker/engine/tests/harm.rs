@@ -269,7 +269,7 @@ fn what_is_no_smartmodule_is_refused() {
         ),
         (
             with(ROOM, &"nop\n".repeat(300_000)),
-            expect!["the module has a function of 300002 bytes, more than 262144: split it"],
+            expect!["the module has a function of 300002 bytes, more than 65536: split it"],
         ),
     ] {
         check(&wasm, &expected);
