@@ -28,7 +28,7 @@ use tokio::task::spawn_blocking;
 use super::api::Api;
 use super::engine::unpack;
 use super::error::BrokerError;
-use super::limits::PARTITIONS_MAX;
+use super::limits::{MODULES_BYTES_MAX, PARTITIONS_MAX};
 use super::node::{Node, is_system_topic};
 use super::session::Connection;
 use super::text::printable;
@@ -37,6 +37,8 @@ use super::wire::Request;
 use crate::smartmodule;
 
 const TOO_MANY_PARTITIONS: &str = "a topic of the embedded broker has 1000 partitions at most";
+const NO_ROOM_FOR_MODULE: &str =
+    "all SmartModules together are 32 MiB at most, packed: delete some";
 const SINGLE_NODE: &str = "the embedded broker is one node and has topics and smartmodules only";
 
 /// Answers a request of the controller's that is not a watch.
@@ -79,6 +81,13 @@ fn create(node: &Node, body: &ObjectApiCreateRequest) -> io::Result<Status> {
     }
     if let Some(request) = downcast::<CreateRequest<SmartModuleSpec>, _>(body)? {
         let (common, spec) = request.parts();
+        if !has_room(node, &common.name, &spec) {
+            return Ok(refusal(
+                common.name,
+                ErrorCode::SmartModuleError,
+                NO_ROOM_FOR_MODULE,
+            ));
+        }
         return Ok(create_smartmodule(node, common, spec));
     }
     Ok(refusal(
@@ -143,6 +152,15 @@ fn check_topic(node: &Node, name: &str, spec: &TopicSpec) -> Result<(), (ErrorCo
         ReplicaSpec::Assigned(assigned) => assigned.validate().map_err(|e| invalid(&e)),
         ReplicaSpec::Mirror(_) => Err(invalid(&SINGLE_NODE)),
     }
+}
+
+/// Whether the modules there are leave room for another, or for a new one of a name: who lists or
+/// watches modules is sent all of them at once.
+fn has_room(node: &Node, name: &str, spec: &SmartModuleSpec) -> bool {
+    let (_, stored) = node.metadata.smartmodules();
+    let others = stored.iter().filter(|(key, _)| *key != name);
+    let others = others.map(|(_, module)| module.spec.wasm.payload.len());
+    others.sum::<usize>() + spec.wasm.payload.len() <= MODULES_BYTES_MAX
 }
 
 /// A module of the same name is replaced: streams opened from now on run the new one.
@@ -411,4 +429,29 @@ fn failure(name: String, code: ErrorCode, error: &BrokerError) -> Status {
         "could not carry out an administrative request"
     );
     refusal(name, code, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use fluvio_controlplane_metadata::smartmodule::SmartModuleWasm;
+
+    use super::*;
+
+    fn module(bytes: usize) -> SmartModuleSpec {
+        SmartModuleSpec {
+            wasm: SmartModuleWasm::from_compressed_gzip(vec![0; bytes]),
+            ..SmartModuleSpec::default()
+        }
+    }
+
+    #[test]
+    fn modules_together_have_a_bounded_size() {
+        let folder = tempfile::tempdir().unwrap();
+        let node = Node::open(folder.path(), 1 << 20).unwrap();
+        let stored = node.metadata.put_smartmodule("one", module(20 << 20));
+        stored.unwrap();
+        assert!(has_room(&node, "two", &module(12 << 20)));
+        assert!(!has_room(&node, "two", &module((12 << 20) + 1)));
+        assert!(has_room(&node, "one", &module(32 << 20)));
+    }
 }

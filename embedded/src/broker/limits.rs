@@ -21,6 +21,8 @@ pub(super) const ANSWERS_MAX: u32 = 2;
 pub(super) const ANSWER_BYTES: usize = 16 << 20;
 /// What a module may make for the only one. Real SPUs have no limit but memory.
 pub(super) const LARGEST_ANSWER_BYTES: usize = ANSWERS_MAX as usize * ANSWER_BYTES;
+/// All `SmartModule`s, packed: an answer may have all of them. Chosen: a hundred of this project's.
+pub(super) const MODULES_BYTES_MAX: usize = 32 << 20;
 /// Partitions of one topic, or of one request. Chosen: each is a folder and an open file.
 pub(super) const PARTITIONS_MAX: usize = 1_000;
 

@@ -33,7 +33,7 @@ pub(super) struct Connection {
     pub(super) replies: Replies,
     /// The address the client has reached the broker at: where it finds the SPU, too.
     pub(super) address: SocketAddr,
-    /// Answers of streams that may still be under way; each keeps its records in memory.
+    /// Large answers that may still be under way; each is kept in memory.
     pub(super) answers: Arc<Semaphore>,
     /// Watches that may still be started.
     pub(super) watches: Arc<Semaphore>,

@@ -29,7 +29,7 @@ use fluvio_sc_schema::objects::{
 };
 use fluvio_sc_schema::{AdminSpec, TryEncodableFrom};
 
-use super::limits::WATCHES_MAX;
+use super::limits::{ANSWERS_MAX, WATCHES_MAX};
 use super::node::SPU_ID;
 use super::session::Connection;
 use super::wire::Request;
@@ -145,6 +145,8 @@ impl<S: Kind> Watch<S> {
     }
 
     async fn send(&self, update: MetadataUpdate<S>) -> io::Result<()> {
+        // One at a time: it may have all modules. Never closed.
+        let _places = self.connection.answers.acquire_many(ANSWERS_MAX).await;
         let version = self.header.api_version();
         let response = ObjectApiWatchResponse::try_encode_from(WatchResponse::new(update), version)
             .map_err(io::Error::other)?;
