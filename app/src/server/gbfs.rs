@@ -19,6 +19,9 @@ use super::config::AppConfig;
 use super::error::AppError;
 use super::router::AppState;
 
+/// Bytes of a host's name and port (RFC 1035, 2.3.4, and a port).
+const HOST_BYTES_MAX: usize = 255 + 6;
+
 /// How the feed names the system it tells about, and where it says it is.
 #[derive(Debug, Clone)]
 pub(crate) struct System {
@@ -86,8 +89,7 @@ async fn file(
 }
 
 fn answer(app: &AppState, file: File, headers: &HeaderMap) -> Response {
-    let asked = || Some(format!("http://{}", plain_host(headers)?));
-    let Some(origin) = app.gbfs.public_url.clone().or_else(asked) else {
+    let Some((origin, caching)) = origin(app, file, headers) else {
         let reason = "the request names no host, and no public url is set\n";
         return (StatusCode::BAD_REQUEST, reason).into_response();
     };
@@ -106,19 +108,30 @@ fn answer(app: &AppState, file: File, headers: &HeaderMap) -> Response {
     } else {
         ([(header::CONTENT_TYPE, "application/json")], text).into_response()
     };
-    let caching = [
-        (header::ETAG, tag),
-        (
-            header::CACHE_CONTROL,
-            format!("public, max-age={}", file.ttl_s()),
-        ),
-    ];
+    let caching = [(header::ETAG, tag), (header::CACHE_CONTROL, caching)];
     for (name, value) in caching {
         if let Ok(value) = HeaderValue::from_str(&value) {
             response.headers_mut().insert(name, value);
         }
     }
     response
+}
+
+/// What the file's addresses begin with, and who may keep the file for how long.
+///
+/// Without a public url that is the host which the request names: such an answer is for the one who
+/// asked and is kept by nobody, or a forged name would reach others out of a cache.
+fn origin(app: &AppState, file: File, headers: &HeaderMap) -> Option<(String, String)> {
+    let for_all = format!("public, max-age={}", file.ttl_s());
+    match (&app.gbfs.public_url, file) {
+        (Some(url), _) => Some((url.clone(), for_all)),
+        (None, File::Discovery) => {
+            let origin = format!("http://{}", plain_host(headers)?);
+            Some((origin, "private, no-store".to_owned()))
+        }
+        // Holds no address.
+        (None, _) => Some((String::new(), for_all)),
+    }
 }
 
 /// Whether `If-None-Match` names the tag, by weak comparison (RFC 9110, 13.1.2).
@@ -140,7 +153,7 @@ fn plain_host(headers: &HeaderMap) -> Option<&str> {
 
 fn is_plain_host(host: &str) -> bool {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || ".-:[]".contains(c);
-    !host.is_empty() && host.chars().all(is_plain)
+    !host.is_empty() && host.len() <= HOST_BYTES_MAX && host.chars().all(is_plain)
 }
 
 fn parse_url(url: &str) -> Result<String, AppError> {

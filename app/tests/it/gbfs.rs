@@ -164,6 +164,29 @@ async fn any_origin_may_read_the_feed_and_keep_it_for_its_ttl() {
 }
 
 #[tokio::test]
+async fn what_the_asked_host_changes_is_kept_by_no_cache() {
+    let page = Page::with(vec![dock(1, "A & B", (40.7, -74.0), 1)]);
+    for file in [
+        "gbfs.json",
+        "system_information.json",
+        "vehicle_types.json",
+        "station_information.json",
+        "station_status.json",
+    ] {
+        let path = format!("/gbfs/3.0/{file}");
+        let ask = async |host| page.ask(&path, &[("host", host)]).await;
+        let (one, other) = (ask("one.example").await, ask("other.example").await);
+        let caching = one.headers["cache-control"].to_str().unwrap();
+        let is_kept = caching.starts_with("public");
+        assert!(
+            is_kept || caching == "private, no-store",
+            "{file}: {caching}"
+        );
+        assert_eq!(is_kept, one.text == other.text, "{file}");
+    }
+}
+
+#[tokio::test]
 async fn a_feed_that_knows_nothing_yet_says_when_to_come_back() {
     let answer = ask(&Page::empty(), "/gbfs/gbfs.json").await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
