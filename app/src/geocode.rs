@@ -17,8 +17,8 @@ pub use manhattan::ManhattanGeocoder;
 
 use crate::model::{EXPECTED_SEARCH, Place};
 
-/// Characters a search may have (chosen: twice the longest address of New York).
-pub const QUERY_CHARS_MAX: usize = 120;
+/// Bytes an address may have (chosen: twice the longest of New York).
+pub const ADDRESS_BYTES_MAX: usize = 120;
 
 /// Finds places by what riders call them.
 pub trait Geocoder: fmt::Debug + Send + Sync {

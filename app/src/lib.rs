@@ -19,13 +19,15 @@ pub mod geocode;
 pub mod query;
 #[cfg(feature = "ssr")]
 pub mod server;
+#[cfg(feature = "ssr")]
+pub mod text;
 
 // The browser.
 #[cfg(feature = "hydrate")]
 pub mod client;
 
 #[cfg(feature = "ssr")]
-pub use server::{AppConfig, AppError, Server, serve};
+pub use server::{AppConfig, AppError, Limits, Server, serve};
 
 /// Takes over the page that the server rendered; the page's script calls it once.
 #[cfg(feature = "hydrate")]

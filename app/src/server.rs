@@ -5,20 +5,24 @@
 //!                                              └────────────────▶ page (first rendering), gbfs
 //! ```
 
+mod answers;
 mod assets;
 mod board;
 mod config;
+mod connections;
 mod error;
 mod feed;
 mod follow;
 mod gbfs;
+mod limits;
 mod live;
 mod moment;
 mod page;
+mod quota;
 mod router;
+mod search;
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio::net::TcpListener;
@@ -29,10 +33,8 @@ pub use board::Board;
 pub use config::AppConfig;
 pub use error::AppError;
 pub use feed::{Feed, News, Subscriber, Update};
+pub use limits::Limits;
 pub use router::{AppState, router};
-
-/// After a stop, open connections get this long to end.
-const DRAIN_MAX: Duration = Duration::from_secs(3);
 
 /// A server that holds its port and does not answer yet.
 #[derive(Debug)]
@@ -73,37 +75,29 @@ impl Server {
     /// Answers until `stop`; then ends the live lines and waits for open answers, a little.
     ///
     /// # Errors
-    /// [`AppError::Serve`] if the listener breaks. A missing Postgres is no error: the page says
-    /// so and the server keeps trying.
+    /// [`AppError::Follow`] if the task that follows Postgres ends. A missing Postgres is no error:
+    /// the page says so and the server keeps trying.
     // Boxed: a future's code is compiled where it is polled, and is to be optimized as this crate is.
     pub fn run(self, stop: CancellationToken) -> BoxFuture<'static, Result<(), AppError>> {
         Box::pin(async move {
+            let asked_to_stop = stop;
+            // Ends with the follower too, or the page would never change again.
+            let stop = asked_to_stop.child_token();
             let feed = Feed::new();
             let state = AppState::new(&self.config, feed.clone(), stop.clone())?;
             tracing::info!(address = %self.address, "serving the page at http://{}/", self.address);
-            let follow = tokio::spawn(follow::follow(
-                self.config.database_url.clone(),
-                feed,
-                stop.clone(),
-            ));
-            let drain_end = {
-                let stop = stop.clone();
-                async move {
-                    stop.cancelled().await;
-                    tokio::time::sleep(DRAIN_MAX).await;
-                }
-            };
-            let serve = axum::serve(self.listener, router(state))
-                .with_graceful_shutdown(stop.clone().cancelled_owned());
-            let served = tokio::select! {
-                served = serve.into_future() => served.map_err(AppError::Serve),
-                () = drain_end => Ok(()),
-            };
-            stop.cancel();
-            if follow.await.is_err_and(|error| error.is_panic()) {
-                tracing::error!("the task that follows Postgres panicked");
+            let ends_all = stop.clone().drop_guard();
+            let follow = follow::follow(self.config.database_url.clone(), feed, stop.clone());
+            let follow = tokio::spawn(async move {
+                let _ends_all = ends_all;
+                follow.await;
+            });
+            let limits = self.config.limits.clone();
+            connections::serve(self.listener, router(state), limits, stop).await;
+            match follow.await {
+                Ok(()) if asked_to_stop.is_cancelled() => Ok(()),
+                _ => Err(AppError::Follow),
             }
-            served
         })
     }
 }

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 
 use crate::city::{City, LiveDock};
 use crate::map::look;
+use crate::model::Outcome;
 
 /// Tells each item whether it is the selected one, without waking the others.
 #[derive(Clone)]
@@ -47,8 +48,13 @@ pub fn DockItem(
                 .update(|selected| *selected = (*selected != Some(id)).then_some(id));
         }
     };
-    // Read once: without script the link keeps the search.
-    let query = city.query.get_untracked();
+    // Read once: without script the link keeps a search that gave a place, which is short.
+    let is_found = matches!(city.outcome.get_untracked(), Some(Outcome::Found(_)));
+    let query = if is_found {
+        city.query.get_untracked()
+    } else {
+        String::new()
+    };
     let href = if query.is_empty() {
         format!("?dock={id}")
     } else {

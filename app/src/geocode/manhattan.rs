@@ -13,7 +13,7 @@ use super::avenues::cross_street;
 use super::cross_streets;
 use super::grid::{Degrees, Grid};
 use super::words::words;
-use super::{GeocodeError, Geocoder, Locating, QUERY_CHARS_MAX};
+use super::{ADDRESS_BYTES_MAX, GeocodeError, Geocoder, Locating};
 use crate::model::Place;
 
 const BY_GRID: &str = "estimated from the street grid, to about one block";
@@ -69,7 +69,7 @@ impl ManhattanGeocoder {
     /// As [`Geocoder::locate`].
     pub fn find(&self, query: &str) -> Result<Place, GeocodeError> {
         let query = query.trim();
-        if query.chars().count() > QUERY_CHARS_MAX {
+        if query.len() > ADDRESS_BYTES_MAX {
             return Err(GeocodeError::TooLong);
         }
         let words = words(query);

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use crate::model::{Count, Dock};
+use crate::text::{NAME_CHARS_MAX, one_line};
 
 /// What Postgres says at one publish of the sink.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -45,18 +46,20 @@ pub struct Clock {
 ///
 /// Reads `replay_clock` (one row) and `availability` joined to `location`; relies on the index on
 /// `availability (version)`. At most one row per dock. The clock is read first: a publish in
-/// between then shows as a change again at the next reading, and none is missed.
+/// between then shows as a change again at the next reading, and none is missed. Names and ids are
+/// cut at [`NAME_CHARS_MAX`]; names are one line of shown characters.
 ///
 /// # Errors
 /// Any error of the connection or of a missing table.
 pub async fn read_changes(connection: &mut PgConnection, after: i64) -> sqlx::Result<Reading> {
     let clock = read_clock(connection).await?;
     let rows: Vec<Row> = sqlx::query_as(
-        "select location_id, station_id, street, latitude, longitude, bikes, estimated, version
+        "select location_id, left(station_id, $2), left(street, $2), latitude, longitude, bikes, estimated, version
            from availability join location using (location_id)
           where version > $1",
     )
     .bind(after)
+    .bind(i32::try_from(NAME_CHARS_MAX).unwrap_or(i32::MAX))
     .fetch_all(connection)
     .await?;
     let docks = rows
@@ -67,7 +70,7 @@ pub async fn read_changes(connection: &mut PgConnection, after: i64) -> sqlx::Re
                 let count = Count { bikes, estimated };
                 let dock = Dock {
                     id,
-                    name,
+                    name: one_line(&name, NAME_CHARS_MAX),
                     lat,
                     lon,
                     count,

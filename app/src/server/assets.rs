@@ -1,5 +1,6 @@
 //! The files of the page: style and icon, and the client that `cargo xtask wasm` built.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use axum::body::Body;
@@ -70,7 +71,10 @@ pub(crate) async fn package(
         .then(|| Site::get(&format!("pkg/{path}.br")))
         .flatten();
     let is_compressed = compressed.is_some();
-    let body = Body::from(compressed.unwrap_or(file).data.into_owned());
+    let body = match compressed.unwrap_or(file).data {
+        Cow::Borrowed(bytes) => Body::from(bytes),
+        Cow::Owned(bytes) => Body::from(bytes),
+    };
     let mut response = content(body, &mime, &hash, &query, &headers);
     if is_compressed {
         let headers = response.headers_mut();

@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use super::limits::Limits;
+
 /// Settings of the server.
 #[derive(Clone)]
 pub struct AppConfig {
@@ -28,6 +30,8 @@ pub struct AppConfig {
     /// Whom users of the GBFS feed may write to; the format requires an address. Default
     /// `nobody@bikeshare.invalid`, which by its name reaches nobody.
     pub contact_email: String,
+    /// What requests and clients may cost.
+    pub limits: Limits,
 }
 
 impl Default for AppConfig {
@@ -42,6 +46,7 @@ impl Default for AppConfig {
             system_id: "bikeshare-availability".to_owned(),
             system_name: "Bikes at the docks".to_owned(),
             contact_email: "nobody@bikeshare.invalid".to_owned(),
+            limits: Limits::default(),
         }
     }
 }
@@ -58,6 +63,7 @@ impl fmt::Debug for AppConfig {
             .field("system_id", &self.system_id)
             .field("system_name", &self.system_name)
             .field("contact_email", &self.contact_email)
+            .field("limits", &self.limits)
             .finish()
     }
 }

@@ -51,9 +51,9 @@ pub enum AppError {
         /// What was given.
         address: String,
     },
-    /// The listener broke while serving.
-    #[error("the page's server stopped")]
-    Serve(#[source] io::Error),
+    /// The task that follows Postgres ended: the page would never change again.
+    #[error("the task that follows postgres ended though it was not told to: see the log, restart")]
+    Follow,
 }
 
 impl AppError {

@@ -1,6 +1,7 @@
 //! From one board to any number of browsers.
 
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use tokio::sync::{broadcast, watch};
 
@@ -11,6 +12,9 @@ use crate::query::docks::Reading;
 /// Updates a slow browser may fall behind before it is brought up from the board instead
 /// (chosen: ten seconds of a busy feed).
 const UPDATES_BEHIND_MAX: usize = 256;
+
+/// What is asked for before the first reading of Postgres waits this long for it.
+const SETTLE_MAX: Duration = Duration::from_millis(1_500);
 
 /// The shared state of the docks; copies are the same feed.
 #[derive(Debug, Clone)]
@@ -97,15 +101,11 @@ impl Feed {
         self.settled.send_replace(true);
     }
 
-    /// Returns once Postgres was read, or was found missing.
+    /// Returns once Postgres was read, or was found missing, or after [`SETTLE_MAX`].
     pub async fn settled(&self) {
-        // The sender lives in `self`, so waiting cannot fail.
-        self.settled
-            .subscribe()
-            .wait_for(|settled| *settled)
-            .await
-            .map(drop)
-            .unwrap_or(());
+        let mut settled = self.settled.subscribe();
+        // Running out of time is fine: there is nothing yet, and the page says so.
+        drop(tokio::time::timeout(SETTLE_MAX, settled.wait_for(|settled| *settled)).await);
     }
 
     /// Joins a browser that has seen version `since`.

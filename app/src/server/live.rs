@@ -7,8 +7,8 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::extract::{Query, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::extract::{Query, Request, State};
+use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
@@ -16,7 +16,9 @@ use serde::Deserialize;
 use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
+use super::answers::{busy, client};
 use super::feed::{News, Subscriber};
+use super::quota::Permit;
 use super::router::AppState;
 
 /// Time between heartbeats: browsers take a line for dead after about three.
@@ -26,28 +28,25 @@ const HEARTBEAT: Duration = Duration::from_secs(10);
 const RETRY: Duration = Duration::from_secs(1);
 
 /// The version a browser has, from the page; a reconnecting one says it in `Last-Event-ID`.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Since {
-    since: Option<i64>,
+#[derive(Debug, Default, Deserialize)]
+struct Asked {
+    /// Text, since an address can hold anything.
+    since: Option<String>,
 }
 
 /// Answers `/live?since=12`.
-pub(crate) async fn live(
-    State(app): State<AppState>,
-    headers: HeaderMap,
-    Query(Since { since }): Query<Since>,
-) -> Response {
-    let last_event = headers
-        .get("last-event-id")
-        .and_then(|id| id.to_str().ok())
-        .and_then(|id| id.parse().ok());
+pub(crate) async fn live(State(app): State<AppState>, request: Request) -> Response {
+    let Some(permit) = app.streams.take(client(&request).peer, 1) else {
+        return busy("too many pages are open");
+    };
     app.feed.settled().await;
     let mut heartbeat = tokio::time::interval(HEARTBEAT);
     heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let line = Line {
-        subscriber: app.feed.subscribe(last_event.or(since)),
+        subscriber: app.feed.subscribe(version_of(&request)),
         heartbeat,
         stop: app.stop,
+        _permit: permit,
     };
     let events = stream::unfold(line, |mut line| async {
         let event = line.next().await?;
@@ -64,11 +63,25 @@ pub(crate) async fn live(
     response
 }
 
+/// The version the browser has: of its last event, else of its page.
+fn version_of(request: &Request) -> Option<i64> {
+    let last_event = request.headers().get("last-event-id");
+    let last_event = last_event
+        .and_then(|id| id.to_str().ok())
+        .and_then(|id| id.parse().ok());
+    let since = || {
+        let Query(asked) = Query::<Asked>::try_from_uri(request.uri()).ok()?;
+        asked.since?.parse().ok()
+    };
+    last_event.or_else(since)
+}
+
 /// One browser's line.
 struct Line {
     subscriber: Subscriber,
     heartbeat: Interval,
     stop: CancellationToken,
+    _permit: Permit,
 }
 
 impl Line {

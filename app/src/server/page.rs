@@ -1,10 +1,10 @@
 //! `/`: the page, rendered with the docks as they are.
 
-use std::time::Duration;
+use std::convert::Infallible;
 
 use axum::body::Body;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::{FromRequestParts, Query, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, Request, header};
 use axum::response::{IntoResponse, Response};
 use leptos::nonce::use_nonce;
@@ -17,31 +17,34 @@ use super::router::AppState;
 use crate::api::search::look_up;
 use crate::app::shell;
 use crate::model::PageContent;
-
-/// A page asked for before the first reading of Postgres waits this long for it.
-const SETTLE_MAX: Duration = Duration::from_millis(1_500);
+use crate::text::{SEARCH_CHARS_MAX, one_line};
 
 /// What the page's address can hold.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Asked {
-    /// The search, as typed.
+    /// The search, as typed: one line of at most [`SEARCH_CHARS_MAX`] characters.
     #[serde(default)]
-    q: String,
+    pub(super) q: String,
     /// The selected dock; text, since an address can hold anything and must still give a page.
     #[serde(default)]
     dock: String,
 }
 
+impl<S: Sync> FromRequestParts<S> for Asked {
+    type Rejection = Infallible;
+
+    /// Cuts the search before anything can use it; an address that cannot be read asks for nothing.
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        let asked = Query::<Self>::try_from_uri(&parts.uri);
+        let Self { q, dock } = asked.map(|Query(asked)| asked).unwrap_or_default();
+        let q = one_line(&q, SEARCH_CHARS_MAX);
+        Ok(Self { q, dock })
+    }
+}
+
 /// Answers `/`.
-pub(crate) async fn page(
-    State(app): State<AppState>,
-    asked: Result<Query<Asked>, QueryRejection>,
-    request: Request<Body>,
-) -> Response {
-    // An address that cannot be read still gives a page.
-    let asked = asked.map(|Query(asked)| asked).unwrap_or_default();
-    // Running out of time is fine: the page then says that there is nothing yet.
-    drop(tokio::time::timeout(SETTLE_MAX, app.feed.settled()).await);
+pub(crate) async fn page(State(app): State<AppState>, asked: Asked) -> Response {
+    app.feed.settled().await;
     let outcome = match asked.q.trim() {
         "" => None,
         query => Some(look_up(app.geocoder.as_ref(), query).await),
@@ -51,7 +54,7 @@ pub(crate) async fn page(
         query: asked.q,
         outcome,
         selected: asked.dock.parse().ok(),
-        stale_after_ms: u64::try_from(app.stale_after.as_millis()).unwrap_or(u64::MAX),
+        stale_after_ms: app.stale_after_ms(),
         tiles: app.tiles.clone(),
     };
     let context = move || {
@@ -59,7 +62,8 @@ pub(crate) async fn page(
         set_policy(app.tile_origin.as_deref());
     };
     let render = leptos_axum::render_app_to_stream_with_context(context, || shell(assets::links()));
-    let mut response = render(request).await.into_response();
+    // The page is made of its content alone, not of the request.
+    let mut response = render(Request::new(Body::empty())).await.into_response();
     response
         .headers_mut()
         .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -3,22 +3,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderName, HeaderValue, Request, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use leptos::prelude::provide_context;
 use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
+use super::answers::{Answers, bounded};
 use super::config::AppConfig;
 use super::error::AppError;
 use super::feed::Feed;
 use super::gbfs::System;
-use super::{assets, gbfs, live, page};
+use super::quota::Quota;
+use super::{assets, gbfs, live, page, search};
 use crate::api::search::Search;
 use crate::geocode::{Geocoder, ManhattanGeocoder};
 use crate::model::{Database, Tiles};
@@ -32,6 +33,9 @@ pub struct AppState {
     pub(crate) tiles: Option<Tiles>,
     pub(crate) tile_origin: Option<String>,
     pub(crate) gbfs: Arc<System>,
+    /// Open event streams.
+    pub(crate) streams: Quota,
+    pub(crate) answers: Answers,
     pub(crate) stop: CancellationToken,
 }
 
@@ -54,6 +58,7 @@ impl AppState {
         let geocoder = Arc::new(ManhattanGeocoder::from_reference_stations());
         let stale_after = config.stale_after;
         let gbfs = Arc::new(System::new(config)?);
+        let limits = &config.limits;
         Ok(Self {
             feed,
             geocoder,
@@ -61,12 +66,19 @@ impl AppState {
             tiles,
             tile_origin,
             gbfs,
+            streams: Quota::new(limits.streams, limits.streams_per_peer),
+            answers: Answers::new(limits),
             stop,
         })
     }
+
+    /// Milliseconds without a publish after which the page calls itself stale.
+    pub(crate) fn stale_after_ms(&self) -> u64 {
+        u64::try_from(self.stale_after.as_millis()).unwrap_or(u64::MAX)
+    }
 }
 
-/// All routes: `/`, `/live`, `/api/…`, `/gbfs/…`, `/pkg/…`, `/style.css`, `/icon.svg`, `/healthz`.
+/// All routes: `/`, `/live`, `/api/search`, `/gbfs/…`, `/pkg/…`, `/style.css`, `/icon.svg`, `/healthz`.
 pub fn router(state: AppState) -> Router {
     // Leptos runs its effects on the server's runtime. A second router finds that done: no error.
     drop(any_spawner::Executor::init_tokio());
@@ -75,7 +87,7 @@ pub fn router(state: AppState) -> Router {
     Router::new()
         .route("/", get(page::page))
         .route("/live", get(live::live))
-        .route("/api/{*function}", get(api))
+        .route("/api/search", get(search::search))
         .route("/pkg/{*path}", get(assets::package))
         .route("/style.css", get(assets::style))
         .route("/icon.svg", get(assets::icon))
@@ -89,19 +101,13 @@ pub fn router(state: AppState) -> Router {
             HeaderName::from_static("cross-origin-opener-policy"),
             "same-origin",
         ))
+        .layer(always(header::X_FRAME_OPTIONS, "DENY"))
+        .layer(from_fn_with_state(state.answers.clone(), bounded))
         .with_state(state)
 }
 
 fn always(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
     SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
-}
-
-/// Answers server functions.
-async fn api(State(app): State<AppState>, request: Request<Body>) -> Response {
-    let context = move || provide_context(Arc::clone(&app.geocoder));
-    leptos_axum::handle_server_fns_with_context(context, request)
-        .await
-        .into_response()
 }
 
 /// Answers 200 while Postgres answers, 503 otherwise; the body says how the server fares.

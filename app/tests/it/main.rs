@@ -6,9 +6,13 @@
     reason = "a test panics where the page is not as it says"
 )]
 
+mod city;
 mod follow;
+mod fuzz;
 mod gbfs;
+mod limits;
 mod live;
+mod names;
 mod page;
 mod port;
 mod search;

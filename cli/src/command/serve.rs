@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Result;
-use app::server::{AppConfig, Server};
+use app::server::{AppConfig, Limits, Server};
 use clap::Args;
 
 use crate::addresses::{DataDirFlag, DatabaseFlag};
@@ -64,6 +64,15 @@ pub(crate) struct PageFlags {
     /// Whom users of the GBFS feed may write to.
     #[arg(long, value_name = "ADDRESS", env = "BIKESHARE_CONTACT_EMAIL")]
     pub(crate) contact_email: Option<String>,
+    /// Pages that one address may have open at a time, and six times as many connections; behind a
+    /// proxy, which is one address to the server, as many as there are riders (at most 10,000).
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        env = "BIKESHARE_STREAMS_PER_PEER",
+        default_value = "64"
+    )]
+    pub(crate) streams_per_peer: usize,
 }
 
 impl PageFlags {
@@ -83,6 +92,10 @@ impl PageFlags {
             system_id: given(&self.system_id, default.system_id),
             system_name: given(&self.system_name, default.system_name),
             contact_email: given(&self.contact_email, default.contact_email),
+            limits: Limits {
+                streams_per_peer: self.streams_per_peer,
+                ..default.limits
+            },
         }
     }
 }

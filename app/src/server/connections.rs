@@ -1,0 +1,165 @@
+//! The connections of the page's port: HTTP/1.1, as many as [`Limits`] allow, and none for ever.
+
+use std::convert::Infallible;
+use std::io::Write as _;
+use std::net::IpAddr;
+use std::pin::pin;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::SockRef;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tower::Service as _;
+
+use super::limits::{HEAD_BYTES_MAX, HEADERS_MAX, Limits, SEND_BUFFER_BYTES};
+use super::quota::{Permit, Quota};
+
+/// After a stop, open connections get this long to end.
+const DRAIN_MAX: Duration = Duration::from_secs(3);
+
+/// Wait after the system refused a connection, as it does without free descriptors.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+
+/// What a client beyond the limit hears, if it listens already.
+const REFUSAL: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 2\r\nconnection: close\r\n\
+    content-length: 0\r\n\r\n";
+
+/// Who asks, for handlers.
+#[derive(Debug, Clone)]
+pub(super) struct Client {
+    pub(super) peer: IpAddr,
+    /// Ends the connection at once.
+    pub(super) close: CancellationToken,
+}
+
+/// Answers on `listener` until `stop`, then lets open connections end, but not for long.
+pub(super) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    stop: CancellationToken,
+) {
+    let quota = Quota::new(limits.connections, limits.connections_per_peer());
+    let mut open = JoinSet::new();
+    let mut refuses = false;
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            Some(ended) = open.join_next() => {
+                report(ended);
+                continue;
+            }
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((tcp, from)) => match quota.take(from.ip(), 1) {
+                Some(permit) => {
+                    let client = Client {
+                        peer: from.ip(),
+                        close: CancellationToken::new(),
+                    };
+                    let connection = Connection {
+                        client,
+                        permit,
+                        limits: limits.clone(),
+                    };
+                    open.spawn(connection.run(tcp, router.clone(), stop.clone()));
+                }
+                None => refuse(tcp),
+            },
+            Err(error) => {
+                if !refuses {
+                    tracing::warn!(%error, "the system refuses new connections of the page");
+                }
+                tokio::time::sleep(ACCEPT_RETRY).await;
+                refuses = true;
+                continue;
+            }
+        }
+        refuses = false;
+    }
+    drop(listener);
+    let drained = async { while open.join_next().await.is_some() {} };
+    if tokio::time::timeout(DRAIN_MAX, drained).await.is_err() {
+        open.shutdown().await;
+    }
+}
+
+fn report(ended: Result<(), tokio::task::JoinError>) {
+    if ended.is_err_and(|error| error.is_panic()) {
+        tracing::error!("the task of a connection panicked");
+    }
+}
+
+/// Without waiting: who cannot be told at once is not told.
+fn refuse(tcp: TcpStream) {
+    let told = tcp.into_std().and_then(|mut tcp| tcp.write_all(REFUSAL));
+    if let Err(error) = told {
+        tracing::debug!(%error, "a refused client was not told");
+    }
+}
+
+struct Connection {
+    client: Client,
+    permit: Permit,
+    limits: Limits,
+}
+
+impl Connection {
+    async fn run(self, tcp: TcpStream, router: Router, stop: CancellationToken) {
+        let Self {
+            client,
+            permit: _permit,
+            limits,
+        } = self;
+        if let Err(error) = prepare(&tcp, limits.reading_timeout) {
+            tracing::debug!(%error, "a connection was gone before it began");
+            return;
+        }
+        let close = client.close.clone();
+        let answer = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(client.clone());
+            let answered = router.clone().call(request.map(Body::new));
+            async { Ok::<_, Infallible>(answered.await.unwrap_or_else(|never| match never {})) }
+        });
+        let mut serving = pin!(
+            http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(limits.head_timeout)
+                .max_headers(HEADERS_MAX)
+                .max_buf_size(HEAD_BYTES_MAX)
+                .serve_connection(TokioIo::new(tcp), answer)
+        );
+        let ended = tokio::select! {
+            ended = serving.as_mut() => ended,
+            () = close.cancelled() => return,
+            () = stop.cancelled() => {
+                serving.as_mut().graceful_shutdown();
+                serving.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "a connection broke");
+        }
+    }
+}
+
+/// Bounds what the system holds for the connection, and for how long it offers it in vain.
+fn prepare(tcp: &TcpStream, reading_timeout: Duration) -> std::io::Result<()> {
+    tcp.set_nodelay(true)?;
+    let socket = SockRef::from(tcp);
+    socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(reading_timeout))?;
+    Ok(())
+}

@@ -1,0 +1,27 @@
+//! `/api/search`: the search without the page, as the page's script asks for it.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderValue, Request, Uri, header};
+use axum::response::{IntoResponse as _, Response};
+use leptos::prelude::provide_context;
+
+use super::page::Asked;
+use super::router::AppState;
+use crate::components::dock_item::percent_encoded;
+
+/// Hands the search over to the server function, and nothing else of the request: by its `Referer`
+/// and `Accept`, that would send a browser to any address.
+pub(super) async fn search(State(app): State<AppState>, asked: Asked) -> Response {
+    let address = format!("/api/search?q={}", percent_encoded(&asked.q));
+    let mut request = Request::new(Body::empty());
+    *request.uri_mut() = Uri::try_from(address).unwrap_or_default();
+    let json = HeaderValue::from_static("application/json");
+    request.headers_mut().insert(header::ACCEPT, json);
+    let context = move || provide_context(Arc::clone(&app.geocoder));
+    leptos_axum::handle_server_fns_with_context(context, request)
+        .await
+        .into_response()
+}
