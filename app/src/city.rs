@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use leptos::prelude::*;
 
-use crate::model::{Count, Database, Delta, Dock, Moment, Outcome, PageContent, Place, Tiles};
+use crate::model::{
+    Count, Database, Delta, Dock, Moment, Outcome, PageContent, Place, Tiles, stale_seconds,
+};
 
 /// A dock whose count can change under the reader.
 #[derive(Debug, Clone)]
@@ -193,12 +195,11 @@ impl LiveDock {
 }
 
 fn first_freshness(content: &PageContent) -> Freshness {
-    match (content.snapshot.database, content.snapshot.age_ms) {
+    let silent = stale_seconds(content.snapshot.age_ms, content.stale_after_ms);
+    match (content.snapshot.database, silent) {
         (Database::Down, _) => Freshness::DatabaseDown,
-        (Database::Up, Some(age_ms)) if age_ms > content.stale_after_ms => {
-            Freshness::Silent(age_ms / 1_000)
-        }
-        (Database::Up, _) => Freshness::Rendered,
+        (Database::Up, Some(seconds)) => Freshness::Silent(seconds),
+        (Database::Up, None) => Freshness::Rendered,
     }
 }
 

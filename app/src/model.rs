@@ -127,6 +127,15 @@ pub struct Heartbeat {
     pub age_ms: Option<u64>,
 }
 
+/// Whole seconds since the last publish, if that is longer ago than it should be; none before the
+/// first. The one rule of the page, of `/healthz` and of `bikeshare status`.
+#[must_use]
+pub fn stale_seconds(age_ms: Option<u64>, stale_after_ms: u64) -> Option<u64> {
+    age_ms
+        .filter(|age_ms| *age_ms > stale_after_ms)
+        .map(|age_ms| age_ms / 1_000)
+}
+
 /// A place that was searched for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Place {

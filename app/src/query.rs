@@ -1,3 +1,4 @@
 //! The SQL of the page: selects only, `sink` does the writing.
 
 pub mod docks;
+pub mod streams;

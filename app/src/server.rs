@@ -14,6 +14,7 @@ mod error;
 mod feed;
 mod follow;
 mod gbfs;
+mod health;
 mod limits;
 mod live;
 mod moment;

@@ -9,7 +9,7 @@ use web_sys::{Event, EventSource, MessageEvent};
 
 use super::events::{now_ms, on};
 use crate::city::{City, Freshness};
-use crate::model::{Database, Delta, Heartbeat};
+use crate::model::{Database, Delta, Heartbeat, stale_seconds};
 
 /// How often the page asks itself whether the numbers are still fresh.
 const CHECK: Duration = Duration::from_secs(1);
@@ -134,13 +134,14 @@ impl Line {
 
     /// Says how far the numbers can be trusted, if that is news.
     fn tell(&self) {
-        let silent_ms = self.published_at.get().map_or(0.0, |at| now_ms() - at);
+        let age_ms = self.published_at.get().map(|at| (now_ms() - at) as u64);
+        let silent = stale_seconds(age_ms, self.city.stale_after_ms);
         let freshness = if !self.is_open.get() {
             Freshness::Reconnecting
         } else if self.database.get() == Database::Down {
             Freshness::DatabaseDown
-        } else if silent_ms > self.city.stale_after_ms as f64 {
-            Freshness::Silent((silent_ms / 1_000.0) as u64)
+        } else if let Some(seconds) = silent {
+            Freshness::Silent(seconds)
         } else {
             Freshness::Live
         };

@@ -20,6 +20,8 @@ pub struct Board {
     /// When the sink last published, by this machine's clock.
     published: Option<Instant>,
     database: Database,
+    /// A line for each of the sink's streams that has stopped.
+    failures: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -60,6 +62,7 @@ impl Board {
     pub fn replace(&mut self, reading: Reading) -> Delta {
         *self = Self {
             database: self.database,
+            failures: std::mem::take(&mut self.failures),
             ..Self::default()
         };
         self.take_clock(&reading);
@@ -137,6 +140,17 @@ impl Board {
     /// Notes whether Postgres answers.
     pub fn set_database(&mut self, database: Database) {
         self.database = database;
+    }
+
+    /// What of the sink has stopped for good, a line for each stream.
+    #[must_use]
+    pub fn failures(&self) -> &[String] {
+        &self.failures
+    }
+
+    /// Notes what of the sink has stopped.
+    pub fn set_failures(&mut self, failures: Vec<String>) {
+        self.failures = failures;
     }
 
     fn age_ms(&self) -> Option<u64> {

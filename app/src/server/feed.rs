@@ -101,6 +101,12 @@ impl Feed {
         self.settled.send_replace(true);
     }
 
+    /// Notes what of the sink has stopped, a line for each stream.
+    pub fn set_failures(&self, failures: Vec<String>) {
+        let mut board = self.board.write().unwrap_or_else(PoisonError::into_inner);
+        board.set_failures(failures);
+    }
+
     /// Returns once Postgres was read, or was found missing, or after [`SETTLE_MAX`].
     pub async fn settled(&self) {
         let mut settled = self.settled.subscribe();

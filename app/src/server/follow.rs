@@ -3,26 +3,40 @@
 use std::time::Duration;
 
 use sqlx::postgres::PgListener;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::feed::Feed;
 use crate::model::Database;
 use crate::query::docks::read_changes;
+use crate::query::streams::read_failures;
+use crate::text::one_line;
 
 /// The channel on which the sink announces each publish.
 const CHANNEL: &str = "availability";
 
 /// Without a notification for this long the docks are read anyway: a connection that died in
 /// silence is found this way.
-const QUIET_MAX: Duration = Duration::from_secs(5);
+const QUIET_MAX: Duration = Duration::from_secs(2);
+
+/// Time between two looks at the sink's streams, which are not part of a publish.
+const FAILURES_EVERY: Duration = Duration::from_secs(1);
 
 /// A reading takes milliseconds; past this the connection counts as lost.
 const READ_MAX: Duration = Duration::from_secs(5);
 
-/// Waits between attempts to reach Postgres.
+/// For Postgres: to end a statement that takes as long, and a connection that we are gone from.
+const SESSION: &str = "\
+    set statement_timeout = '5s'; set tcp_user_timeout = '30s'; set tcp_keepalives_idle = 30";
+
+/// Waits between attempts to reach Postgres, shortened by up to half by chance, so that many
+/// servers do not come at once.
 const BACKOFF_MIN: Duration = Duration::from_millis(200);
 /// See [`BACKOFF_MIN`].
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
+
+/// Characters of an error that are told (chosen: a message with its causes).
+const ERROR_CHARS_MAX: usize = 500;
 
 /// Keeps `feed` in step with Postgres until `stop`.
 pub(crate) async fn follow(database_url: String, feed: Feed, stop: CancellationToken) {
@@ -34,12 +48,16 @@ pub(crate) async fn follow(database_url: String, feed: Feed, stop: CancellationT
             .await;
         let Some(Err(error)) = ended else { return };
         if failures == 0 {
-            tracing::warn!(%error, "lost postgres; the page shows the last state until it is back");
+            let error = one_line(&error.to_string(), ERROR_CHARS_MAX);
+            tracing::warn!(
+                error,
+                "lost postgres; the page shows the last state until it is back"
+            );
             backoff = BACKOFF_MIN;
         }
         failures += 1;
         feed.set_database(Database::Down);
-        let wait = tokio::time::sleep(backoff);
+        let wait = tokio::time::sleep(backoff.mul_f64(rand::random_range(0.5..1.0)));
         backoff = (backoff * 2).min(BACKOFF_MAX);
         stop.run_until_cancelled(wait).await;
     }
@@ -49,9 +67,11 @@ pub(crate) async fn follow(database_url: String, feed: Feed, stop: CancellationT
 async fn listen(database_url: &str, feed: &Feed, failures: &mut u64) -> sqlx::Result<()> {
     let mut listener = within(READ_MAX, PgListener::connect(database_url)).await?;
     listener.eager_reconnect(false);
+    within(READ_MAX, execute(&mut listener, SESSION)).await?;
     // Listen first, read then: what is published in between is read once more, not missed.
     within(READ_MAX, listener.listen(CHANNEL)).await?;
     let mut is_first = true;
+    let mut failures_at = None::<Instant>;
     loop {
         within(READ_MAX, read(&mut listener, feed, is_first)).await?;
         if is_first && *failures > 0 {
@@ -59,6 +79,10 @@ async fn listen(database_url: &str, feed: &Feed, failures: &mut u64) -> sqlx::Re
         }
         (is_first, *failures) = (false, 0);
         feed.set_database(Database::Up);
+        if failures_at.is_none_or(|at| at.elapsed() >= FAILURES_EVERY) {
+            within(READ_MAX, look_for_failures(&mut listener, feed)).await?;
+            failures_at = Some(Instant::now());
+        }
         match tokio::time::timeout(QUIET_MAX, listener.try_recv()).await {
             Ok(Ok(None)) => return Err(sqlx::Error::PoolClosed),
             Ok(Ok(Some(_))) | Err(_) => {}
@@ -83,6 +107,29 @@ async fn read(listener: &mut PgListener, feed: &Feed, all: bool) -> sqlx::Result
         feed.apply(reading);
     }
     Ok(())
+}
+
+/// Notes which of the sink's streams have stopped. Whoever may not read that, or finds an older
+/// schema, says so and goes on: the docks are there.
+async fn look_for_failures(listener: &mut PgListener, feed: &Feed) -> sqlx::Result<()> {
+    let connection = sqlx::Acquire::acquire(listener).await?;
+    let failures = match read_failures(connection).await {
+        Ok(failures) => failures,
+        Err(sqlx::Error::Database(error)) => {
+            let reason = one_line(error.message(), ERROR_CHARS_MAX);
+            vec![format!(
+                "streams: could not read table \"stream_cursor\": {reason}"
+            )]
+        }
+        Err(error) => return Err(error),
+    };
+    feed.set_failures(failures);
+    Ok(())
+}
+
+async fn execute(listener: &mut PgListener, sql: &'static str) -> sqlx::Result<()> {
+    let connection = sqlx::Acquire::acquire(listener).await?;
+    sqlx::raw_sql(sql).execute(connection).await.map(drop)
 }
 
 async fn within<T>(

@@ -3,12 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::Router;
+use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::from_fn_with_state;
-use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
 use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -19,10 +17,10 @@ use super::error::AppError;
 use super::feed::Feed;
 use super::gbfs::System;
 use super::quota::Quota;
-use super::{assets, gbfs, live, page, search};
+use super::{assets, gbfs, health, live, page, search};
 use crate::api::search::Search;
 use crate::geocode::{Geocoder, ManhattanGeocoder};
-use crate::model::{Database, Tiles};
+use crate::model::Tiles;
 
 /// What every request can use; copies share it.
 #[derive(Debug, Clone)]
@@ -91,7 +89,7 @@ pub fn router(state: AppState) -> Router {
         .route("/pkg/{*path}", get(assets::package))
         .route("/style.css", get(assets::style))
         .route("/icon.svg", get(assets::icon))
-        .route("/healthz", get(healthz))
+        .route("/healthz", get(health::healthz))
         .merge(gbfs::routes())
         // Leaves event streams and what is compressed already as they are.
         .layer(CompressionLayer::new())
@@ -108,16 +106,6 @@ pub fn router(state: AppState) -> Router {
 
 fn always(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
     SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
-}
-
-/// Answers 200 while Postgres answers, 503 otherwise; the body says how the server fares.
-async fn healthz(State(app): State<AppState>) -> Response {
-    let heartbeat = app.feed.heartbeat();
-    let status = match heartbeat.database {
-        Database::Up => StatusCode::OK,
-        Database::Down => StatusCode::SERVICE_UNAVAILABLE,
-    };
-    (status, Json(heartbeat)).into_response()
 }
 
 /// `https://tiles.example/{z}/…` → `https://tiles.example`, for the page's security policy.

@@ -10,6 +10,7 @@ mod city;
 mod follow;
 mod fuzz;
 mod gbfs;
+mod health;
 mod limits;
 mod live;
 mod names;
