@@ -1,8 +1,11 @@
-//! `bikeshare status`: is everything that was produced stored and shown?
+//! `bikeshare status`: is everything that was produced stored and shown, and has anything stopped?
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
+use app::model::stale_seconds;
+use app::query::streams::read_failures;
+use app::server::AppConfig;
 use chrono::{DateTime, SecondsFormat, Utc};
 use clap::Args;
 use sqlx::PgConnection;
@@ -16,7 +19,10 @@ use crate::counts::Counts;
 #[command(after_help = "\
 Examples:
   bikeshare status                                    of the `up` running on ./data
-  bikeshare status --fluvio sc.example:9003 --database-url postgres://…")]
+  bikeshare status --fluvio sc.example:9003 --database-url postgres://…
+
+Exit status: 0 if all goes on; 3 if a stream has stopped or the clock is older than it should be,
+each of which is named on a line of its own; 1 if it could not be found out; 2 for a wrong call.")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     fluvio: FluvioFlag,
@@ -24,7 +30,17 @@ pub(crate) struct Arguments {
     database: DatabaseFlag,
     #[command(flatten)]
     data_dir: DataDirFlag,
+    /// Seconds without a publish after which the clock is older than it should be, as for the page:
+    /// 10, and 180 where a live feed's counts are stored.
+    #[arg(long, value_name = "SECONDS", env = "BIKESHARE_STALE_AFTER")]
+    stale_after: Option<u64>,
 }
+
+/// Exit status if something has stopped.
+const STOPPED: i32 = 3;
+
+/// A live feed has news as often as its operator says; as in `up`.
+const LIVE_STALE_AFTER_S: u64 = 180;
 
 /// One stream's line: partition, module, next offset, watermark, late events, duplicates.
 type Cursor = (i16, String, i64, Option<DateTime<Utc>>, i64, i64);
@@ -32,9 +48,15 @@ type Cursor = (i16, String, i64, Option<DateTime<Utc>>, i64, i64);
 const CURSORS: &str = "\
     select partition, module, next_offset, watermark, late_events, duplicates \
     from stream_cursor where topic = $1 order by partition, module desc";
-const CLOCK: &str = "select at, version, published_at from replay_clock";
+const CLOCK: &str = "\
+    select at, version, published_at, \
+        (extract(epoch from now() - published_at) * 1000)::int8, \
+        exists (select from dock_status) \
+    from replay_clock";
 
 /// Runs the subcommand.
+///
+/// Ends the program with status 3 if something has stopped.
 ///
 /// # Errors
 /// If Fluvio or Postgres cannot be reached.
@@ -43,12 +65,22 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let mut database = connect_database(&arguments.database.resolve(&arguments.data_dir)?).await?;
     let ends = sink::log_ends(&cluster_config(&fluvio), TOPIC).await?;
     print_streams(&mut database, &ends).await?;
-    print_clock(&mut database).await?;
+    let stale = print_clock(&mut database, arguments.stale_after).await?;
     let counts = Counts::read(&mut database).await?;
     println!(
         "records {}  locations {}  windows {}  departures {}  rejected {}",
         counts.records, counts.locations, counts.windows, counts.departures, counts.rejected
     );
+    let mut stopped = read_failures(&mut database)
+        .await
+        .context("could not read table \"stream_cursor\"")?;
+    stopped.extend(stale);
+    for cause in &stopped {
+        println!("STOPPED  {cause}");
+    }
+    if !stopped.is_empty() {
+        std::process::exit(STOPPED);
+    }
     Ok(())
 }
 
@@ -76,18 +108,31 @@ async fn print_streams(database: &mut PgConnection, ends: &BTreeMap<u32, i64>) -
     Ok(())
 }
 
-async fn print_clock(database: &mut PgConnection) -> Result<()> {
-    let clock = sqlx::query_as::<_, (DateTime<Utc>, i64, DateTime<Utc>)>(CLOCK);
+/// Tells the clock; what is wrong with it comes back.
+async fn print_clock(
+    database: &mut PgConnection,
+    stale_after: Option<u64>,
+) -> Result<Option<String>> {
+    let clock = sqlx::query_as::<_, (DateTime<Utc>, i64, DateTime<Utc>, i64, bool)>(CLOCK);
     let clock = clock.fetch_optional(database).await;
-    match clock.context("could not read table \"replay_clock\"")? {
-        Some((at, version, published_at)) => println!(
-            "clock {}  publish {version} at {}",
-            text(at),
-            published_at.to_rfc3339_opts(SecondsFormat::Millis, true)
-        ),
-        None => println!("clock not started: nothing has been published yet"),
-    }
-    Ok(())
+    let Some(clock) = clock.context("could not read table \"replay_clock\"")? else {
+        println!("clock not started: nothing has been published yet");
+        return Ok(None);
+    };
+    let (at, version, published_at, age_ms, is_live) = clock;
+    println!(
+        "clock {}  publish {version} at {}",
+        text(at),
+        published_at.to_rfc3339_opts(SecondsFormat::Millis, true)
+    );
+    let usual = if is_live {
+        LIVE_STALE_AFTER_S
+    } else {
+        AppConfig::default().stale_after.as_secs()
+    };
+    let stale_after_ms = stale_after.unwrap_or(usual).saturating_mul(1_000);
+    let seconds = stale_seconds(u64::try_from(age_ms).ok(), stale_after_ms);
+    Ok(seconds.map(|seconds| format!("clock: nothing was published for {seconds} s")))
 }
 
 /// `2020-03-01T05:14:05Z`

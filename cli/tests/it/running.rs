@@ -6,6 +6,8 @@ use std::process::{Child, Command, Output};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
+use sqlx::Connection as _;
+
 use crate::machine::Machine;
 use crate::modules;
 
@@ -193,6 +195,37 @@ fn a_running_up_is_found_by_its_data_folder_and_leaves_nothing_behind_when_stopp
         !data_dir.join("postgres/cluster/postmaster.pid").exists(),
         "postgres still runs"
     );
+}
+
+#[tokio::test]
+async fn a_stream_that_stopped_and_an_old_clock_give_status_an_exit_status_of_its_own() {
+    let machine = Machine::new();
+    let running = Running::start(&machine);
+    running.wait_until_rows_are_stored();
+    let told = std::fs::read_to_string(machine.data_dir().join("running.toml")).unwrap();
+    let told: toml::Table = told.parse().unwrap();
+    let url = told["database_url"].as_str().unwrap();
+    let mut database = sqlx::PgConnection::connect(url).await.unwrap();
+    let failed = sqlx::query(
+        "update stream_cursor set failure = 'column \"x\" does not exist'
+          where module = 'trip-split' and partition = 1",
+    );
+    failed.execute(&mut database).await.unwrap();
+
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        // No clock is as young as that, but for the moment after a publish.
+        let output = call(&machine, &["status", "--stale-after", "0"]);
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(3), "{text}");
+        let failed = "STOPPED  stream trips/1 trip-split: column \"x\" does not exist\n";
+        assert!(text.contains(failed), "{text}");
+        if text.contains("STOPPED  clock: nothing was published for ") {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{text}");
+    }
+    assert_eq!(running.interrupt(), Some(0));
 }
 
 #[test]
