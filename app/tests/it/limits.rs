@@ -234,6 +234,7 @@ async fn an_answer_that_is_not_taken_is_given_up() {
         .lines()
         .find_map(|line| line.strip_prefix("content-length: "));
     let length: usize = length.expect(&head).parse().unwrap();
+    // Slow on purpose: this is the client's wait, not the test's.
     tokio::time::sleep(Duration::from_secs(3)).await;
     let mut taken = Vec::new();
     let ended = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut taken)).await;
