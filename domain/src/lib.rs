@@ -8,6 +8,7 @@
 //! | [`trip`] | a trip and its two stations |
 //! | [`status`] | the bikes at a station, as a live feed counts them |
 //! | [`record`] | what one record on the topic `trips` says |
+//! | [`source`] | where records come from, and which of them are taken |
 //! | [`split()`] | trip → departure + arrival |
 //! | [`window`] | departures per window of event time |
 //! | [`availability`] | which bikes are at which dock at a given clock |
@@ -26,6 +27,7 @@ pub mod position;
 pub mod record;
 pub mod record_id;
 pub mod reject;
+pub mod source;
 pub mod split;
 #[cfg(feature = "stations")]
 pub mod stations;
@@ -40,6 +42,7 @@ pub use position::Position;
 pub use record::{Body, Record};
 pub use record_id::{Ordinal, RecordId};
 pub use reject::Reject;
+pub use source::Sources;
 pub use split::{SplitEvent, SplitOutput, split, split_json};
 pub use status::{Inferred, Status};
 pub use trip::{Rider, Station, Trip};

@@ -1,7 +1,8 @@
 //! What one record on the topic `trips` says.
 //!
 //! JSON, so that `fluvio consume trips` is readable. A record is known by its `(source, seq)`:
-//! Fluvio has no idempotent producer, so a resent record repeats them and readers drop it.
+//! Fluvio has no idempotent producer, so a resent record repeats them and readers drop it
+//! (see [`crate::source`]).
 
 mod plain;
 
@@ -19,20 +20,14 @@ use crate::{Reject, Status, Trip};
 #[serde(try_from = "Wire", into = "Wire")]
 pub struct Record {
     /// Where the row came from: `<file name>#<hash of its content>`, `simulate:<seed>` and what
-    /// differs from the usual city, or `gbfs:<system id>`.
+    /// differs from the usual city, or `gbfs:<system id>@<run>` (see [`crate::source`]).
     pub source: String,
     /// Rank of the row in its source, ordered by departure, counted from 0. A live feed cannot be
-    /// read again: its rows go on after the last one on the topic.
+    /// read again: its rows are ranked in the run that polled it, counted from 1. A tick carries the
+    /// next row's.
     pub seq: u64,
     /// What happened.
     pub body: Body,
-}
-
-/// What tells one source from another: the hash of its content, which stands behind the last `#`,
-/// or the whole name. The same file under another name is the same source.
-#[must_use]
-pub fn source_identity(source: &str) -> &str {
-    source.rsplit_once('#').map_or(source, |(_, hash)| hash)
 }
 
 /// What a stored record is known by: its source and its `seq`; empty and 0 if it is no record.

@@ -9,7 +9,8 @@ pub struct Reject {
     pub file: String,
     /// Line in the file where the row starts, counted from 1, the header included.
     pub line: u64,
-    /// Why it was rejected: lower case, one sentence, names the column and quotes the value.
+    /// Why it was rejected: lower case, one sentence, names the column and quotes the value; cut at
+    /// [`REASON_CHARS_MAX`] characters.
     pub reason: String,
     /// The row as it stood in the file, cut at [`ROW_CHARS_MAX`] characters.
     pub row: String,
@@ -18,16 +19,20 @@ pub struct Reject {
 /// A reject keeps this many characters of its row (chosen: five times a usual row).
 pub const ROW_CHARS_MAX: usize = 1_000;
 
+/// A reject keeps this many characters of its reason, which may quote what is wrong (chosen: as many
+/// as of the row).
+pub const REASON_CHARS_MAX: usize = 1_000;
+
 impl Reject {
-    /// Makes a reject, cutting an overlong row.
+    /// Makes a reject, cutting an overlong row or reason.
     #[must_use]
     pub fn new(file: impl Into<String>, line: u64, reason: impl Into<String>, row: &str) -> Self {
-        let row = row.chars().take(ROW_CHARS_MAX).collect();
+        let cut = |text: &str, chars_max| text.chars().take(chars_max).collect();
         Self {
             file: file.into(),
             line,
-            reason: reason.into(),
-            row,
+            reason: cut(&reason.into(), REASON_CHARS_MAX),
+            row: cut(row, ROW_CHARS_MAX),
         }
     }
 }

@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, VecDeque};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::record::{PlainTrip, source_and_seq, source_identity};
-use crate::{Body, Record};
+use crate::record::{PlainTrip, source_and_seq};
+use crate::{Body, Record, Sources};
 
 /// Width of a window unless configured otherwise, in milliseconds.
 pub const WIDTH_MS: i64 = 5_000;
@@ -41,7 +41,7 @@ pub struct WindowState {
 
 /// One output of the SmartModule `dock-window`.
 ///
-/// Shape: one where a window closed, a late departure or a tick came, and at least one every
+/// Shape: one where a window closed, a late departure or a tick was taken, and at least one every
 /// [`RECORDS_BETWEEN_OUTPUTS_MAX`] records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -81,7 +81,7 @@ pub struct Counted {
     /// Departures that came for windows already closed: increments, by start.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub late: Vec<WindowCount>,
-    /// Sources that advanced: the last `seq` counted of each.
+    /// Sources that advanced: the last `seq` counted of each; of a live feed that of its newest run.
     pub seen: Vec<(String, u64)>,
     /// The state after `offset`.
     pub state: WindowState,
@@ -124,12 +124,10 @@ pub struct Windows {
     watermark: Option<DateTime<Utc>>,
     closed_until: Option<DateTime<Utc>>,
     open: BTreeMap<DateTime<Utc>, u64>,
-    /// The last `seq` of each source, by the source's identity.
-    seen: BTreeMap<String, u64>,
+    sources: Sources,
     // Since the last output:
     from: i64,
     late: BTreeMap<DateTime<Utc>, u64>,
-    advanced: BTreeMap<String, u64>,
     records: u64,
 }
 
@@ -149,13 +147,9 @@ impl Windows {
             watermark: state.watermark,
             closed_until: state.closed_until,
             open: state.open.into_iter().collect(),
-            seen: seen
-                .into_iter()
-                .map(|(source, seq)| (source_identity(&source).to_owned(), seq))
-                .collect(),
+            sources: Sources::resume(seen),
             from: next_offset,
             late: BTreeMap::new(),
-            advanced: BTreeMap::new(),
             records: 0,
         }
     }
@@ -164,7 +158,8 @@ impl Windows {
     ///
     /// An offset counted before gives what it gave then, if it gave anything and that is still
     /// kept; before the start there is nothing, because the broker runs a stored batch from its
-    /// start. A record repeated by a resend counts once; unreadable bytes count as no departure.
+    /// start. A record repeated by a resend counts once, one of a fenced run not at all; unreadable
+    /// bytes count as no departure.
     pub fn push(&mut self, offset: i64, bytes: &[u8]) -> Option<&WindowOutput> {
         if offset < self.next_offset {
             return self.given_at(offset);
@@ -210,7 +205,7 @@ impl Windows {
     /// Takes the record in; true if it asks for an output.
     fn count(&mut self, bytes: &[u8]) -> bool {
         if let Some(trip) = PlainTrip::read(bytes) {
-            if self.advance(trip.source, trip.seq) {
+            if self.sources.admit(trip.source, trip.seq) {
                 self.count_departure(trip.departed_at.at);
             }
             return false;
@@ -219,10 +214,13 @@ impl Windows {
             return false; // `trip-split` makes it a reject.
         };
         if let Body::Tick(at) = body {
-            self.raise_watermark(at);
-            return true;
+            let is_taken = self.sources.admit_tick(&source, seq);
+            if is_taken {
+                self.raise_watermark(at);
+            }
+            return is_taken;
         }
-        if self.advance(&source, seq) {
+        if self.sources.admit(&source, seq) {
             match body {
                 Body::Trip(trip) => self.count_departure(trip.departed_at),
                 Body::Status(status) if status.is_departure() => self.count_departure(status.at),
@@ -231,27 +229,6 @@ impl Windows {
             }
         }
         false
-    }
-
-    /// Notes the row as the source's last one; false if it was counted before.
-    fn advance(&mut self, source: &str, seq: u64) -> bool {
-        let last = self.seen.get_mut(source_identity(source));
-        if last.as_ref().is_some_and(|last| seq <= **last) {
-            return false;
-        }
-        match last {
-            Some(last) => *last = seq,
-            None => {
-                self.seen.insert(source_identity(source).to_owned(), seq);
-            }
-        }
-        match self.advanced.get_mut(source) {
-            Some(last) => *last = seq,
-            None => {
-                self.advanced.insert(source.to_owned(), seq);
-            }
-        }
-        true
     }
 
     fn count_departure(&mut self, at: DateTime<Utc>) {
@@ -292,7 +269,7 @@ impl Windows {
             from: std::mem::replace(&mut self.from, offset + 1),
             closed,
             late: std::mem::take(&mut self.late).into_iter().collect(),
-            seen: std::mem::take(&mut self.advanced).into_iter().collect(),
+            seen: self.sources.take_changed(),
             state: WindowState {
                 watermark: self.watermark,
                 closed_until: self.closed_until,

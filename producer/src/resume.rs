@@ -11,7 +11,8 @@ mod log;
 
 use std::collections::HashMap;
 
-use domain::record::source_identity;
+use domain::Record;
+use domain::source::{FEED_PREFIX, Run, SourceName};
 use fluvio::Fluvio;
 use futures_util::future::try_join_all;
 use tracing::info;
@@ -95,12 +96,18 @@ pub(crate) struct Seen {
     pub(crate) next_seq: u64,
     /// Its newest tick, in microseconds.
     pub(crate) ticked: i64,
+    /// Of a live feed the newest run.
+    pub(crate) run: Option<Run>,
+    /// Of a live feed the newest count or tick that readers take, in microseconds.
+    pub(crate) reached: i64,
 }
 
 impl Seen {
     const NOTHING: Self = Self {
         next_seq: 0,
         ticked: i64::MIN,
+        run: None,
+        reached: i64::MIN,
     };
 }
 
@@ -136,6 +143,29 @@ impl Tails {
         let each = self.0.iter_mut().map(|tail| tail.find(sources));
         try_join_all(each).await
     }
+
+    /// Reads what came in since the partitions were read last.
+    ///
+    /// # Errors
+    /// If one cannot be read.
+    pub(crate) async fn read_on(
+        &mut self,
+        fluvio: &Fluvio,
+        config: &ProducerConfig,
+    ) -> Result<(), ProducerError> {
+        let each = (0..).zip(&mut self.0).map(async |(partition, tail)| {
+            // A new one each time: the cluster may have been away.
+            tail.log = Log::new(fluvio, config, partition).await?;
+            tail.read_on().await
+        });
+        try_join_all(each).await?;
+        Ok(())
+    }
+
+    /// What is known of a source on each partition.
+    pub(crate) fn seen(&self, source: &str) -> impl Iterator<Item = Seen> {
+        self.0.iter().map(|tail| tail.seen(source))
+    }
 }
 
 impl Tail {
@@ -161,14 +191,25 @@ impl Tail {
 
     /// Reads on backwards until all sources were seen.
     async fn find(&mut self, sources: &[&str]) -> Result<Vec<Seen>, ProducerError> {
-        let identities = || sources.iter().map(|source| source_identity(source));
-        while !self.is_start && identities().any(|identity| !self.seen.contains_key(identity)) {
+        let is_unseen = |seen: &HashMap<String, Seen>, source: &&str| {
+            !seen.contains_key(SourceName::of(source).identity)
+        };
+        while !self.is_start && sources.iter().any(|source| is_unseen(&self.seen, source)) {
             self.step_back().await?;
         }
-        let seen = |identity| self.seen.get(identity).copied();
-        Ok(identities()
-            .map(|identity| seen(identity).unwrap_or(Seen::NOTHING))
-            .collect())
+        Ok(sources.iter().map(|source| self.seen(source)).collect())
+    }
+
+    fn seen(&self, source: &str) -> Seen {
+        let seen = self.seen.get(SourceName::of(source).identity);
+        seen.copied().unwrap_or(Seen::NOTHING)
+    }
+
+    async fn read_on(&mut self) -> Result<(), ProducerError> {
+        let (log, seen) = (&self.log, &mut self.seen);
+        let look = &mut |value: &[u8]| look(seen, value);
+        self.end = log.read_on(self.end, look).await?;
+        Ok(())
     }
 
     async fn step_back(&mut self) -> Result<(), ProducerError> {
@@ -194,17 +235,32 @@ impl Tail {
     }
 }
 
-/// Notes what a record tells of its source; the order of the records does not matter.
+/// Notes what a record tells of its source; the order of the records does not matter, but for those
+/// of a live feed, which readers take in the order of their runs.
 fn look(seen: &mut HashMap<String, Seen>, value: &[u8]) {
     // What is no record of ours is none of our business.
     let Some(head) = head(value) else { return };
-    let name = source_identity(&head.source);
-    if !seen.contains_key(name) {
-        seen.insert(name.to_owned(), Seen::NOTHING);
+    let SourceName { identity, run } = SourceName::of(&head.source);
+    if !seen.contains_key(identity) {
+        seen.insert(identity.to_owned(), Seen::NOTHING);
     }
-    if let Some(seen) = seen.get_mut(name) {
-        seen.next_seq = seen.next_seq.max(head.next_seq());
-        seen.ticked = seen.ticked.max(head.tick.unwrap_or(i64::MIN));
+    let Some(seen) = seen.get_mut(identity).filter(|seen| run >= seen.run) else {
+        return;
+    };
+    seen.run = run;
+    seen.next_seq = seen.next_seq.max(head.next_seq());
+    seen.ticked = seen.ticked.max(head.tick.unwrap_or(i64::MIN));
+    if identity.starts_with(FEED_PREFIX) {
+        let at = head.tick.or_else(|| counted_at(value));
+        seen.reached = seen.reached.max(at.unwrap_or(i64::MIN));
+    }
+}
+
+/// The time of a live feed's count, in microseconds.
+fn counted_at(value: &[u8]) -> Option<i64> {
+    match Record::from_json(value).ok()?.body {
+        domain::Body::Status(status) => Some(status.at.timestamp_micros()),
+        _ => None,
     }
 }
 
@@ -233,5 +289,28 @@ mod tests {
         };
         assert_eq!(held, expected);
         assert!(held.has(0, 41) && !held.has(0, 42) && !held.has(2, 0));
+    }
+
+    #[test]
+    fn of_a_live_feed_the_newest_run_and_the_time_it_has_reached_are_known() {
+        let tick = |run: &str, second: u32| {
+            format!(r#"{{"source":"gbfs:a{run}","seq":1,"tick":"1970-01-01T00:00:0{second}Z"}}"#)
+        };
+        let count = r#"{"source":"gbfs:a@2-0000000000000007","seq":1,"status":{"station":{"station_id":"1","street":"A St","lat":40.7,"lon":-74.0},"at":"1970-01-01T00:00:05Z","bikes":6}}"#;
+        let mut seen = HashMap::new();
+        for (value, number, second) in [
+            (tick("", 3), None, 3),
+            (tick("@2-0000000000000007", 4), Some(2), 4),
+            (count.to_owned(), Some(2), 5),
+            (tick("@1-0000000000000009", 9), Some(2), 5),
+            (tick("@3-0000000000000000", 1), Some(3), 5),
+        ] {
+            look(&mut seen, value.as_bytes());
+            let Seen { run, reached, .. } = seen["gbfs:a"];
+            assert_eq!(
+                (run.map(|run| run.number), reached),
+                (number, second * 1_000_000)
+            );
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use chrono::{DateTime, Utc};
-use domain::Position;
+use domain::{Position, Sources};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection};
 
@@ -107,6 +107,7 @@ pub(crate) async fn take(
     .await
     .map_err(SinkError::database(failed()))?;
     let cursor = with_sources(&mut transaction, key, row).await?;
+    forget_fenced(&mut transaction, key, &cursor.sources).await?;
     transaction
         .commit()
         .await
@@ -272,4 +273,28 @@ fn cursor_of(row: CursorRow, sources: Vec<(String, u64)>) -> Cursor {
         duplicates,
         sources,
     }
+}
+
+/// Removes older runs of live feeds: nothing of them is taken any more.
+async fn forget_fenced(
+    connection: &mut PgConnection,
+    key: &StreamKey,
+    sources: &[(String, u64)],
+) -> Result<(), SinkError> {
+    let fenced = Sources::fenced(sources);
+    if fenced.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "delete from source_cursor
+         where topic = $1 and partition = $2 and module = $3 and source = any($4)",
+    )
+    .bind(&key.topic)
+    .bind(key.partition_sql())
+    .bind(key.module.name())
+    .bind(fenced)
+    .execute(connection)
+    .await
+    .map_err(SinkError::database(format!("forget sources of {key}")))?;
+    Ok(())
 }

@@ -14,7 +14,6 @@ mod module;
 mod pair;
 mod pipeline;
 mod retry;
-mod source;
 mod split;
 mod state;
 mod stream;

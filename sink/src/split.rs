@@ -3,12 +3,11 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use domain::{Inferred, Ordinal, RecordId, Reject};
+use domain::{Inferred, Ordinal, RecordId, Reject, Sources};
 
 use crate::cursor::{Cursor, StreamKey};
 use crate::error::SinkError;
 use crate::last_record::LastRecord;
-use crate::source::Sources;
 use crate::wire::{DockWire, SplitWire, StationWire, StatusWire};
 
 /// Rows of one answer of the broker, ready to be written.
@@ -190,7 +189,11 @@ impl SplitDecoder {
         } else if let Some(reject) = wire.reject {
             self.reject(offset, &wire.source.0, wire.seq, reject, chunk);
         } else if let Some(at) = wire.tick {
-            chunk.watermark = chunk.watermark.max(Some(at));
+            if self.sources.admit_tick(&wire.source.0, wire.seq) {
+                chunk.watermark = chunk.watermark.max(Some(at));
+            } else {
+                chunk.duplicates += 1;
+            }
         } else {
             return Err(self.unusable("neither departure, status, tick nor reject"));
         }
@@ -401,7 +404,11 @@ mod tests {
     fn records() -> impl Strategy<Value = Vec<String>> {
         let record = prop_oneof![
             8 => (0..3_u64, 0..20_u64).prop_map(|(source, seq)| trip(&format!("f#{source}"), seq)),
-            4 => (0..20_u64).prop_map(|seq| status("gbfs:a", seq)),
+            4 => ("(@[12]-000000000000000[ab])?", 0..20_u64)
+                .prop_map(|(run, seq)| status(&format!("gbfs:a{run}"), seq)),
+            1 => "@[12]-000000000000000[ab]".prop_map(|run| format!(
+                r#"{{"source":"gbfs:a{run}","seq":1,"tick":"2020-03-01T05:00:00Z"}}"#
+            )),
             1 => Just(r#"{"source":"f#0","seq":1,"tick":"2020-03-01T05:00:00Z"}"#.to_owned()),
             1 => Just("no record".to_owned()),
         ];

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use domain::Sources;
 use domain::window::WindowState;
 
 use crate::cursor::{Cursor, StreamKey};
 use crate::error::SinkError;
 use crate::last_record::LastRecord;
-use crate::source::Sources;
 use crate::split::storable;
 use crate::wire::WindowWire;
 

@@ -5,4 +5,5 @@
 )]
 
 mod availability;
+mod takeover;
 mod windows;

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use domain::Position;
-use domain::record::source_identity;
+use domain::source::SourceName;
 use fluvio::{
     DeliverySemantic, Fluvio, Isolation, RetryPolicy, TopicProducerConfigBuilder, TopicProducerPool,
 };
@@ -276,7 +276,7 @@ fn is_next(batch: &[Outgoing], index: usize, value: &[u8]) -> bool {
     let (Some(ours), Some(theirs)) = (head(&record.value), head(value)) else {
         return false;
     };
-    let same_source = source_identity(&ours.source) == source_identity(&theirs.source);
+    let same_source = SourceName::of(&ours.source) == SourceName::of(&theirs.source);
     same_source && (ours.seq, ours.tick) == (theirs.seq, theirs.tick)
 }
 

@@ -6,14 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::split::split_json;
-use domain::{Body, Ordinal, Record, Reject, Station, Trip};
+use domain::{Body, Ordinal, Record, Reject, Sources, Station, Trip};
 use proptest::prelude::*;
 
 use crate::cursor::{Cursor, StreamKey};
 use crate::error::SinkError;
 use crate::last_record::{LastRecord, judge};
 use crate::module::Module;
-use crate::source::Sources;
 use crate::split::SplitDecoder;
 use crate::stream::LogRange;
 
