@@ -161,6 +161,11 @@ impl<R> Counted<R> {
             reading: reading.clone(),
         }
     }
+
+    /// What is read, not counted any more.
+    pub(crate) fn into_inner(self) -> R {
+        self.input
+    }
 }
 
 impl<R: Read> Read for Counted<R> {

@@ -9,21 +9,21 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, BufReader, Read, Seek, Write};
 use std::sync::Arc;
 
 use flate2::read::MultiGzDecoder;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
-use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+use xxhash_rust::xxh3::xxh3_64;
 use zip::ZipArchive;
 
 use super::catalog::{Catalog, Unit, warn_of};
 use super::kept::{self, Kept, SentFile};
 use super::months::{Month, left_out};
 use super::store::{Entry, Input, Packing};
-use super::table::{self, NotRead, Table};
+use super::table::{self, NotRead, Table, content_hash};
 use super::unpack::{Bounded, DEPTH_MAX, Member, members};
 use crate::error::{ProducerError, RefusedFile, chain};
 use crate::order::Feed;
@@ -335,15 +335,21 @@ impl UnitReader<'_> {
         }
     }
 
-    /// A file that lies here is read where it lies; one from afar is fetched once.
-    fn prepared_entry(&mut self, entry: &Entry, input: impl Read) -> Result<(), NotRead> {
+    /// A file that lies here is read where it lies; one from afar is fetched once. What is hashed is
+    /// what is read later, also if another file has taken its name meanwhile.
+    fn prepared_entry(
+        &mut self,
+        entry: &Entry,
+        mut input: Counted<Box<dyn Input>>,
+    ) -> Result<(), NotRead> {
         let store = self.loader.catalog.store.as_ref();
         if store.is_remote() {
             let (file, hash) = self.spool(input)?;
             return self.prepared(&entry.name, Box::new(file), hash);
         }
-        let hash = hash_of(input)?;
-        self.prepared(&entry.name, store.open(entry)?, hash)
+        let hash = hash_of(&mut input)?;
+        input.rewind()?;
+        self.prepared(&entry.name, input.into_inner(), hash)
     }
 
     fn prepared(&mut self, name: &str, input: Box<dyn Input>, hash: u64) -> Result<(), NotRead> {
@@ -364,7 +370,7 @@ impl UnitReader<'_> {
         let folder = &self.kept.folder;
         let file = fs::create_dir_all(folder).and_then(|()| tempfile::tempfile_in(folder));
         let mut file = file.map_err(unwritable)?;
-        let mut hash = Xxh3::new();
+        let mut hash = content_hash();
         let mut buffer = vec![0; COPY_BYTES];
         loop {
             match input.read(&mut buffer)? {
@@ -419,7 +425,7 @@ impl UnitReader<'_> {
 
 /// Hash of the bytes as they lie in the store.
 fn hash_of(mut input: impl Read) -> io::Result<u64> {
-    let mut hash = Xxh3::new();
+    let mut hash = content_hash();
     let mut buffer = vec![0; COPY_BYTES];
     loop {
         match input.read(&mut buffer)? {
