@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use domain::Position;
+use domain::source::Run;
 use parquet::errors::ParquetError;
 use zip::result::ZipError;
 
@@ -83,6 +84,19 @@ pub enum ProducerError {
     /// The live feed cannot be used.
     #[error("cannot use the feed")]
     Feed(#[source] crate::gbfs::FeedError),
+    /// A newer run polls the same feed into the same topic; readers take only what that one sends.
+    #[error(
+        "another producer of \"{feed}\" has taken over: its run {by} is newer than run {run} here; \
+         let one of the two poll the feed"
+    )]
+    TakenOver {
+        /// `gbfs:<system id>`
+        feed: String,
+        /// The run that ends.
+        run: Run,
+        /// The newer one.
+        by: Run,
+    },
     /// The thread that reads the files died.
     #[error("reading the files was interrupted")]
     Interrupted(#[from] tokio::task::JoinError),

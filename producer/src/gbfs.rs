@@ -7,13 +7,14 @@
 //! ```
 //!
 //! Event time is the feed's own `last_updated`; nothing here asks what time it is. A feed cannot be
-//! read again, so a run goes on with the `seq` after the last one on the topic, and counts every
-//! station anew without an event. Not here: delivery (see [`crate::send`]).
+//! read again, so each run has a number of its own, counts every station anew without an event, and
+//! takes the feed over from older runs (see [`owner`]). Not here: delivery (see [`crate::send`]).
 
 mod changes;
 mod client;
 mod error;
 mod feed;
+mod owner;
 mod poll;
 mod url;
 mod v2;

@@ -12,8 +12,9 @@ use reqwest::{Client, Response, StatusCode, redirect};
 use super::error::FeedError;
 use super::url::FeedUrl;
 
-/// Most bytes of a file: the largest systems have some 2 MB.
-const FILE_BYTES_MAX: usize = 32 << 20;
+/// Most bytes of a file, unpacked: the largest systems have some 2 MB. Read as JSON it may take a
+/// dozen times as much memory.
+const FILE_BYTES_MAX: usize = 8 << 20;
 
 /// How long a connection may take.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);

@@ -58,7 +58,7 @@ pub enum FeedError {
         start: String,
     },
     /// The format's generation is not known here.
-    #[error("{url}: GBFS version \"{version}\" is not supported, only 2.x and 3.x are")]
+    #[error("{url}: GBFS version {version:?} is not supported, only 2.x and 3.x are")]
     Version {
         /// The file's address.
         url: String,

@@ -13,6 +13,18 @@ use super::error::FeedError;
 use super::url::FeedUrl;
 use super::{v2, v3};
 
+/// A list with more entries is a fault of the feed (chosen: several times the largest system).
+pub(crate) const STATIONS_MAX: usize = 20_000;
+
+/// A station's or a system's id may have so many bytes (chosen: several times a UUID).
+const ID_BYTES_MAX: usize = 128;
+
+/// A name is cut at so many characters (chosen: several times a street corner).
+const NAME_CHARS_MAX: usize = 200;
+
+/// A text of the feed's in a reason is cut at so many characters.
+const REASON_CHARS_MAX: usize = 200;
+
 /// A count above this is a fault of the feed: it would become as many events (chosen: several times
 /// the largest station with an attendant).
 const STATION_BIKES_MAX: i64 = 1_000;
@@ -142,9 +154,25 @@ pub(crate) fn system_id(url: &str, bytes: &[u8]) -> Result<String, FeedError> {
     let file = File::open(url, bytes)?;
     let id = file.data.get("system_id").and_then(Value::as_str);
     match id {
-        Some(id) if !id.trim().is_empty() => Ok(id.trim().to_owned()),
-        _ => Err(file.shape("system_id is missing or empty")),
+        None => Err(file.shape("system_id is missing or empty")),
+        Some(id) if id.trim().is_empty() => Err(file.shape("system_id is missing or empty")),
+        Some(id) if id.len() > ID_BYTES_MAX => Err(file.shape("system_id is too long")),
+        Some(id) => Ok(plain_id(id.trim())),
     }
+}
+
+/// The id as a part of a source's name, where `#` and `@` have a meaning, and of log lines.
+fn plain_id(id: &str) -> String {
+    let mut plain = String::with_capacity(id.len());
+    for byte in id.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-' | b'.' | b':' => {
+                plain.push(char::from(byte));
+            }
+            other => plain.push_str(&format!("%{other:02X}")),
+        }
+    }
+    plain
 }
 
 /// Reads `station_information.json`.
@@ -172,13 +200,12 @@ fn station(raw: RawStation) -> Result<domain::Station, String> {
         lat,
         lon,
     } = raw;
-    if station_id.trim().is_empty() {
-        return Err("station_id is blank".to_owned());
-    }
+    check_id(&station_id)?;
     let is_on_earth = (-90.0..=90.0).contains(&lat) && (-180.0..=180.0).contains(&lon);
     if !is_on_earth || (lat, lon) == (0.0, 0.0) {
         return Err(format!("lat {lat}, lon {lon} is no place of a station"));
     }
+    let name = name_of(&name);
     let street = match name.trim() {
         "" => station_id.clone(),
         name => name.to_owned(),
@@ -191,6 +218,36 @@ fn station(raw: RawStation) -> Result<domain::Station, String> {
     })
 }
 
+fn check_id(station_id: &str) -> Result<(), String> {
+    if station_id.trim().is_empty() {
+        return Err("station_id is blank".to_owned());
+    }
+    if station_id.len() > ID_BYTES_MAX || station_id.contains(char::is_control) {
+        let start = cut(station_id, REASON_CHARS_MAX);
+        return Err(format!(
+            "station_id {start:?} has control characters or more than {ID_BYTES_MAX} bytes"
+        ));
+    }
+    Ok(())
+}
+
+/// A name without line breaks and the like, and not without end.
+fn name_of(text: &str) -> String {
+    let spaced = |character: char| match character.is_control() {
+        true => ' ',
+        false => character,
+    };
+    text.trim()
+        .chars()
+        .take(NAME_CHARS_MAX)
+        .map(spaced)
+        .collect()
+}
+
+fn cut(text: &str, chars_max: usize) -> String {
+    text.chars().take(chars_max).collect()
+}
+
 fn count(raw: RawCount, index: u64, entry: &Value) -> Result<Counted, String> {
     let RawCount {
         station_id,
@@ -198,6 +255,7 @@ fn count(raw: RawCount, index: u64, entry: &Value) -> Result<Counted, String> {
         count,
         reported_at,
     } = raw;
+    check_id(&station_id)?;
     if count > STATION_BIKES_MAX {
         return Err(format!(
             "{field} {count} is above {STATION_BIKES_MAX}, more than any station holds"
@@ -245,7 +303,7 @@ impl<'a> File<'a> {
         }
         let text = String::from_utf8_lossy(bytes);
         let text = text.trim_start_matches('\u{feff}').trim();
-        let start: String = text.chars().take(START_CHARS).collect();
+        let start = cut(text, START_CHARS);
         let value: Value = serde_json::from_str(text).map_err(|source| FeedError::NotJson {
             url: url.to_owned(),
             start: start.clone(),
@@ -260,9 +318,9 @@ impl<'a> File<'a> {
         let envelope = envelope.and_then(|value| Envelope::deserialize(value).ok());
         let envelope = envelope.ok_or_else(|| shape("not a GBFS file"))?;
         let version = match &envelope.version {
-            Value::String(version) => version.clone(),
+            Value::String(version) => cut(version, REASON_CHARS_MAX),
             Value::Null => return Err(shape("not a GBFS file: it has no version")),
-            other => other.to_string(),
+            other => cut(&other.to_string(), REASON_CHARS_MAX),
         };
         let (generation, instant) = match version.split('.').next() {
             Some("2") => (Generation::V2, v2::instant(&envelope.last_updated)),
@@ -293,8 +351,13 @@ impl<'a> File<'a> {
     ) -> Result<Listing<T>, FeedError> {
         let stations = self.data.get("stations").and_then(Value::as_array);
         let stations = stations.ok_or_else(|| self.shape("data.stations is missing or no list"))?;
+        if stations.len() > STATIONS_MAX {
+            let reason = format!("data.stations has more than {STATIONS_MAX} entries");
+            return Err(self.shape(&reason));
+        }
         let read = |(index, entry): (u64, &Value)| {
-            let raw = R::deserialize(entry).map_err(|error| error.to_string());
+            let raw = R::deserialize(entry);
+            let raw = raw.map_err(|error| cut(&error.to_string(), REASON_CHARS_MAX));
             raw.and_then(|raw| check(raw, index, entry))
                 .map_err(|reason| BadEntry {
                     index,
@@ -429,6 +492,42 @@ mod tests {
                 a 7 Some(2020-02-29T23:59:59Z)
                 2: missing field `num_vehicles_available`"#]],
         );
+    }
+
+    #[test]
+    fn names_have_no_line_breaks_and_ids_are_bounded() {
+        check_stations(
+            V2,
+            &format!(
+                r#"{{"station_id":"a","name":"1 Ave\n2026-11-03 ERROR forged","lat":1,"lon":2}},
+                   {{"station_id":"a\nb","name":"x","lat":1,"lon":2}},
+                   {{"station_id":"{}","name":"x","lat":1,"lon":2}}"#,
+                "9".repeat(129)
+            ),
+            expect![[r#"
+                2020-03-01 00:00:00 UTC, 30s
+                Station { station_id: "a", street: "1 Ave 2026-11-03 ERROR forged", lat: 1.0, lon: 2.0 }
+                2: station_id "a\nb" has control characters or more than 128 bytes
+                3: station_id "999999999999999999999999999999999999999999999999999999999999999999999999999999999999999999999999999999999999999999999999999999999" has control characters or more than 128 bytes"#]],
+        );
+        let system = |id: &str| {
+            let file = serde_json::json!({"version": "2.3", "last_updated": 1_583_020_800, "data": {"system_id": id}});
+            system_id("u", file.to_string().as_bytes()).map_err(|error| error.to_string())
+        };
+        assert_eq!(
+            system(" citi_bike-nyc.2 "),
+            Ok("citi_bike-nyc.2".to_owned())
+        );
+        assert_eq!(system("a@1-0#b\n"), Ok("a%401-0%23b".to_owned()));
+        assert_eq!(system("é"), Ok("%C3%A9".to_owned()));
+        assert_eq!(
+            system(&"a".repeat(129)),
+            Err("u: system_id is too long".to_owned())
+        );
+        let many = vec!["{}"; STATIONS_MAX + 1].join(",");
+        let file = format!(r#"{V2}{{"stations":[{many}]}}}}"#);
+        let error = counts("u", file.as_bytes()).unwrap_err().to_string();
+        assert_eq!(error, "u: data.stations has more than 20000 entries");
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use std::mem::{Discriminant, discriminant};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+use domain::source::FEED_PREFIX;
 use domain::{Body, Record, Reject};
 use fluvio::Fluvio;
 use fluvio::dataplane::record::RecordData;
@@ -14,26 +16,32 @@ use tracing::{info, warn};
 use super::changes::Changes;
 use super::client::{Answer, FeedClient};
 use super::error::FeedError;
-use super::feed::{self, Discovery};
+use super::feed::{self, Counted, Discovery, Listing};
+use super::owner::Owner;
 use super::url::FeedUrl;
 use crate::clock;
-use crate::compact::instant;
 use crate::config::ProducerConfig;
 use crate::error::{ProducerError, chain};
 use crate::partition::Partitions;
 use crate::pipeline::find_partitions;
 use crate::progress::{Progress, Reporter, Summary};
-use crate::resume::{Seen, Tails};
+use crate::resume::Tails;
 use crate::send::{self, Closed, Confirmed, Outgoing, Queues};
 
 /// The longest pause after failures, unless the server asks for a longer one.
 const PAUSE_MAX: Duration = Duration::from_secs(300);
 
+/// The first row of a run: the claims before it say that none was sent.
+const FIRST_SEQ: u64 = 1;
+
+/// Rejects that wait until there are counts (chosen: those of a list in which every entry is bad).
+const REJECTS_WAITING_MAX: usize = feed::STATIONS_MAX;
+
 /// Polls the feed and sends its statuses until `stop`, or for as many polls as the settings say.
 ///
 /// # Errors
-/// [`ProducerError::Feed`] if the feed cannot be used at all; [`ProducerError`] if the topic takes
-/// no records for too long. A poll that fails later is a warning, is counted, and the next one is
+/// [`ProducerError::Feed`] if the feed cannot be used at all; [`ProducerError::TakenOver`] if
+/// another run polls it now; [`ProducerError`] if the topic takes no records for too long. A poll that fails later is a warning, is counted, and the next one is
 /// made.
 pub(crate) async fn run(
     fluvio: &Fluvio,
@@ -50,16 +58,24 @@ pub(crate) async fn run(
     };
     let feed = feed?;
     let partitions = find_partitions(fluvio, &config.topic).await?;
-    let mut tails = Tails::read(fluvio, &config, partitions).await?;
-    let held = tails.find(&[&feed.source]).await?.concat();
-    info!(source = feed.source, "polls {}", feed.files.station_status);
+    let tails = Tails::read(fluvio, &config, partitions).await?;
+    let ends = tails.ends();
+    let owner = Owner::new(fluvio, &config, tails, feed.name.clone()).await?;
+    info!(
+        source = owner.source(),
+        "polls {}", feed.files.station_status
+    );
 
     let confirmed = Confirmed::new(partitions);
     let (queues, waiting) = send::queues(partitions);
     let polling = Polling::new(
-        feed, &config, partitions, &held, &confirmed, progress, &stop,
+        (feed, owner),
+        &config,
+        partitions,
+        &confirmed,
+        progress,
+        &stop,
     );
-    let ends = tails.ends();
     let delivery = send::deliver(fluvio, &config, waiting, &ends, &confirmed, &stop);
     let (polling, ()) = tokio::try_join!(polling.run(queues), delivery)?;
     Ok(polling.end())
@@ -70,7 +86,7 @@ struct Feed {
     client: FeedClient,
     files: Discovery,
     /// `gbfs:<system id>`
-    source: String,
+    name: String,
 }
 
 impl Feed {
@@ -81,11 +97,11 @@ impl Feed {
         let mut pause = config.poll_min;
         loop {
             match Self::discover(&mut client, url).await {
-                Ok((files, source)) => {
+                Ok((files, name)) => {
                     return Ok(Self {
                         client,
                         files,
-                        source,
+                        name,
                     });
                 }
                 Err(error) if error.is_transient() && config.polls_max.is_none() => {
@@ -111,13 +127,16 @@ impl Feed {
         let files = feed::discovery(&url.to_string(), &client.get(url).await?)?;
         let system = &files.system_information;
         let id = feed::system_id(&system.to_string(), &client.get(system).await?)?;
-        Ok((files, format!("gbfs:{id}")))
+        Ok((files, format!("{FEED_PREFIX}{id}")))
     }
 }
 
 /// Makes polls and puts what they say into the queues.
 struct Polling<'a> {
     feed: Feed,
+    owner: Owner<'a>,
+    /// The source of all records.
+    source: String,
     changes: Changes,
     next_seq: u64,
     /// When the list of stations is to be asked for again; none before the first time.
@@ -129,8 +148,9 @@ struct Polling<'a> {
     pause: Duration,
     /// The kind of failure that was rejected last, until a poll succeeds.
     failure: Option<Discriminant<FeedError>>,
-    /// Bad entries of the list of stations, for the next poll that succeeds.
-    station_rejects: Vec<Reject>,
+    /// For the next poll that succeeds: bad entries of the list of stations, and failures before the
+    /// feed was claimed.
+    rejects_waiting: Vec<Reject>,
     missing: usize,
     partitions: Partitions,
     config: &'a ProducerConfig,
@@ -158,27 +178,25 @@ impl From<Closed> for End {
 
 impl<'a> Polling<'a> {
     fn new(
-        feed: Feed,
+        (feed, owner): (Feed, Owner<'a>),
         config: &'a ProducerConfig,
         partitions: Partitions,
-        held: &[Seen],
         confirmed: &'a Confirmed,
         progress: watch::Sender<Progress>,
         stop: &'a CancellationToken,
     ) -> Self {
-        let ticked = held.iter().map(|held| held.ticked).max();
-        let clock = ticked.filter(|at| *at != i64::MIN).map(instant);
         Self {
             feed,
-            changes: Changes::resume(clock),
-            // Each partition's `seq` must grow, so all go on after the greatest.
-            next_seq: held.iter().map(|held| held.next_seq).max().unwrap_or(0),
+            source: owner.source(),
+            changes: Changes::resume(owner.clock()),
+            owner,
+            next_seq: FIRST_SEQ,
             stations_due: None,
             stations_ttl: config.poll_min,
             ttl: config.poll_min,
             pause: config.poll_min,
             failure: None,
-            station_rejects: Vec::new(),
+            rejects_waiting: Vec::new(),
             missing: 0,
             partitions,
             config,
@@ -202,6 +220,7 @@ impl<'a> Polling<'a> {
                     Err(end) => return Ok(self.ended(end)),
                 },
                 Err(Failed::End(end)) => return Ok(self.ended(end)),
+                Err(Failed::TakenOver(error)) => return Err(error),
             };
             if Some(self.summary.feed.polls) == self.config.polls_max {
                 return Ok(self.ended(End::Polls));
@@ -238,11 +257,15 @@ impl<'a> Polling<'a> {
     async fn poll(&mut self, queues: &Queues) -> Result<(), Failed> {
         let stop = self.stop;
         let asked = self.ask();
-        let found = stop
+        let listing = stop
             .run_until_cancelled(asked)
             .await
-            .ok_or(End::Stopped)
-            .map_err(Failed::End)??;
+            .ok_or(Failed::End(End::Stopped))??;
+        let owning = self.own(listing.as_ref(), queues);
+        stop.run_until_cancelled(owning)
+            .await
+            .ok_or(Failed::End(End::Stopped))??;
+        let found = listing.map(|listing| self.compare(listing)).transpose()?;
         self.summary.feed.polls += 1;
         (self.pause, self.failure) = (self.config.poll_min, None);
         let Some(Asked { records, missing }) = found else {
@@ -252,7 +275,7 @@ impl<'a> Polling<'a> {
         for body in records {
             self.send(body, queues).await.map_err(Failed::End)?;
         }
-        self.tick(queues)
+        self.tick(self.changes.clock(), queues)
             .await
             .map_err(|end| Failed::End(end.into()))?;
         let at = self.changes.clock().map(|at| at.timestamp_micros());
@@ -261,8 +284,8 @@ impl<'a> Polling<'a> {
         Ok(())
     }
 
-    /// What the feed says that was not known; none if it has not changed.
-    async fn ask(&mut self) -> Result<Option<Asked>, FeedError> {
+    /// What the feed says; none if it has not changed.
+    async fn ask(&mut self) -> Result<Option<Listing<Counted>>, FeedError> {
         if self.stations_due.is_none_or(|due| due <= clock::now()) {
             self.ask_for_stations().await?;
         }
@@ -271,22 +294,52 @@ impl<'a> Polling<'a> {
             return Ok(None);
         };
         // Until it has been taken in, the file must be given again.
-        let taken = self.take_counts(&url, &bytes).await;
-        if taken.is_err() {
-            self.feed.client.forget(&url);
-        }
-        taken.map(Some)
+        let counts = self.read_counts(&url, &bytes).await;
+        let counts = counts.inspect_err(|_| self.feed.client.forget(&url))?;
+        Ok(Some(counts))
     }
 
-    async fn take_counts(&mut self, url: &FeedUrl, bytes: &[u8]) -> Result<Asked, FeedError> {
-        let name = url.to_string();
-        let counts = feed::counts(&name, bytes)?;
+    async fn read_counts(
+        &mut self,
+        url: &FeedUrl,
+        bytes: &[u8],
+    ) -> Result<Listing<Counted>, FeedError> {
+        let counts = feed::counts(&url.to_string(), bytes)?;
         self.ttl = counts.ttl;
         if self.changes.lacks_station(&counts) {
             self.ask_for_stations().await?;
         }
-        let found = self.changes.take(&name, counts)?;
-        let mut rejects = std::mem::take(&mut self.station_rejects);
+        Ok(counts)
+    }
+
+    /// Claims the feed at the first counts, and later looks whether it is still this run's.
+    async fn own(
+        &mut self,
+        listing: Option<&Listing<Counted>>,
+        queues: &Queues,
+    ) -> Result<(), Failed> {
+        if self.owner.has_claimed() {
+            return self.owner.look().await.map_err(Failed::TakenOver);
+        }
+        let Some(listing) = listing else {
+            return Ok(());
+        };
+        let at = self.changes.clock().max(Some(listing.last_updated));
+        let claimed = self.tick(at, queues).await;
+        claimed.map_err(|closed| Failed::End(closed.into()))?;
+        let waited = self.owner.wait_for_claims().await;
+        waited.map_err(Failed::TakenOver)?;
+        // An older run may have sent something before it was claimed.
+        self.changes = std::mem::take(&mut self.changes).reach(self.owner.clock());
+        Ok(())
+    }
+
+    /// What the counts say that was not known.
+    fn compare(&mut self, counts: Listing<Counted>) -> Result<Asked, FeedError> {
+        let url = self.feed.files.station_status.clone();
+        let found = self.changes.take(&url.to_string(), counts);
+        let found = found.inspect_err(|_| self.feed.client.forget(&url))?;
+        let mut rejects = std::mem::take(&mut self.rejects_waiting);
         rejects.extend(found.rejects);
         let rejects = rejects.into_iter().map(Body::Reject);
         let statuses = found.statuses.into_iter().map(Body::Status);
@@ -305,10 +358,15 @@ impl<'a> Polling<'a> {
             let stations = stations.inspect_err(|_| self.feed.client.forget(&url))?;
             self.stations_ttl = stations.ttl.max(self.config.poll_min);
             let rejects = self.changes.take_stations(&name, stations);
-            self.station_rejects.extend(rejects);
+            self.wait_with(rejects);
         }
         self.stations_due = Some(clock::now() + self.stations_ttl);
         Ok(())
+    }
+
+    fn wait_with(&mut self, rejects: impl IntoIterator<Item = Reject>) {
+        self.rejects_waiting.extend(rejects);
+        self.rejects_waiting.truncate(REJECTS_WAITING_MAX);
     }
 
     /// Warns, counts and rejects what could not be used; gives the pause before the next poll.
@@ -318,7 +376,7 @@ impl<'a> Polling<'a> {
         self.summary.feed.polls_failed += 1;
         let text = chain(&error);
         warn!(
-            source = self.feed.source,
+            source = self.source,
             error = text,
             pause_ms = pause.as_millis(),
             "a poll failed, the docks stay as they were: {text}",
@@ -329,7 +387,10 @@ impl<'a> Polling<'a> {
         {
             let reason = text.strip_prefix(&format!("{url}: ")).unwrap_or(&text);
             let reject = Reject::new(url, 1, reason, start);
-            self.send(Body::Reject(reject), queues).await?;
+            match self.owner.has_claimed() {
+                true => self.send(Body::Reject(reject), queues).await?,
+                false => self.wait_with([reject]),
+            }
             self.failure = Some(discriminant(&error));
         }
         Ok(pause)
@@ -338,7 +399,7 @@ impl<'a> Polling<'a> {
     fn warn_of_missing(&mut self, missing: usize) {
         if missing > self.missing {
             warn!(
-                source = self.feed.source,
+                source = self.source,
                 "{} of {} stations are missing in {}: they stay as they were",
                 missing,
                 self.changes.counted(),
@@ -350,10 +411,10 @@ impl<'a> Polling<'a> {
     }
 
     async fn send(&mut self, body: Body, queues: &Queues) -> Result<(), End> {
-        let source = self.feed.source.clone();
+        let source = self.source.clone();
         let key = match &body {
             Body::Status(status) => status.station.station_id.clone(),
-            _ => source.clone(),
+            _ => self.owner.feed().to_owned(),
         };
         let is_reject = matches!(body, Body::Reject(_));
         let seq = self.next_seq;
@@ -377,13 +438,13 @@ impl<'a> Polling<'a> {
         Ok(())
     }
 
-    /// Tells every partition the feed's time.
-    async fn tick(&mut self, queues: &Queues) -> Result<(), Closed> {
-        let Some(at) = self.changes.clock() else {
+    /// Tells every partition the time.
+    async fn tick(&mut self, at: Option<DateTime<Utc>>, queues: &Queues) -> Result<(), Closed> {
+        let Some(at) = at else {
             return Ok(());
         };
         let record = Record {
-            source: self.feed.source.clone(),
+            source: self.source.clone(),
             seq: self.next_seq,
             body: Body::Tick(at),
         };
@@ -409,6 +470,8 @@ struct Asked {
 enum Failed {
     Feed(FeedError),
     End(End),
+    /// By another run, or nobody can tell.
+    TakenOver(ProducerError),
 }
 
 impl From<FeedError> for Failed {

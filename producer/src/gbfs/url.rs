@@ -5,6 +5,9 @@ use std::str::FromStr;
 
 use reqwest::Url;
 
+/// An error quotes so many characters of what is no address.
+const TEXT_CHARS_MAX: usize = 200;
+
 /// The address of a feed's `gbfs.json`: https, or http on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FeedUrl(Url);
@@ -12,7 +15,7 @@ pub struct FeedUrl(Url);
 /// A text that is no [`FeedUrl`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "\"{0}\" is not the address of a feed: write gbfs:https://…/gbfs.json (http only for this machine)"
+    "{0:?} is not the address of a feed: write gbfs:https://…/gbfs.json (http only for this machine)"
 )]
 pub struct FeedUrlError(String);
 
@@ -21,7 +24,8 @@ impl FromStr for FeedUrl {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let url = Url::parse(text).ok().filter(is_safe);
-        url.map(Self).ok_or_else(|| FeedUrlError(text.to_owned()))
+        let start = || text.chars().take(TEXT_CHARS_MAX).collect();
+        url.map(Self).ok_or_else(|| FeedUrlError(start()))
     }
 }
 
