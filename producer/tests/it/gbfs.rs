@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use domain::source::SourceName;
 use domain::{Body, Inferred};
 use expect_test::{Expect, expect};
 use producer::{ProducerConfig, ProducerError, Source, Summary};
@@ -31,7 +32,7 @@ async fn run_for(cluster: &Cluster, server: &FeedServer, times: usize) -> Summar
     summary
 }
 
-/// The records of all partitions by `seq`, ticks once: they stand in every partition.
+/// The records of all partitions by run and `seq`, ticks once: they stand in every partition.
 async fn lines(cluster: &Cluster, server: &FeedServer) -> String {
     let stored = cluster.stored().await;
     let mut records: Vec<Stored> = stored.into_iter().flatten().collect();
@@ -39,7 +40,11 @@ async fn lines(cluster: &Cluster, server: &FeedServer) -> String {
         Body::Tick(at) => Some(at),
         _ => None,
     };
-    records.sort_by_key(|stored| (stored.record.seq, tick(stored).is_none(), tick(stored)));
+    records.sort_by_key(|stored| {
+        let run = SourceName::of(&stored.record.source).run;
+        let seq = stored.record.seq;
+        (run, seq, tick(stored).is_none(), tick(stored))
+    });
     let mut lines: Vec<String> = records.iter().map(line).collect();
     lines.dedup();
     server.readable(&lines.join("\n"))
@@ -85,29 +90,34 @@ async fn a_recorded_feed_becomes_counts_and_inferred_events_in_both_generations(
         let server = FeedServer::start(folder, &plays).await;
         let summary = cluster.produce(server.source(), polls(Some(3))).await;
         assert_eq!((summary.rows_read, summary.produced), (10, 10), "{folder}");
-        assert_eq!((summary.feed.polls, summary.ticks), (3, 3), "{folder}");
+        // One tick claims the feed.
+        assert_eq!((summary.feed.polls, summary.ticks), (3, 4), "{folder}");
         check(
             &cluster,
             &server,
             expect![[r#"
-                0 3201 12:00:00 E 32 St & Park Ave: 7 bikes
-                1 3202 12:00:00 Café Ω & 5 Ave: 0 bikes
-                2 HB103 12:00:00 Newport PATH: 12 bikes
-                3 tick 12:00:00
-                3 3201 12:00:30 E 32 St & Park Ave: 6 bikes, a departure
-                4 3201 12:00:30 E 32 St & Park Ave: 5 bikes, a departure
-                5 3201 12:00:30 E 32 St & Park Ave: 4 bikes, a departure
-                6 3202 12:01:00 Café Ω & 5 Ave: 1 bikes, an arrival
-                7 tick 12:01:00
-                7 HB103 12:01:15 Newport PATH: 11 bikes, a departure
-                8 3201 12:02:00 E 32 St & Park Ave: 5 bikes, an arrival
-                9 3201 12:02:00 E 32 St & Park Ave: 6 bikes, an arrival
-                10 tick 12:02:00"#]],
+                1 tick 12:00:00
+                1 3201 12:00:00 E 32 St & Park Ave: 7 bikes
+                2 3202 12:00:00 Café Ω & 5 Ave: 0 bikes
+                3 HB103 12:00:00 Newport PATH: 12 bikes
+                4 tick 12:00:00
+                4 3201 12:00:30 E 32 St & Park Ave: 6 bikes, a departure
+                5 3201 12:00:30 E 32 St & Park Ave: 5 bikes, a departure
+                6 3201 12:00:30 E 32 St & Park Ave: 4 bikes, a departure
+                7 3202 12:01:00 Café Ω & 5 Ave: 1 bikes, an arrival
+                8 tick 12:01:00
+                8 HB103 12:01:15 Newport PATH: 11 bikes, a departure
+                9 3201 12:02:00 E 32 St & Park Ave: 5 bikes, an arrival
+                10 3201 12:02:00 E 32 St & Park Ave: 6 bikes, an arrival
+                11 tick 12:02:00"#]],
         )
         .await;
         let stored = cluster.stored().await;
-        let sources = stored.iter().flatten().map(|stored| &stored.record.source);
-        assert!(sources.clone().all(|source| source == "gbfs:made_up_city"));
+        for stored in stored.iter().flatten() {
+            let source = SourceName::of(&stored.record.source);
+            assert_eq!(source.identity, "gbfs:made_up_city");
+            assert_eq!(source.run.unwrap().number, 1);
+        }
     }
 }
 
@@ -191,16 +201,17 @@ async fn a_web_page_instead_of_a_feed_is_one_reject_and_the_rest_goes_on() {
         &cluster,
         &server,
         expect![[r#"
-            0 3201 12:00:00 E 32 St & Park Ave: 7 bikes
-            1 3202 12:00:00 Café Ω & 5 Ave: 0 bikes
-            2 HB103 12:00:00 Newport PATH: 12 bikes
-            3 tick 12:00:00
-            3 gbfs:made_up_city http://feed/station_status.json:1: not JSON, it begins with "<!DOCTYPE html>\n<html><body>We will be back soon</body></htm": expected value at line 1 column 1
-            4 3201 12:00:30 E 32 St & Park Ave: 6 bikes, a departure
-            5 3201 12:00:30 E 32 St & Park Ave: 5 bikes, a departure
-            6 3201 12:00:30 E 32 St & Park Ave: 4 bikes, a departure
-            7 3202 12:01:00 Café Ω & 5 Ave: 1 bikes, an arrival
-            8 tick 12:01:00"#]],
+            1 tick 12:00:00
+            1 3201 12:00:00 E 32 St & Park Ave: 7 bikes
+            2 3202 12:00:00 Café Ω & 5 Ave: 0 bikes
+            3 HB103 12:00:00 Newport PATH: 12 bikes
+            4 tick 12:00:00
+            4 gbfs:made_up_city http://feed/station_status.json:1: not JSON, it begins with "<!DOCTYPE html>\n<html><body>We will be back soon</body></htm": expected value at line 1 column 1
+            5 3201 12:00:30 E 32 St & Park Ave: 6 bikes, a departure
+            6 3201 12:00:30 E 32 St & Park Ave: 5 bikes, a departure
+            7 3201 12:00:30 E 32 St & Park Ave: 4 bikes, a departure
+            8 3202 12:01:00 Café Ω & 5 Ave: 1 bikes, an arrival
+            9 tick 12:01:00"#]],
     )
     .await;
 }
@@ -216,16 +227,17 @@ async fn a_feed_that_goes_back_in_time_is_ignored_until_it_is_new_again() {
         &cluster,
         &server,
         expect![[r#"
-            0 3201 12:00:00 E 32 St & Park Ave: 7 bikes
-            1 3202 12:00:00 Café Ω & 5 Ave: 0 bikes
-            2 HB103 12:00:00 Newport PATH: 12 bikes
-            3 tick 12:00:00
-            3 gbfs:made_up_city http://feed/station_status.json:1: goes back in time, from 2026-11-03 12:00:00 UTC to 2026-11-03 11:59:00 UTC
-            4 3201 12:00:30 E 32 St & Park Ave: 6 bikes, a departure
-            5 3201 12:00:30 E 32 St & Park Ave: 5 bikes, a departure
-            6 3201 12:00:30 E 32 St & Park Ave: 4 bikes, a departure
-            7 3202 12:01:00 Café Ω & 5 Ave: 1 bikes, an arrival
-            8 tick 12:01:00"#]],
+            1 tick 12:00:00
+            1 3201 12:00:00 E 32 St & Park Ave: 7 bikes
+            2 3202 12:00:00 Café Ω & 5 Ave: 0 bikes
+            3 HB103 12:00:00 Newport PATH: 12 bikes
+            4 tick 12:00:00
+            4 gbfs:made_up_city http://feed/station_status.json:1: goes back in time, from 2026-11-03 12:00:00 UTC to 2026-11-03 11:59:00 UTC
+            5 3201 12:00:30 E 32 St & Park Ave: 6 bikes, a departure
+            6 3201 12:00:30 E 32 St & Park Ave: 5 bikes, a departure
+            7 3201 12:00:30 E 32 St & Park Ave: 4 bikes, a departure
+            8 3202 12:01:00 Café Ω & 5 Ave: 1 bikes, an arrival
+            9 tick 12:01:00"#]],
     )
     .await;
 }
@@ -242,16 +254,17 @@ async fn stations_that_a_feed_drops_stay_as_they_were() {
         &cluster,
         &server,
         expect![[r#"
-            0 3201 12:00:00 E 32 St & Park Ave: 7 bikes
-            1 3202 12:00:00 Café Ω & 5 Ave: 0 bikes
-            2 HB103 12:00:00 Newport PATH: 12 bikes
-            3 tick 12:00:00
-            3 tick 12:00:30
-            3 3201 12:01:00 E 32 St & Park Ave: 6 bikes, a departure
-            4 3201 12:01:00 E 32 St & Park Ave: 5 bikes, a departure
-            5 3201 12:01:00 E 32 St & Park Ave: 4 bikes, a departure
-            6 3202 12:01:00 Café Ω & 5 Ave: 1 bikes, an arrival
-            7 tick 12:01:00"#]],
+            1 tick 12:00:00
+            1 3201 12:00:00 E 32 St & Park Ave: 7 bikes
+            2 3202 12:00:00 Café Ω & 5 Ave: 0 bikes
+            3 HB103 12:00:00 Newport PATH: 12 bikes
+            4 tick 12:00:00
+            4 tick 12:00:30
+            4 3201 12:01:00 E 32 St & Park Ave: 6 bikes, a departure
+            5 3201 12:01:00 E 32 St & Park Ave: 5 bikes, a departure
+            6 3201 12:01:00 E 32 St & Park Ave: 4 bikes, a departure
+            7 3202 12:01:00 Café Ω & 5 Ave: 1 bikes, an arrival
+            8 tick 12:01:00"#]],
     )
     .await;
 }
@@ -270,18 +283,19 @@ async fn entries_that_cannot_be_used_are_rejected_with_their_place_and_reason() 
         &cluster,
         &server,
         expect![[r#"
-            0 gbfs:made_up_city http://feed/station_status.json:1: num_bikes_available -1 is below 0
-            1 gbfs:made_up_city http://feed/station_status.json:2: num_bikes_available 1000000 is above 1000, more than any station holds
-            2 gbfs:made_up_city http://feed/station_status.json:3: missing field `num_bikes_available`
-            3 gbfs:made_up_city http://feed/station_status.json:4: station "9999" is not in station_information
-            4 3201 12:00:30 E 32 St & Park Ave: 7 bikes
-            5 tick 12:00:30"#]],
+            1 tick 12:00:30
+            1 gbfs:made_up_city http://feed/station_status.json:1: num_bikes_available -1 is below 0
+            2 gbfs:made_up_city http://feed/station_status.json:2: num_bikes_available 1000000 is above 1000, more than any station holds
+            3 gbfs:made_up_city http://feed/station_status.json:3: missing field `num_bikes_available`
+            4 gbfs:made_up_city http://feed/station_status.json:4: station "9999" is not in station_information
+            5 3201 12:00:30 E 32 St & Park Ave: 7 bikes
+            6 tick 12:00:30"#]],
     )
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_second_run_goes_on_with_seq_and_clock_and_counts_anew() {
+async fn a_second_run_goes_on_with_the_clock_and_counts_anew() {
     let cluster = cluster().await;
     let server = FeedServer::start("v2.3", &POLLS[..2]).await;
     cluster.produce(server.source(), polls(Some(2))).await;
@@ -290,13 +304,14 @@ async fn a_second_run_goes_on_with_seq_and_clock_and_counts_anew() {
     let summary = run_for(&cluster, &server, 2).await;
     assert_eq!((summary.rows_read, summary.rejected), (4, 1));
     let lines = lines(&cluster, &server).await;
-    let second: Vec<_> = lines.lines().skip(9).collect();
+    let second: Vec<_> = lines.lines().skip(10).collect();
     expect![[r#"
-        7 gbfs:made_up_city http://feed/station_status.json:1: goes back in time, from 2026-11-03 12:01:00 UTC to 2026-11-03 12:00:00 UTC
-        8 HB103 12:01:15 Newport PATH: 11 bikes
-        9 3202 12:01:50 Café Ω & 5 Ave: 1 bikes
-        10 3201 12:02:00 E 32 St & Park Ave: 6 bikes
-        11 tick 12:02:00"#]]
+        1 tick 12:01:00
+        1 gbfs:made_up_city http://feed/station_status.json:1: goes back in time, from 2026-11-03 12:01:00 UTC to 2026-11-03 12:00:00 UTC
+        2 HB103 12:01:15 Newport PATH: 11 bikes
+        3 3202 12:01:50 Café Ω & 5 Ave: 1 bikes
+        4 3201 12:02:00 E 32 St & Park Ave: 6 bikes
+        5 tick 12:02:00"#]]
     .assert_eq(&second.join("\n"));
 }
 
@@ -336,6 +351,7 @@ async fn what_is_no_feed_is_refused_before_anything_is_sent() {
             "system_information.json",
             Play::File("bad/no-stations.json"),
         ),
+        ("gbfs.json", Play::Text(" ".repeat((8 << 20) + 1))),
     ] {
         errors.push(refused(&[(file, play)], polls(None)).await);
     }
@@ -345,7 +361,8 @@ async fn what_is_no_feed_is_refused_before_anything_is_sent() {
         cannot use the feed: http://feed/gbfs.json: not a GBFS file
         cannot use the feed: http://feed/gbfs.json: names no station_status
         cannot use the feed: http://feed/gbfs.json: names an address that is not asked: "http://elsewhere.example/system_information.json" is not the address of a feed: write gbfs:https://…/gbfs.json (http only for this machine)
-        cannot use the feed: http://feed/system_information.json: system_id is missing or empty"#]]
+        cannot use the feed: http://feed/system_information.json: system_id is missing or empty
+        cannot use the feed: http://feed/gbfs.json: larger than 8388608 bytes"#]]
     .assert_eq(&errors.join("\n"));
 }
 

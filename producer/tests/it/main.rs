@@ -16,3 +16,4 @@ mod prepare;
 mod resume;
 mod s3_server;
 mod support;
+mod takeover;

@@ -7,7 +7,9 @@ use std::time::Duration;
 use domain::{Body, Record};
 use embedded::{Broker, BrokerConfig};
 use fluvio::metadata::topic::TopicSpec;
-use fluvio::{ConsumerConfig, Fluvio, FluvioAdmin, FluvioClusterConfig, Offset};
+use fluvio::{
+    ConsumerConfig, Fluvio, FluvioAdmin, FluvioClusterConfig, Offset, TopicProducerConfigBuilder,
+};
 use futures_util::StreamExt;
 use producer::{ProducerConfig, ProducerError, Progress, Source, Speed, Summary};
 use tempfile::TempDir;
@@ -92,6 +94,25 @@ impl Cluster {
     ) -> Result<Summary, ProducerError> {
         let (progress, _) = watch::channel(Progress::default());
         producer::run(&self.client, source, config, progress, stop).await
+    }
+
+    /// Puts a count where its station's counts stand.
+    pub(crate) async fn put(&self, record: &Record) {
+        let Body::Status(status) = &record.body else {
+            panic!("only counts are put");
+        };
+        let partitions = self.stored().await;
+        let own = |stored: &Stored| stored.key.as_ref() == Some(&status.station.station_id);
+        let partition = partitions.iter().position(|stored| stored.iter().any(own));
+        let config = TopicProducerConfigBuilder::default()
+            .set_specific_partitioner(u32::try_from(partition.unwrap()).unwrap())
+            .build()
+            .unwrap();
+        let producer = self.client.topic_producer_with_config("trips", config);
+        let producer = producer.await.unwrap();
+        let key = status.station.station_id.clone();
+        producer.send(key, record.to_json()).await.unwrap();
+        producer.flush().await.unwrap();
     }
 
     /// Everything on the topic, by partition.
