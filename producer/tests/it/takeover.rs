@@ -56,7 +56,9 @@ fn shown(partitions: &[Vec<Stored>]) -> BTreeMap<String, u32> {
                     let dock = dock.or_insert(latest);
                     *dock = latest.max(*dock);
                 }
-                Body::Tick(_) => drop(sources.admit_tick(source, *seq)),
+                Body::Tick(_) => {
+                    sources.admit_tick(source, *seq);
+                }
                 _ => {}
             }
         }
