@@ -8,7 +8,7 @@ use domain::window::window_start;
 use domain::{Body, Inferred, Record, Status};
 use expect_test::expect;
 use fluvio::Fluvio;
-use producer::{ProducerConfig, Progress};
+use producer::{ProducerConfig, ProducerError, Progress};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tokio::sync::watch;
@@ -199,7 +199,7 @@ fn poll(
     cluster: &Cluster,
     source: &str,
     stop: CancellationToken,
-) -> tokio::task::JoinHandle<producer::Summary> {
+) -> tokio::task::JoinHandle<Result<producer::Summary, ProducerError>> {
     let source = source.parse().unwrap();
     let address = cluster.config();
     tokio::spawn(async move {
@@ -209,9 +209,7 @@ fn poll(
             ..ProducerConfig::default()
         };
         let (progress, _) = watch::channel(Progress::default());
-        producer::run(&fluvio, source, config, progress, stop)
-            .await
-            .unwrap()
+        producer::run(&fluvio, source, config, progress, stop).await
     })
 }
 
@@ -249,7 +247,7 @@ async fn our_own_feed_as_a_source_gives_the_same_counts() {
     sink.drained(&city).await;
     same_counts(&original, &copied).await;
     stop.cancel();
-    let summary = polling.await.unwrap();
+    let summary = polling.await.unwrap().unwrap();
     assert!(
         summary.rows_read > 0 && summary.rejected == 0,
         "{summary:?}"
@@ -264,6 +262,96 @@ async fn our_own_feed_as_a_source_gives_the_same_counts() {
     assert_ne!(inferred, "0", "the counts differed between two polls");
     sink.stop().await.unwrap();
     copying_sink.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_pollers_of_one_feed_the_newer_one_goes_on_and_every_dock_is_right() {
+    let records = City {
+        seed: 5,
+        rows: 700,
+        ..City::default()
+    }
+    .records();
+    let (before, after) = crate::city::split_behind_ticks(&records, 250);
+    let (city, copy) = (Cluster::start().await, Cluster::start().await);
+    let (original, copied) = (Database::migrated().await, Database::migrated().await);
+    let (mut sink, mut copying_sink) = (city.sink(&original), copy.sink(&copied));
+    let stop = CancellationToken::new();
+    city.produce(before).await;
+    sink.drained(&city).await;
+    let feed = serve(&original, &stop).await;
+    let older = poll(&copy, &feed, stop.clone());
+    same_counts(&original, &copied).await;
+
+    // While the city goes on, a second one begins; the first one finds out and ends.
+    city.produce(after).await;
+    let newer = poll(&copy, &feed, stop.clone());
+    let error = older.await.unwrap().unwrap_err();
+    assert!(matches!(error, ProducerError::TakenOver { .. }), "{error}");
+    sink.drained(&city).await;
+    same_counts(&original, &copied).await;
+    stop.cancel();
+    newer.await.unwrap().unwrap();
+    copying_sink.drained(&copy).await;
+    assert_right(&copied).await;
+    sink.stop().await.unwrap();
+    copying_sink.stop().await.unwrap();
+
+    // A cursor that is opened again keeps the newest run only.
+    copy.sink(&copied).runs().await;
+    let runs = "select count(distinct source) from source_cursor";
+    assert_eq!(copied.value(runs).await, "1");
+}
+
+/// What two pollers that never find out about each other leave on a topic.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_fenced_poller_sends_moves_no_dock_no_window_and_no_clock() {
+    let of_run = |run: u64, records: Vec<(u32, Record)>| {
+        let source = format!("{FEED}@{run}-00000000000000aa");
+        let named = move |(partition, record): (u32, Record)| {
+            let source = source.clone();
+            let seq = record.seq + 1;
+            (
+                partition,
+                Record {
+                    source,
+                    seq,
+                    ..record
+                },
+            )
+        };
+        records.into_iter().map(named).collect::<Vec<_>>()
+    };
+    let begin = || tick(FEED, 0, morning());
+    let newer = of_run(2, [begin(), polls(11, 30)].concat());
+    let older = of_run(1, [begin(), polls(12, 55)].concat());
+    let alone = Cluster::start().await;
+    alone.produce(&newer).await;
+    let alone = alone.drain().await;
+
+    // Both go on at the same ranks with other counts: one by turns, to the older one's end.
+    let both = Cluster::start().await;
+    let (claim, rest) = newer.split_at(3);
+    both.produce(claim).await;
+    let turns = older.chunks(40).zip(rest.chunks(25));
+    for (older, newer) in turns {
+        both.produce(older).await;
+        both.produce(newer).await;
+    }
+    both.produce(&rest[rest.len().min(older.len().div_ceil(40) * 25)..])
+        .await;
+    both.produce(&older).await;
+    let both = both.drain().await;
+    assert_right(&both).await;
+    assert_eq!(both.value(WRONG_WINDOWS).await, "0");
+    for rows in [
+        "select station_id as a, bikes as b from availability_view order by 1",
+        "select time, station_id, docked from records_view order by 1, 2, 3",
+        "select * from frequency_view order by 1",
+        "select at from replay_clock",
+    ] {
+        assert_eq!(both.lines(rows).await, alone.lines(rows).await, "{rows}");
+    }
 }
 
 /// Waits until both databases show the same bikes at the same docks at the same second.
