@@ -41,7 +41,7 @@ pub struct WindowState {
 
 /// One output of the SmartModule `dock-window`.
 ///
-/// Shape: one where a window closed, a late departure or a tick was taken, and at least one every
+/// Shape: one where a window closed, a late departure or a tick came, and at least one every
 /// [`RECORDS_BETWEEN_OUTPUTS_MAX`] records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -214,11 +214,10 @@ impl Windows {
             return false; // `trip-split` makes it a reject.
         };
         if let Body::Tick(at) = body {
-            let is_taken = self.sources.admit_tick(&source, seq);
-            if is_taken {
+            if self.sources.admit_tick(&source, seq) {
                 self.raise_watermark(at);
             }
-            return is_taken;
+            return true; // Of a fenced run, too: it tells how far the partition is read.
         }
         if self.sources.admit(&source, seq) {
             match body {
