@@ -2,13 +2,15 @@
 //!
 //! ```text
 //! <data_dir>/               owned by the account that runs the server, mode 0700
-//!   cluster/                what initdb made (PGDATA)
-//!   password                of user "bikeshare", made once, mode 0600
+//!   cluster/                what initdb made (PGDATA), with checksums on its pages
+//!   password                of the owner "bikeshare", made once, mode 0600
 //!   socket/                 unix socket, where the path is short enough for one
 //!   server.log              what the server says
 //!   bikeshare.lock          held while a bikeshare process uses the folder
 //! ```
 //! Where that account may not reach it, the folder is a link to one that it may ([`left_over`]).
+//!
+//! A server that ends by itself is started again (see [`supervisor`]), on the same port.
 //!
 //! The server dies with us: on [`Postgres::shutdown`] and on drop we stop it, and after a
 //! `kill -9` of our process a small guard does (see [`server`]). If even the guard was
@@ -22,25 +24,33 @@ mod cluster;
 mod elsewhere;
 mod error;
 mod folder;
+mod login;
 mod process;
 mod server;
+mod supervisor;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::{Connection, PgConnection};
 
+pub use self::account::let_server_through;
 pub use self::binaries::{find_binaries, version};
 pub use self::elsewhere::{LeftOver, left_over};
 pub use self::error::PostgresError;
 
 use self::folder::Folder;
-use self::server::Server;
+use self::supervisor::Supervisor;
 
 /// The database every other part connects to.
 const DATABASE: &str = "bikeshare";
-/// The one role, a superuser of this private server.
+/// The owner of the tables, a superuser of this private server; the parts of this program have
+/// logins of their own, see [`Postgres::login`].
 const ROLE: &str = "bikeshare";
+/// How long [`Postgres::shutdown`] waits for the checkpoint, which can be large.
+const CHECKPOINT_MAX: Duration = Duration::from_secs(60);
 
 /// Where a private Postgres lives and listens.
 #[derive(Debug, Clone)]
@@ -56,9 +66,10 @@ pub struct PostgresConfig {
 /// at once, which the next start repairs from the write-ahead log.
 pub struct Postgres {
     // Before `folder`: the server must be gone when the folder's lock is released.
-    server: Server,
+    supervisor: Supervisor,
+    port: u16,
     url: String,
-    folder: Folder,
+    folder: Arc<Folder>,
 }
 
 impl Postgres {
@@ -80,18 +91,40 @@ impl Postgres {
         }
         let server = server::start(&folder, &bin, config.listen).await?;
         let port = server.port();
-        create_database(&url(&password, port, "postgres")).await?;
+        create_database(&url(ROLE, &password, port, "postgres")).await?;
         tracing::info!(port, "postgres accepts connections on 127.0.0.1:{port}");
+        let folder = Arc::new(folder);
         Ok(Postgres {
-            server,
-            url: url(&password, port, DATABASE),
+            supervisor: Supervisor::start(server, &folder, bin),
+            port,
+            url: url(ROLE, &password, port, DATABASE),
             folder,
         })
     }
 
-    /// `postgres://…` for sqlx, **with the password**: not for logs.
+    /// The owner's `postgres://…` for sqlx, **with the password**: not for logs.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The `postgres://…` of a login that has the rights of the role `group` and no more; it has
+    /// a new password after each call.
+    ///
+    /// # Errors
+    /// [`PostgresError::Login`] if there is no such group or the server does not answer.
+    pub async fn login(
+        &self,
+        name: &'static str,
+        group: &'static str,
+    ) -> Result<String, PostgresError> {
+        let password = login::renew(&self.url, name, group).await?;
+        Ok(url(name, &password, self.port, DATABASE))
+    }
+
+    /// Waits until the server has ended so often that it is not started again, if ever: a
+    /// [`PostgresError::GaveUp`].
+    pub async fn failure(&self) -> Arc<PostgresError> {
+        self.supervisor.failure().await
     }
 
     /// The server's own log file.
@@ -103,9 +136,19 @@ impl Postgres {
     /// written) and returns once its process is gone.
     ///
     /// # Errors
-    /// [`PostgresError::Io`] if the process cannot be signalled or waited for.
-    pub async fn shutdown(mut self) -> Result<(), PostgresError> {
-        self.server.stop().await
+    /// As [`Postgres::shutdown_within`], after a minute.
+    pub async fn shutdown(self) -> Result<(), PostgresError> {
+        self.shutdown_within(CHECKPOINT_MAX).await
+    }
+
+    /// As [`Postgres::shutdown`], but after `patience` without the checkpoint, and two seconds
+    /// later by force; the next start repairs either from the write-ahead log.
+    ///
+    /// # Errors
+    /// [`PostgresError::Killed`] if it took force, [`PostgresError::Io`] if the process cannot be
+    /// signalled or waited for.
+    pub async fn shutdown_within(self, patience: Duration) -> Result<(), PostgresError> {
+        self.supervisor.stop(&self.folder, patience).await
     }
 }
 
@@ -113,14 +156,14 @@ impl fmt::Debug for Postgres {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Postgres")
             .field("folder", &self.folder.root())
-            .field("port", &self.server.port())
+            .field("port", &self.port)
             .finish_non_exhaustive()
     }
 }
 
-fn url(password: &str, port: u16, database: &str) -> String {
+fn url(role: &str, password: &str, port: u16, database: &str) -> String {
     // No TLS on loopback: the server has no certificate, asking costs a round trip.
-    format!("postgres://{ROLE}:{password}@127.0.0.1:{port}/{database}?sslmode=disable")
+    format!("postgres://{role}:{password}@127.0.0.1:{port}/{database}?sslmode=disable")
 }
 
 /// Makes [`DATABASE`] unless it exists; also proves that the stored password is right.

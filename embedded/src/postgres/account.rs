@@ -4,7 +4,7 @@
 //! folder if that is someone else, else as user `postgres`, else as `nobody`.
 
 use std::ffi::OsStr;
-use std::fs::Metadata;
+use std::fs::{Metadata, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -23,6 +23,24 @@ pub(super) struct Account {
     gid: u32,
     /// True if we are root and processes have to change to this account.
     switch: bool,
+}
+
+/// Lets the account that will run the server on `data_dir` pass through `folder`, which lies above
+/// it and stays closed to all others. Nothing to do unless started by root.
+///
+/// # Errors
+/// [`PostgresError::Io`] if the folder cannot be changed.
+pub fn let_server_through(folder: &Path, data_dir: &Path) -> Result<(), PostgresError> {
+    let closest = if data_dir.exists() { data_dir } else { folder };
+    let metadata = closest.metadata().map_err(io_at("look at", closest))?;
+    let account = Account::for_folder(&metadata)?;
+    if !account.switch {
+        return Ok(());
+    }
+    std::os::unix::fs::chown(folder, None, Some(account.gid))
+        .map_err(io_at("change the group of", folder))?;
+    std::fs::set_permissions(folder, Permissions::from_mode(0o710))
+        .map_err(io_at("change the mode of", folder))
 }
 
 impl Account {

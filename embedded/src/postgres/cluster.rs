@@ -68,6 +68,8 @@ pub(super) async fn create(folder: &Folder, bin: &Path) -> Result<(), PostgresEr
             "-E",
             "UTF8",
             "--locale=C",
+            // A flipped bit on a page is an error then, and not another row.
+            "--data-checksums",
         ])
         .arg("--pwfile")
         .arg(folder.password_file());

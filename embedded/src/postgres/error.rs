@@ -182,6 +182,38 @@ pub enum PostgresError {
         /// The cluster folder it runs in.
         folder: PathBuf,
     },
+    /// The server ended by itself again and again.
+    #[error(
+        "postgres ended by itself ({status}) and is not started again after {starts} starts in \
+         ten minutes; \"{}\" says why", log.display()
+    )]
+    GaveUp {
+        /// How often it was started again.
+        starts: usize,
+        /// How it ended last.
+        status: std::process::ExitStatus,
+        /// The server's log file.
+        log: PathBuf,
+        /// Why the last start failed, if it did.
+        source: Option<Box<PostgresError>>,
+    },
+    /// The server did not stop when it was asked to.
+    #[error(
+        "postgres did not stop within {waited_s} s and was killed; it loses nothing by that, and \
+         repairs itself at the next start"
+    )]
+    Killed {
+        /// How long it was waited for, in seconds.
+        waited_s: u64,
+    },
+    /// A login with fewer rights than the owner's could not be made.
+    #[error("could not make the login \"{name}\"")]
+    Login {
+        /// Its name.
+        name: &'static str,
+        /// What sqlx says.
+        source: sqlx::Error,
+    },
     /// The server accepted no session, or refused to make the database.
     #[error("could not open or create database \"{name}\"")]
     Database {

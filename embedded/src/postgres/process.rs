@@ -19,9 +19,16 @@ pub(super) const POLL: Duration = Duration::from_millis(10);
 /// Signals that end a postmaster, from polite to final, and how long each may take. The
 /// first writes a checkpoint, which can be large; the second leaves recovery to the next
 /// start; the third also, and leaves orphans that end by themselves.
-pub(super) const STOP_STEPS: [(Signal, Duration); 3] = [
+const STOP_STEPS: [(Signal, Duration); 3] = [
     (Signal::INT, Duration::from_secs(60)),
     (Signal::QUIT, Duration::from_secs(10)),
+    (Signal::KILL, Duration::from_secs(10)),
+];
+
+/// The same where the postmaster is gone: its backends end when they notice. Chosen: a backend
+/// notices at its next wait, which a long statement may not come to.
+const ORPHAN_STEPS: [(Signal, Duration); 2] = [
+    (Signal::INT, Duration::from_secs(2)),
     (Signal::KILL, Duration::from_secs(10)),
 ];
 
@@ -48,13 +55,18 @@ pub(super) async fn stop_leftovers(cluster: &Path) -> Result<(), PostgresError> 
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(io_at("read", &pid_file)(error)),
     };
-    if !servers_in(cluster).is_empty() {
+    let is_alive = postmaster.is_some_and(|pid| servers_in(cluster).contains(&pid));
+    if is_alive {
         tracing::info!(
             "stopping a postgres that an earlier run left in \"{}\"",
             cluster.display()
         );
     }
-    for (step, patience) in STOP_STEPS {
+    let steps: &[_] = match is_alive {
+        true => &STOP_STEPS,
+        false => &ORPHAN_STEPS,
+    };
+    for (step, patience) in steps.iter().copied() {
         for pid in servers_in(cluster) {
             // Others of this server end with their postmaster.
             if postmaster == Some(pid) || step == Signal::KILL {
@@ -70,6 +82,13 @@ pub(super) async fn stop_leftovers(cluster: &Path) -> Result<(), PostgresError> 
         pid,
         folder: cluster.to_owned(),
     })
+}
+
+/// Kills every server process in `cluster`, also one that is halted.
+pub(super) fn kill_all(cluster: &Path) -> std::io::Result<()> {
+    servers_in(cluster)
+        .into_iter()
+        .try_for_each(|pid| signal(pid, Signal::KILL))
 }
 
 /// The postmaster refuses to start while the process named here lives, whatever it is.

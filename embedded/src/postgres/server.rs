@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use super::folder::Folder;
-use super::process::{POLL, STOP_STEPS, signal};
+use super::process::{POLL, kill_all, signal};
 use super::{PostgresError, io_at};
 
 /// How long the server may take to be ready. Chosen: recovery after a crash replays up to
@@ -28,6 +28,8 @@ const START_MAX: Duration = Duration::from_secs(300);
 const PORT_ATTEMPTS_MAX: usize = 8;
 /// Lines of the server log kept in an error.
 const LOG_LINES_MAX: usize = 20;
+/// How long each step after the polite one may take: an immediate stop and a kill.
+const FORCED_PATIENCE: Duration = Duration::from_secs(1);
 /// How long dropping a running server waits before the kill that cannot fail.
 const DROP_PATIENCE: Duration = Duration::from_secs(5);
 /// How long backends of a killed postmaster may hold its shared memory.
@@ -38,8 +40,9 @@ const GUARD: &str = r#"read -r _; kill -INT "$1""#;
 
 /// Settings of a private server on a small machine: durable (fsync and synchronous commit
 /// stay on), few and large checkpoints, no replication, little memory.
-const SETTINGS: [&str; 13] = [
+const SETTINGS: [&str; 14] = [
     "listen_addresses=127.0.0.1",
+    "unix_socket_permissions=0700",
     "max_connections=50",
     "shared_buffers=128MB",
     "fsync=on",
@@ -88,7 +91,9 @@ pub(super) async fn start(
         match reason {
             NotReady::Unwatched(source) => return Err(io_at("wait for", bin)(source)),
             NotReady::TooLate => {
-                server.stop().await?;
+                if let Err(error) = server.stop(&folder.cluster(), FORCED_PATIENCE).await {
+                    tracing::warn!(%error, "postgres was slow to start and to stop");
+                }
                 let waited_s = START_MAX.as_secs();
                 return Err(PostgresError::StartTimeout {
                     waited_s,
@@ -166,18 +171,48 @@ impl Server {
         Err(NotReady::TooLate)
     }
 
-    /// Stops the server, politely first, and returns when its process is gone.
-    pub(super) async fn stop(&mut self) -> Result<(), PostgresError> {
-        let program = Path::new("postgres");
-        for (step, patience) in STOP_STEPS {
-            self.send(step).map_err(io_at("signal", program))?;
-            let ended = self.wait_until_ended(patience).await;
-            if ended.map_err(io_at("wait for", program))? {
-                break;
-            }
+    /// How the server ended, if it has.
+    pub(super) fn ended(&mut self) -> std::io::Result<Option<ExitStatus>> {
+        self.postmaster.try_wait()
+    }
+
+    /// Stops the server, politely for as long as `patience`, and returns when its process is gone.
+    pub(super) async fn stop(
+        &mut self,
+        cluster: &Path,
+        patience: Duration,
+    ) -> Result<(), PostgresError> {
+        let begun = Instant::now();
+        if self.ends_after(Signal::INT, patience).await? {
+            self.dismiss_guard();
+            return Ok(());
+        }
+        let at_once = self.ends_after(Signal::QUIT, FORCED_PATIENCE).await?;
+        if at_once {
+            tracing::warn!(
+                "postgres was stopped before its checkpoint was written: the next start takes longer"
+            );
+        } else {
+            self.ends_after(Signal::KILL, FORCED_PATIENCE).await?;
+            kill_all(cluster).map_err(io_at("stop the server in", cluster))?;
         }
         self.dismiss_guard();
-        Ok(())
+        let waited_s = begun.elapsed().as_secs();
+        at_once
+            .then_some(())
+            .ok_or(PostgresError::Killed { waited_s })
+    }
+
+    /// Sends a signal and tells whether the process ended within `patience`.
+    async fn ends_after(
+        &mut self,
+        step: Signal,
+        patience: Duration,
+    ) -> Result<bool, PostgresError> {
+        let program = Path::new("postgres");
+        self.send(step).map_err(io_at("signal", program))?;
+        let ended = self.wait_until_ended(patience).await;
+        ended.map_err(io_at("wait for", program))
     }
 
     /// Signals the postmaster unless it has ended. Until we have waited for it, its id cannot

@@ -13,6 +13,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use embedded::postgres::{LeftOver, Postgres, PostgresConfig, PostgresError, left_over};
+use expect_test::expect;
 use rustix::process::{Pid, Signal, kill_process};
 use sqlx::{Connection, PgConnection};
 use tempfile::TempDir;
@@ -467,6 +468,8 @@ async fn the_server_is_durable_private_and_unprivileged() {
         ("max_wal_size", "2GB"),
         ("wal_level", "minimal"),
         ("jit", "off"),
+        ("data_checksums", "on"),
+        ("unix_socket_permissions", "0700"),
     ] {
         assert_eq!(setting(&mut connection, name).await, value, "{name}");
     }
@@ -502,6 +505,182 @@ async fn the_server_is_durable_private_and_unprivileged() {
         !format!("{postgres:?}")
             .contains(&std::fs::read_to_string(place.data.join("password")).unwrap())
     );
+    postgres.shutdown().await.unwrap();
+}
+
+/// The code of the error that a statement gives; none if it succeeds.
+async fn refusal_of(url: &str, statement: &'static str) -> Option<String> {
+    let mut connection = connect(url).await;
+    let outcome = sqlx::query(statement).execute(&mut connection).await;
+    let error = outcome.err()?;
+    Some(error.as_database_error()?.code()?.into_owned())
+}
+
+#[tokio::test]
+async fn a_login_has_the_rights_of_its_group_and_no_more() {
+    let place = Place::new();
+    let postgres = place.start().await;
+    add_row(postgres.url()).await;
+    for statement in ["create role readers", "grant select on kept to readers"] {
+        assert_eq!(refusal_of(postgres.url(), statement).await, None);
+    }
+    let first = postgres.login("page", "readers").await.unwrap();
+    let url = postgres.login("page", "readers").await.unwrap();
+    assert_eq!(refusal_of(&url, "select n from kept").await, None);
+    for statement in [
+        "insert into kept values (7)",
+        "drop table kept",
+        "create table mine (n int)",
+        "create role mine",
+        "select pg_read_file('PG_VERSION')",
+    ] {
+        let refused = refusal_of(&url, statement).await;
+        assert!(
+            matches!(refused.as_deref(), Some("42501")),
+            "{statement}: {refused:?}"
+        );
+    }
+    // Its password of an earlier run is worth nothing.
+    assert!(PgConnection::connect(&first).await.is_err());
+    let log = std::fs::read_to_string(postgres.log_path()).unwrap();
+    let (_, secret) = url.split_once("page:").unwrap();
+    assert!(!log.contains(secret.split('@').next().unwrap()), "{log}");
+    postgres.shutdown().await.unwrap();
+}
+
+/// Waits until the server answers again, and adds a row.
+async fn add_row_when_back(url: &str) -> i64 {
+    let begun = Instant::now();
+    while PgConnection::connect(url).await.is_err() {
+        assert!(begun.elapsed() < PATIENCE, "postgres does not come back");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    add_row(url).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_was_killed_comes_back_where_it_was_with_all_rows() {
+    let place = Place::new();
+    let postgres = place.start().await;
+    for rows in 1..=3 {
+        assert_eq!(add_row_when_back(postgres.url()).await, rows);
+        let killed = place.postmaster();
+        kill_9(killed);
+        wait_until("another postmaster", || {
+            place.servers().iter().all(|pid| *pid != killed)
+        });
+    }
+    assert_eq!(add_row_when_back(postgres.url()).await, 4);
+    assert_eq!(guards_of(std::process::id(), place.postmaster()).len(), 1);
+    postgres.shutdown().await.unwrap();
+    assert_eq!(place.servers(), Vec::<i32>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn backends_that_do_not_notice_are_gone_before_the_server_comes_back() {
+    let place = Place::new();
+    let postgres = place.start().await;
+    assert_eq!(add_row(postgres.url()).await, 1);
+    let postmaster = place.postmaster();
+    let others: Vec<i32> = place
+        .servers()
+        .into_iter()
+        .filter(|pid| *pid != postmaster)
+        .collect();
+    assert!(!others.is_empty());
+    others.iter().for_each(|pid| halt(*pid));
+    kill_9(postmaster);
+    wait_until("the backends are gone", || {
+        place.servers().iter().all(|pid| !others.contains(pid))
+    });
+    assert_eq!(add_row_when_back(postgres.url()).await, 2);
+    postgres.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_ends_again_and_again_is_given_up_with_its_log_named() {
+    let place = Place::new();
+    let postgres = place.start().await;
+    let mut killed = 0;
+    let killing = async {
+        loop {
+            let text = tokio::fs::read_to_string(place.cluster().join("postmaster.pid")).await;
+            let pid = text
+                .unwrap_or_default()
+                .lines()
+                .next()
+                .map(str::parse::<i32>);
+            if let Some(Ok(pid)) = pid.filter(|pid| pid != &Ok(killed)) {
+                kill_9(pid);
+                killed = pid;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let failure = tokio::select! {
+        failure = postgres.failure() => failure,
+        () = killing => unreachable!(),
+        () = tokio::time::sleep(PATIENCE) => panic!("it is started for ever"),
+    };
+    let text = failure
+        .to_string()
+        .replace(postgres.log_path().to_str().unwrap(), "LOG");
+    expect![[r#"postgres ended by itself (signal: 9 (SIGKILL)) and is not started again after 5 starts in ten minutes; "LOG" says why"#]].assert_eq(&text);
+    postgres.shutdown().await.unwrap();
+    assert_eq!(place.servers(), Vec::<i32>::new());
+}
+
+fn halt(pid: i32) {
+    kill_process(Pid::from_raw(pid).unwrap(), Signal::STOP).unwrap();
+}
+
+#[tokio::test]
+async fn a_halted_server_is_killed_when_its_time_to_stop_is_over() {
+    let place = Place::new();
+    let postgres = place.start().await;
+    assert_eq!(add_row(postgres.url()).await, 1);
+    place.servers().into_iter().for_each(halt);
+    let begun = Instant::now();
+    let error = postgres.shutdown_within(Duration::from_secs(1)).await;
+    assert!(
+        begun.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        begun.elapsed()
+    );
+    expect!["postgres did not stop within 2 s and was killed; it loses nothing by that, and repairs itself at the next start"]
+        .assert_eq(&error.unwrap_err().to_string());
+    wait_until("no server is left", || place.servers().is_empty());
+    let postgres = place.start().await;
+    assert_eq!(add_row(postgres.url()).await, 2);
+    postgres.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_flipped_bit_on_a_page_is_an_error_and_not_another_row() {
+    let place = Place::new();
+    let postgres = place.start().await;
+    for statement in [
+        "create table bikes (id text)",
+        "insert into bikes values ('21161')",
+    ] {
+        assert_eq!(refusal_of(postgres.url(), statement).await, None);
+    }
+    let mut connection = connect(postgres.url()).await;
+    let file: String = sqlx::query_scalar("select pg_relation_filepath('bikes')")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    connection.close().await.unwrap();
+    postgres.shutdown().await.unwrap();
+
+    let path = place.cluster().join(file);
+    let mut page = std::fs::read(&path).unwrap();
+    let at = page.windows(5).position(|text| text == b"21161").unwrap();
+    page[at] ^= 1;
+    std::fs::write(&path, page).unwrap();
+    let postgres = place.start().await;
+    let damaged = refusal_of(postgres.url(), "select id from bikes").await;
+    assert_eq!(damaged.as_deref(), Some("XX001"));
     postgres.shutdown().await.unwrap();
 }
 
