@@ -4,7 +4,7 @@ use std::io;
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::migrate::{AppliedMigration, Migrate, MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection};
 
@@ -24,21 +24,63 @@ const CLOSE_MAX: Duration = Duration::from_secs(1);
 /// Longest wait for a connection to migrate with.
 const CONNECT_MAX: Duration = Duration::from_secs(30);
 
-/// Brings the database to this program's tables; a database that is there already is left alone.
+/// Postgres' word for a right that is missing.
+const INSUFFICIENT_PRIVILEGE: &str = "42501";
+/// Where sqlx writes down what it has done.
+const APPLIED: &str = "_sqlx_migrations";
+
+/// Brings the database to this program's tables; a database that is there already is left alone,
+/// which takes no right to make tables.
 ///
 /// # Errors
 /// [`SinkError::Connect`] if Postgres is away or refuses the login, [`SinkError::NewerDatabase`]
-/// if a newer program migrated it, [`SinkError::Migrate`] if a migration fails.
+/// if a newer program migrated it, [`SinkError::NotMigrated`] if there is something to do that this
+/// login may not, [`SinkError::Migrate`] if a migration fails.
 pub async fn migrate(url: &str) -> Result<(), SinkError> {
     let place = place(&parse(url)?);
     let mut connection = connect(url, "migrate", CONNECT_MAX).await?;
     let migrator = migrator();
-    migrator
-        .run(&mut connection)
-        .await
-        .map_err(|source| refuse(&migrator, place, source))?;
+    let applied = applied(&mut connection).await;
+    let outcome = match newest(&applied).filter(|version| !migrator.version_exists(*version)) {
+        Some(version) => Err(MigrateError::VersionMissing(version)),
+        None if is_current(&applied, &migrator) => Ok(()),
+        None => migrator.run(&mut connection).await,
+    };
+    outcome.map_err(|source| refuse(&migrator, place, source))?;
     close(connection).await;
     Ok(())
+}
+
+/// What was applied, in order; nothing where that cannot be read, or where a migration broke off.
+async fn applied(connection: &mut PgConnection) -> Vec<AppliedMigration> {
+    let broken = connection.dirty_version(APPLIED).await;
+    match broken {
+        Ok(None) => connection
+            .list_applied_migrations(APPLIED)
+            .await
+            .unwrap_or_default(),
+        _ => Vec::new(),
+    }
+}
+
+fn newest(applied: &[AppliedMigration]) -> Option<i64> {
+    applied.last().map(|migration| migration.version)
+}
+
+/// Whether all migrations were applied as they are now, and no other.
+fn is_current(applied: &[AppliedMigration], migrator: &Migrator) -> bool {
+    let known = migrator.iter().map(|it| (it.version, &it.checksum));
+    known.eq(applied.iter().map(|it| (it.version, &it.checksum)))
+}
+
+fn may_not(source: &MigrateError) -> bool {
+    let (MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) = source else {
+        return false;
+    };
+    error
+        .as_database_error()
+        .and_then(|error| error.code())
+        .is_some_and(|code| code == INSUFFICIENT_PRIVILEGE)
 }
 
 fn refuse(migrator: &Migrator, place: String, source: MigrateError) -> SinkError {
@@ -55,6 +97,7 @@ fn refuse(migrator: &Migrator, place: String, source: MigrateError) -> SinkError
                 known,
             }
         }
+        source if may_not(&source) => SinkError::NotMigrated { place, source },
         source => SinkError::Migrate { place, source },
     }
 }

@@ -44,6 +44,18 @@ pub enum SinkError {
         #[source]
         source: sqlx::migrate::MigrateError,
     },
+    /// The tables are not there, or older, and this login may not make them.
+    #[error(
+        "the tables at {place} have to be made or updated first, which this user may not: run \
+         `bikeshare migrate` as the user who owns the database"
+    )]
+    NotMigrated {
+        /// Host, port, database and user.
+        place: String,
+        /// The driver's word.
+        #[source]
+        source: sqlx::migrate::MigrateError,
+    },
     /// A statement failed.
     #[error("could not {doing}")]
     Database {
