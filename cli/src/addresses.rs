@@ -8,7 +8,8 @@ use clap::Args;
 use fluvio::{Fluvio, FluvioAdmin, FluvioClusterConfig};
 use sqlx::{Connection, PgConnection};
 
-use crate::data_dir;
+use crate::data_dir::{self, Running};
+use crate::database_url::DatabaseUrl;
 
 /// Longest wait for a connection: the client itself would wait a minute.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
@@ -37,9 +38,16 @@ pub(crate) struct FluvioFlag {
 /// `--database-url`
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DatabaseFlag {
-    /// Postgres; without it, that of the `up` running on --data-dir.
-    #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
-    pub(crate) database_url: Option<String>,
+    /// Postgres, or `file:PATH` of a file with its URL; without it, that of the `up` running on
+    /// --data-dir. A password may stand in PGPASSWORD or PGPASSFILE too.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "DATABASE_URL",
+        hide_env_values = true,
+        hide_default_value = true
+    )]
+    pub(crate) database_url: Option<DatabaseUrl>,
 }
 
 impl FluvioFlag {
@@ -60,13 +68,32 @@ impl FluvioFlag {
 }
 
 impl DatabaseFlag {
-    /// The address to use.
+    /// The address to use for reading.
     ///
     /// # Errors
-    /// If none was given and no `up` runs.
+    /// If none was given and no `up` runs, or a file cannot be read.
     pub(crate) fn resolve(&self, data_dir: &DataDirFlag) -> Result<String> {
-        let running = || data_dir::running(&data_dir.data_dir).map(|running| running.database_url);
-        self.database_url.clone().or_else(running).with_context(|| {
+        self.resolve_as(data_dir, |running| running.database_url)
+    }
+
+    /// The address to use for what only the sink may do.
+    ///
+    /// # Errors
+    /// As [`DatabaseFlag::resolve`].
+    pub(crate) fn resolve_for_sink(&self, data_dir: &DataDirFlag) -> Result<String> {
+        self.resolve_as(data_dir, |running| running.sink_database_url)
+    }
+
+    fn resolve_as(
+        &self,
+        data_dir: &DataDirFlag,
+        which: impl FnOnce(Running) -> String,
+    ) -> Result<String> {
+        if let Some(url) = &self.database_url {
+            return url.read();
+        }
+        let running = data_dir::running(&data_dir.data_dir).map(which);
+        running.with_context(|| {
             format!(
                 "no database address: no `bikeshare up` runs on {:?}; start one, name its folder \
                  with --data-dir, or give --database-url postgres://…",

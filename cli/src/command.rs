@@ -3,6 +3,7 @@
 pub(crate) mod bridge_command;
 pub(crate) mod cluster_command;
 pub(crate) mod doctor;
+pub(crate) mod migrate;
 pub(crate) mod prepare;
 pub(crate) mod produce;
 pub(crate) mod rejected;

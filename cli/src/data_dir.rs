@@ -8,10 +8,12 @@
 //!   fluvio/        the embedded broker's topics
 //!   spill/         rows of large files while they are sent, and which files were sent
 //! ```
+//! Only its owner may enter it, and read the files in it; started by root, the account that runs
+//! Postgres may pass through.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -24,6 +26,12 @@ const RUNNING: &str = "running.toml";
 /// Only its owner may read the file: the database address holds a password.
 const PRIVATE: u32 = 0o600;
 
+/// Only its owner may list the folder or enter it.
+const CLOSED: u32 = 0o700;
+/// What others than owner and group could do; the group is let through by
+/// [`DataDir::let_postgres_through`].
+const OTHERS: u32 = 0o067;
+
 /// A data folder of a version this program knows.
 #[derive(Debug, Clone)]
 pub(crate) struct DataDir {
@@ -35,14 +43,18 @@ pub(crate) struct DataDir {
 pub(crate) struct Running {
     /// Fluvio, as `HOST:PORT`.
     pub(crate) fluvio: String,
-    /// Postgres, with its password.
+    /// Postgres, with a login that may read.
     pub(crate) database_url: String,
+    /// Postgres, with the sink's login.
+    pub(crate) sink_database_url: String,
     /// The page.
     pub(crate) page: String,
 }
 
 impl DataDir {
-    /// Opens the folder; a new or empty one gets this program's version.
+    /// Opens the folder; a new or empty one gets this program's version. One that others may enter,
+    /// as an older version made it, is closed to them; what this process makes from now on only its
+    /// owner may read.
     ///
     /// # Errors
     /// If the folder is of a newer version or is not a data folder.
@@ -59,9 +71,23 @@ impl DataDir {
                 return Err(error).with_context(|| format!("could not read {version:?}"));
             }
         }
-        Ok(Self {
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(!CLOSED & 0o777));
+        let data_dir = Self {
             path: path.to_owned(),
-        })
+        };
+        for folder in [data_dir.path.clone(), data_dir.fluvio(), data_dir.spill()] {
+            close(&folder).with_context(|| format!("could not change the mode of {folder:?}"))?;
+        }
+        Ok(data_dir)
+    }
+
+    /// Lets the account that runs the private Postgres pass through, if that is not ours.
+    ///
+    /// # Errors
+    /// If the folder's group or mode cannot be changed.
+    pub(crate) fn let_postgres_through(&self) -> Result<()> {
+        let opened = embedded::postgres::let_server_through(&self.path, &self.postgres());
+        opened.context("could not let postgres into the data folder")
     }
 
     /// Whether the folder could be opened; changes nothing.
@@ -182,8 +208,29 @@ fn check(path: &Path, text: &str) -> Result<()> {
 }
 
 fn create(path: &Path) -> Result<()> {
-    fs::create_dir_all(path).with_context(|| format!("could not create data folder {path:?}"))?;
+    // Its parents are not ours to close.
+    let parent = path.parent().unwrap_or(path);
+    let mut folder = fs::DirBuilder::new();
+    let created =
+        fs::create_dir_all(parent).and_then(|()| folder.recursive(true).mode(CLOSED).create(path));
+    created.with_context(|| format!("could not create data folder {path:?}"))?;
     check_empty(path)
+}
+
+/// Takes from others what they may do in a folder, if it is there and they may do something.
+fn close(folder: &Path) -> std::io::Result<()> {
+    let Ok(metadata) = folder.metadata() else {
+        return Ok(());
+    };
+    let mode = metadata.permissions().mode();
+    if mode & OTHERS == 0 {
+        return Ok(());
+    }
+    tracing::info!(
+        "folder {folder:?} is closed to other users: its mode was {:o}",
+        mode & 0o777
+    );
+    fs::set_permissions(folder, fs::Permissions::from_mode(CLOSED))
 }
 
 fn check_empty(path: &Path) -> Result<()> {

@@ -13,6 +13,7 @@ mod command;
 mod config;
 mod counts;
 mod data_dir;
+mod database_url;
 mod failure;
 mod logging;
 mod modules;
@@ -25,9 +26,9 @@ use clap::{Parser, Subcommand};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use command::{
-    bridge_command, cluster_command, doctor, prepare, produce, rejected, serve, simulate,
+    bridge_command, cluster_command, doctor, migrate, prepare, produce, rejected, serve,
 };
-use command::{sink_command, smartmodule, status, up};
+use command::{simulate, sink_command, smartmodule, status, up};
 
 /// Bike-share availability, live: trips go through Fluvio SmartModules into Postgres and onto a map.
 #[derive(Debug, Parser)]
@@ -65,6 +66,7 @@ enum Command {
     Prepare(prepare::Arguments),
     Sink(sink_command::Arguments),
     Serve(serve::Arguments),
+    Migrate(migrate::Arguments),
     Bridge(bridge_command::Arguments),
     Cluster(cluster_command::Arguments),
     #[command(name = "smartmodule")]
@@ -89,6 +91,7 @@ fn main() -> ExitCode {
 fn start(arguments: Arguments) -> anyhow::Result<()> {
     logging::start(&arguments.log)?;
     raise_file_limit();
+    database_url::warn_of_passwords(std::env::args_os());
     let runtime = tokio::runtime::Runtime::new()?;
     let outcome = runtime.block_on(async {
         match arguments.command {
@@ -96,6 +99,7 @@ fn start(arguments: Arguments) -> anyhow::Result<()> {
             Command::Prepare(prepare) => Box::pin(prepare::run(prepare)).await,
             Command::Produce(produce) => Box::pin(produce::run(produce)).await,
             Command::Sink(sink) => Box::pin(sink_command::run(sink)).await,
+            Command::Migrate(migrate) => Box::pin(migrate::run(migrate)).await,
             Command::Serve(serve) => Box::pin(serve::run(serve)).await,
             Command::Bridge(bridge) => Box::pin(bridge_command::run(bridge)).await,
             Command::Cluster(cluster) => Box::pin(cluster_command::run(cluster)).await,

@@ -46,7 +46,7 @@ pub struct SinkConfig {
     /// Longest wait for an answer of Postgres. Default: 60 s: a batch takes milliseconds, unless
     /// somebody else holds a lock.
     pub database_max: Duration,
-    /// How long a transaction under way may go on after the sink was told to stop. Default: 5 s.
+    /// How long a transaction under way may go on after the sink was told to stop. Default: 3 s.
     pub stop_max: Duration,
     /// Least and longest pause between two publishes of the availability. Default: 30 ms to 1 s.
     pub publish_interval: (Duration, Duration),
@@ -91,7 +91,7 @@ impl Default for SinkConfig {
             beyond_end_max: Duration::from_secs(10),
             on_other_log: OtherLog::Stop,
             database_max: Duration::from_secs(60),
-            stop_max: Duration::from_secs(5),
+            stop_max: Duration::from_secs(3),
             publish_interval: (Duration::from_millis(30), Duration::from_secs(1)),
             poll_interval: Duration::from_secs(1),
             checkpoint: (500_000, Duration::from_secs(30)),

@@ -22,7 +22,7 @@ const KEEPALIVE: [(&str, &str); 4] = [
 /// Longest goodbye.
 const CLOSE_MAX: Duration = Duration::from_secs(1);
 /// Longest wait for a connection to migrate with.
-const CONNECT_MAX: Duration = Duration::from_secs(30);
+pub(crate) const CONNECT_MAX: Duration = Duration::from_secs(30);
 
 /// Postgres' word for a right that is missing.
 const INSUFFICIENT_PRIVILEGE: &str = "42501";

@@ -17,7 +17,7 @@ const ROLES: &str = include_str!("../../migrations/roles.sql");
 /// # Errors
 /// [`SinkError::Database`] if the login may not make roles or the tables are not its own.
 pub async fn make_roles(url: &str) -> Result<(), SinkError> {
-    let mut connection = connect(url, "roles").await?;
+    let mut connection = connect(url, "roles", CONNECT_MAX).await?;
     raw_sql(AssertSqlSafe(ROLES))
         .execute(&mut connection)
         .await

@@ -14,7 +14,9 @@ use crate::shutdown;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  bikeshare serve --database-url postgres://reader@db.example/bikes --listen 0.0.0.0:80")]
+  bikeshare serve --database-url postgres://page@db.example/bikes --listen 0.0.0.0:80
+
+Its user needs no more than the role bikeshare_reader.")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     page: PageFlags,

@@ -14,7 +14,8 @@ use crate::{cluster, shutdown};
 Examples:
   bikeshare sink --fluvio sc.example:9003 --database-url postgres://bikes@db.example/bikes
 
-A second sink on the same topic and database takes all partitions over: the newest one wins. A sink
+Its user needs the role bikeshare_writer, and `bikeshare migrate` to have been run by the owner;
+without that, the right to make tables. A second sink on the same topic and database takes all partitions over: the newest one wins. A sink
 whose log is not the one that the tables were filled from changes nothing and ends with an error;
 --on-other-log says what else to do, once.")]
 pub(crate) struct Arguments {
@@ -78,7 +79,7 @@ pub(crate) fn config(database_url: String, on_other_log: OtherLogFlag) -> SinkCo
 /// If the tables cannot be made, or all partitions failed for good.
 pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let fluvio = arguments.fluvio.resolve(&arguments.data_dir)?;
-    let database_url = arguments.database.resolve(&arguments.data_dir)?;
+    let database_url = arguments.database.resolve_for_sink(&arguments.data_dir)?;
     let stop = shutdown::on_signal()?;
     sink::migrate(&database_url).await?;
     let config = config(database_url, arguments.on_other_log);

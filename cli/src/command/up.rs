@@ -12,7 +12,7 @@ mod services;
 
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -25,15 +25,21 @@ use crate::command::produce::SourceFlags;
 use crate::command::serve::PageFlags;
 use crate::command::sink_command::OtherLogFlag;
 use crate::data_dir::{self, DataDir, Running};
+use crate::database_url::DatabaseUrl;
 use crate::shutdown;
 
 use outcome::Outcome;
-use roles::Roles;
+use roles::{Roles, both};
 use services::{Database, Fluvio};
 
 /// A live feed may be silent for so many seconds: GBFS allows counts to be five minutes old, most
 /// feeds change every minute.
 const LIVE_STALE_AFTER_S: u64 = 180;
+
+/// The producer, in messages.
+const PRODUCER: &str = "the producer";
+/// How long it may take to stop. Chosen: it waits for the answer to the batches it has sent.
+const PRODUCER_MAX: Duration = Duration::from_secs(2);
 
 /// Run everything on this machine: Postgres, Fluvio, sink, page and producer.
 #[derive(Debug, Args)]
@@ -54,9 +60,8 @@ pub(crate) struct Arguments {
     /// Stop when the source is drained (a live feed: polled once), stored and shown; print the counts as one line of JSON.
     #[arg(long)]
     once: bool,
-    /// Postgres to use; without it, a private one from this machine's server programs.
-    #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
-    database_url: Option<String>,
+    #[command(flatten)]
+    database: DatabaseFlags,
     /// Controller of a Fluvio cluster to use; without it, the embedded single-node broker.
     #[arg(long, value_name = "HOST:PORT", env = "BIKESHARE_FLUVIO")]
     fluvio: Option<String>,
@@ -69,6 +74,31 @@ pub(crate) struct Arguments {
     page: PageFlags,
     #[command(flatten)]
     data_dir: DataDirFlag,
+}
+
+/// The database, if it is not a private one.
+#[derive(Debug, Args)]
+struct DatabaseFlags {
+    /// Postgres to use, or `file:PATH` of a file with its URL; without it, a private one from this
+    /// machine's server programs. A password may stand in PGPASSWORD or PGPASSFILE too.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "DATABASE_URL",
+        hide_env_values = true,
+        hide_default_value = true
+    )]
+    database_url: Option<DatabaseUrl>,
+    /// The same Postgres with the page's login, which needs to read only; without it, the page
+    /// uses --database-url.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "BIKESHARE_PAGE_DATABASE_URL",
+        hide_env_values = true,
+        hide_default_value = true
+    )]
+    page_database_url: Option<DatabaseUrl>,
 }
 
 /// Runs until stopped, or with `--once` until everything is stored and shown.
@@ -85,7 +115,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let manifest = cluster_command::read(arguments.cluster.as_ref())?;
     let data_dir = DataDir::open(&arguments.data_dir.data_dir)?;
 
-    let database = Database::start(arguments.database_url.as_deref(), &data_dir).await?;
+    let database = Database::start(&arguments.database, &data_dir).await?;
     let outcome = match Fluvio::start(arguments.fluvio.as_deref(), &data_dir).await {
         Ok(fluvio) => {
             let outcome = async {
@@ -103,12 +133,11 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
                 };
                 Box::pin(work(&arguments, services, (stop, started))).await
             };
-            let outcome = outcome.await;
-            fluvio.stop().await.and(outcome)
+            both(outcome.await, fluvio.stop().await)
         }
         Err(error) => Err(error),
     };
-    let outcome = database.stop().await.and(outcome)?;
+    let outcome = both(outcome, database.stop().await)?;
     if let Some(outcome) = outcome {
         println!("{}", outcome.to_json()?);
     }
@@ -141,13 +170,14 @@ async fn work(
     let mut roles = Roles::start(
         fluvio.address(),
         &page,
-        database.url(),
+        database,
         arguments.on_other_log,
     )
     .await?;
     let _announcement = data_dir.announce(&Running {
         fluvio: fluvio.address().to_owned(),
-        database_url: database.url().to_owned(),
+        database_url: database.reader_url().to_owned(),
+        sink_database_url: database.writer_url().to_owned(),
         page: roles.page().to_owned(),
     })?;
     tracing::info!(
@@ -155,8 +185,11 @@ async fn work(
         started.elapsed().as_secs_f32()
     );
     println!("\n    The map:  {}\n", roles.page());
-    let outcome = produce_and_wait(arguments, services, &mut roles, &stop).await;
-    roles.stop().await.and(outcome)
+    let outcome = tokio::select! {
+        outcome = produce_and_wait(arguments, services, &mut roles, &stop) => outcome,
+        failure = database.failure() => Err(failure),
+    };
+    both(outcome, roles.stop().await)
 }
 
 /// Sends the source, then waits for all to be stored (`--once`) or for the end.
@@ -184,11 +217,10 @@ async fn produce_and_wait(
         summary = &mut produce => summary?,
         failure = roles.failure() => {
             stop_producing.cancel();
-            if let Err(error) = produce.await {
-                tracing::warn!("the producer stopped with an error too: {error:#}");
-            }
-            return Err(failure);
+            let stopped = shutdown::within(PRODUCER, PRODUCER_MAX, produce).await;
+            return both(Err(failure), stopped.flatten().map(drop));
         }
+        () = overdue(stop) => bail!("{PRODUCER} did not stop within {PRODUCER_MAX:?} and was left"),
     };
     if arguments.once {
         let drained = stop
@@ -197,13 +229,19 @@ async fn produce_and_wait(
         if summary.stopped || drained.transpose()?.is_none() {
             bail!("stopped before everything was stored: the next start goes on from here");
         }
-        let outcome = Outcome::read(&summary, started.elapsed(), database.url()).await;
-        return outcome.map(Some);
+        let outcome = Outcome::read(&summary, started.elapsed(), database.reader_url());
+        return stop.run_until_cancelled(outcome).await.transpose();
     }
     tokio::select! {
         failure = roles.failure() => Err(failure),
         () = stop.cancelled() => Ok(None),
     }
+}
+
+/// Waits until the producer has had its time to stop.
+async fn overdue(stop: &CancellationToken) {
+    stop.cancelled().await;
+    tokio::time::sleep(PRODUCER_MAX).await;
 }
 
 /// Whether the page's address is free, before anything is started for it.

@@ -1,5 +1,7 @@
 //! The sink and the page as tasks of this process.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, anyhow, bail};
 use app::server::{AppError, Server};
 use sink::{ModuleSources, SinkError, SinkState};
@@ -7,10 +9,15 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::services::Database;
 use crate::addresses::cluster_config;
 use crate::cluster::TOPIC;
 use crate::command::serve::PageFlags;
 use crate::command::sink_command::{self, OtherLogFlag};
+use crate::shutdown;
+
+/// How long a role may take to stop. Chosen: the page waits up to 3 s for open answers.
+const STOP_MAX: Duration = Duration::from_secs(4);
 
 /// Running sink and page; each has a stop of its own, because they stop in order.
 pub(super) struct Roles {
@@ -29,10 +36,22 @@ struct Role<T> {
     stop: CancellationToken,
 }
 
-impl<T> Role<T> {
-    async fn stop(self) -> Result<T> {
+impl<T, E> Role<Result<T, E>>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    /// Stops it and waits, though not for long; one that has ended has said why already.
+    async fn stop(mut self, role: &str) -> Result<()> {
+        if self.task.is_finished() {
+            return Ok(());
+        }
         self.stop.cancel();
-        self.task.await.context("a part of this program panicked")
+        let Ok(ended) = shutdown::within(role, STOP_MAX, &mut self.task).await? else {
+            bail!("{role} panicked");
+        };
+        ended
+            .map(drop)
+            .with_context(|| format!("{role} has failed"))
     }
 }
 
@@ -40,11 +59,11 @@ impl Roles {
     pub(super) async fn start(
         fluvio: &str,
         page: &PageFlags,
-        database_url: &str,
+        database: &Database,
         on_other_log: OtherLogFlag,
     ) -> Result<Self> {
         // The page first: only it can fail here, and then nothing is to be stopped.
-        let server = Server::bind(page.config(database_url.to_owned())).await?;
+        let server = Server::bind(page.config(database.reader_url().to_owned())).await?;
         let page_address = format!("http://{}", server.address());
         let stop = CancellationToken::new();
         let page = Role {
@@ -52,7 +71,7 @@ impl Roles {
             stop,
         };
 
-        let config = sink_command::config(database_url.to_owned(), on_other_log);
+        let config = sink_command::config(database.writer_url().to_owned(), on_other_log);
         let (state, sink_state) = watch::channel(SinkState::default());
         let (module_sources, sources) = watch::channel(ModuleSources::default());
         let stop = CancellationToken::new();
@@ -106,15 +125,20 @@ impl Roles {
 
     /// Stops the page, then the sink.
     pub(super) async fn stop(self) -> Result<()> {
-        let page = if self.page.task.is_finished() {
-            Ok(())
-        } else {
-            self.page.stop().await?.map_err(Into::into)
-        };
-        if !self.sink.task.is_finished() {
-            self.sink.stop().await??;
+        let page = self.page.stop("the page").await;
+        let sink = self.sink.stop("the sink").await;
+        both(page, sink)
+    }
+}
+
+/// The first outcome, unless only the second failed; a second failure is logged.
+pub(super) fn both<T>(first: Result<T>, second: Result<()>) -> Result<T> {
+    match (first, second) {
+        (Err(first), Err(second)) => {
+            tracing::error!("{second:#}");
+            Err(first)
         }
-        page
+        (first, second) => second.and(first),
     }
 }
 
