@@ -64,7 +64,14 @@ impl DataDir {
             Ok(text) => check(path, &text)?,
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 create(path)?;
-                fs::write(&version, format!("{VERSION}\n"))
+                let mut options = fs::OpenOptions::new();
+                let file = options
+                    .write(true)
+                    .create(true)
+                    .truncate(true)
+                    .mode(PRIVATE)
+                    .open(&version);
+                file.and_then(|mut file| writeln!(file, "{VERSION}"))
                     .with_context(|| format!("could not write {version:?}"))?;
             }
             Err(error) => {

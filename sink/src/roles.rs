@@ -2,7 +2,7 @@
 
 use sqlx::{AssertSqlSafe, raw_sql};
 
-use crate::database::{close, connect};
+use crate::database::{CONNECT_MAX, close, connect};
 use crate::error::SinkError;
 
 /// The role that may read the tables, for the page.

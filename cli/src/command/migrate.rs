@@ -5,7 +5,7 @@ use clap::Args;
 
 use crate::addresses::{DataDirFlag, DatabaseFlag};
 
-/// Make or update the tables, as the user who owns the database; others then need fewer rights.
+/// Make or update the tables, as their owner; the other commands then need fewer rights.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -25,7 +25,7 @@ fn the_subcommands_are_named_with_what_they_do() {
         prepare      Write trip files by month as Parquet, cleaned and ordered, to load them again faster
         sink         Store what the SmartModules give: topic trips → Postgres. Runs until stopped
         serve        Serve the page from what the sink stored. Runs until stopped; any number may run
-        migrate      Make or update the tables, as the user who owns the database; others then need fewer rights
+        migrate      Make or update the tables, as their owner; the other commands then need fewer rights
         bridge       Mirror topics between Kafka and Fluvio, each record exactly once. Runs until stopped
         cluster      Make a Fluvio cluster what fluvio-cluster.yaml declares: topics and SmartModules
         smartmodule  Upload or list the SmartModules that run inside the broker

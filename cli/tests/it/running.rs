@@ -17,15 +17,22 @@ const SPEED: &str = "4320";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running `up` and the lines of its log.
-struct Running<'a> {
+pub(crate) struct Running<'a> {
     machine: &'a Machine,
     process: Child,
     log: Receiver<String>,
 }
 
 impl<'a> Running<'a> {
-    fn start(machine: &'a Machine) -> Self {
-        let mut process = machine.up(SOURCE).args(["--speed", SPEED]).spawn().unwrap();
+    pub(crate) const SOURCE: &'static str = SOURCE;
+
+    pub(crate) fn start(machine: &'a Machine) -> Self {
+        Self::start_with(machine, &[])
+    }
+
+    pub(crate) fn start_with(machine: &'a Machine, arguments: &[&str]) -> Self {
+        let mut up = machine.up(SOURCE);
+        let mut process = up.args(["--speed", SPEED]).args(arguments).spawn().unwrap();
         let (sender, log) = channel();
         let lines = BufReader::new(process.stderr.take().unwrap()).lines();
         std::thread::spawn(move || {
@@ -43,8 +50,17 @@ impl<'a> Running<'a> {
         running
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// What the log has said since it was last read.
+    pub(crate) fn log_so_far(&mut self) -> String {
+        self.log.try_iter().collect::<Vec<_>>().join("\n")
+    }
+
     /// Waits until both modules have given something that is stored.
-    fn wait_until_rows_are_stored(&self) {
+    pub(crate) fn wait_until_rows_are_stored(&self) {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let status = String::from_utf8(call(self.machine, &["status"]).stdout).unwrap();
@@ -72,16 +88,21 @@ impl<'a> Running<'a> {
     }
 
     /// Ctrl-C, as a terminal sends it; gives the exit status.
-    fn interrupt(mut self) -> Option<i32> {
+    pub(crate) fn interrupt(self) -> Option<i32> {
+        self.end("-INT").0
+    }
+
+    /// SIGTERM, as a service manager sends it; gives the exit status and what the log says then.
+    pub(crate) fn terminate(self) -> (Option<i32>, String) {
+        self.end("-TERM")
+    }
+
+    fn end(mut self, signal: &str) -> (Option<i32>, String) {
         let pid = self.process.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-INT", &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
-        self.process.wait().unwrap().code()
+        let sent = Command::new("kill").args([signal, &pid]).status();
+        assert!(sent.unwrap().success());
+        let status = self.process.wait().unwrap().code();
+        (status, self.log.iter().collect::<Vec<_>>().join("\n"))
     }
 }
 
