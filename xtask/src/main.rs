@@ -8,6 +8,7 @@
 
 mod bench;
 mod browser_client;
+mod deny;
 mod report;
 mod setup;
 mod shell;
@@ -54,6 +55,8 @@ enum Task {
     Wasm,
     /// Check the rules no compiler checks: layers, stage sentences, names, links.
     Tidy,
+    /// Hold licences, sources and advisories of all dependencies to `deny.toml`.
+    Deny,
 }
 
 fn main() -> ExitCode {
@@ -71,5 +74,6 @@ fn run() -> Result<()> {
         Task::Bench => bench::run(),
         Task::Wasm => wasm::run(),
         Task::Tidy => tidy::run(),
+        Task::Deny => deny::run(),
     }
 }

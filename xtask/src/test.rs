@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::report::Report;
 use crate::wasm_toolchain::{TARGET, WasmToolchain};
-use crate::{setup, shell, tidy, wasm};
+use crate::{deny, setup, shell, tidy, wasm};
 
 /// Runs every step, also after one failed, and ends with the sum of all tests.
 ///
@@ -25,6 +25,7 @@ pub(crate) fn run() -> Result<()> {
         shell::run(&mut shell::cargo(&["fmt", "--all", "--check"]))
     });
     steps.run("tidy", tidy::run);
+    steps.run("deny", deny::run);
     steps.run("wasm", wasm::run);
     steps.run("clippy", clippy);
     steps.run("clippy for the browser", clippy_browser);
