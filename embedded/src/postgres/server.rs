@@ -182,7 +182,6 @@ impl Server {
         cluster: &Path,
         patience: Duration,
     ) -> Result<(), PostgresError> {
-        let begun = Instant::now();
         if self.ends_after(Signal::INT, patience).await? {
             self.dismiss_guard();
             return Ok(());
@@ -197,7 +196,7 @@ impl Server {
             kill_all(cluster).map_err(io_at("stop the server in", cluster))?;
         }
         self.dismiss_guard();
-        let waited_s = begun.elapsed().as_secs();
+        let waited_s = (patience + FORCED_PATIENCE).as_secs();
         at_once
             .then_some(())
             .ok_or(PostgresError::Killed { waited_s })

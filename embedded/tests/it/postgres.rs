@@ -643,7 +643,7 @@ async fn a_halted_server_is_killed_when_its_time_to_stop_is_over() {
     let begun = Instant::now();
     let error = postgres.shutdown_within(Duration::from_secs(1)).await;
     assert!(
-        begun.elapsed() < Duration::from_secs(5),
+        begun.elapsed() < Duration::from_secs(10),
         "{:?}",
         begun.elapsed()
     );
