@@ -167,13 +167,7 @@ async fn work(
     if arguments.source.is_live() {
         page.stale_after.get_or_insert(LIVE_STALE_AFTER_S);
     }
-    let mut roles = Roles::start(
-        fluvio.address(),
-        &page,
-        database,
-        arguments.on_other_log,
-    )
-    .await?;
+    let mut roles = Roles::start(fluvio.address(), &page, database, arguments.on_other_log).await?;
     let _announcement = data_dir.announce(&Running {
         fluvio: fluvio.address().to_owned(),
         database_url: database.reader_url().to_owned(),

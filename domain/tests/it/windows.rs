@@ -92,7 +92,9 @@ fn a_window_closes_when_a_departure_reaches_its_end() {
     check(
         0,
         &[trip(0, 1), trip(1, 4), trip(2, 5)],
-        expect![[r#"{"offset":2,"from":0,"source":"s","seq":2,"closed":[["2020-03-01T00:00:00Z",2]],"seen":[["s",2]],"state":{"watermark":"2020-03-01T00:00:05Z","closed_until":"2020-03-01T00:00:05Z","open":[["2020-03-01T00:00:05Z",1]]}}"#]],
+        expect![[
+            r#"{"offset":2,"from":0,"source":"s","seq":2,"closed":[["2020-03-01T00:00:00Z",2]],"seen":[["s",2]],"state":{"watermark":"2020-03-01T00:00:05Z","closed_until":"2020-03-01T00:00:05Z","open":[["2020-03-01T00:00:05Z",1]]}}"#
+        ]],
     );
 }
 
@@ -123,7 +125,9 @@ fn a_departure_within_the_allowed_lateness_is_in_time() {
     check(
         10,
         &[trip(0, 1), trip(1, 12), trip(2, 3), tick(15)],
-        expect![[r#"{"offset":3,"from":0,"source":"s","seq":0,"closed":[["2020-03-01T00:00:00Z",2]],"seen":[["s",2]],"state":{"watermark":"2020-03-01T00:00:15Z","closed_until":"2020-03-01T00:00:05Z","open":[["2020-03-01T00:00:10Z",1]]}}"#]],
+        expect![[
+            r#"{"offset":3,"from":0,"source":"s","seq":0,"closed":[["2020-03-01T00:00:00Z",2]],"seen":[["s",2]],"state":{"watermark":"2020-03-01T00:00:15Z","closed_until":"2020-03-01T00:00:05Z","open":[["2020-03-01T00:00:10Z",1]]}}"#
+        ]],
     );
 }
 
@@ -138,7 +142,9 @@ fn an_inferred_departure_counts_and_any_status_moves_the_watermark() {
             status(2, 4, departure),
             status(3, 5, None),
         ],
-        expect![[r#"{"offset":3,"from":0,"source":"s","seq":3,"closed":[["2020-03-01T00:00:00Z",2]],"seen":[["s",3]],"state":{"watermark":"2020-03-01T00:00:05Z","closed_until":"2020-03-01T00:00:05Z","open":[]}}"#]],
+        expect![[
+            r#"{"offset":3,"from":0,"source":"s","seq":3,"closed":[["2020-03-01T00:00:00Z",2]],"seen":[["s",3]],"state":{"watermark":"2020-03-01T00:00:05Z","closed_until":"2020-03-01T00:00:05Z","open":[]}}"#
+        ]],
     );
 }
 
@@ -147,7 +153,9 @@ fn a_resent_record_counts_once() {
     check(
         0,
         &[trip(0, 1), trip(0, 1), trip(1, 2), trip(0, 1), tick(5)],
-        expect![[r#"{"offset":4,"from":0,"source":"s","seq":0,"closed":[["2020-03-01T00:00:00Z",2]],"seen":[["s",1]],"state":{"watermark":"2020-03-01T00:00:05Z","closed_until":"2020-03-01T00:00:05Z","open":[]}}"#]],
+        expect![[
+            r#"{"offset":4,"from":0,"source":"s","seq":0,"closed":[["2020-03-01T00:00:00Z",2]],"seen":[["s",1]],"state":{"watermark":"2020-03-01T00:00:05Z","closed_until":"2020-03-01T00:00:05Z","open":[]}}"#
+        ]],
     );
 }
 
@@ -253,7 +261,9 @@ fn a_source_under_another_name_counts_once() {
     check(
         0,
         &[renamed("a.csv#1"), renamed("copy of a.csv#1"), tick(5)],
-        expect![[r#"{"offset":2,"from":0,"source":"s","seq":0,"closed":[["2020-03-01T00:00:00Z",1]],"seen":[["a.csv#1",0]],"state":{"watermark":"2020-03-01T00:00:05Z","closed_until":"2020-03-01T00:00:05Z","open":[]}}"#]],
+        expect![[
+            r#"{"offset":2,"from":0,"source":"s","seq":0,"closed":[["2020-03-01T00:00:00Z",1]],"seen":[["a.csv#1",0]],"state":{"watermark":"2020-03-01T00:00:05Z","closed_until":"2020-03-01T00:00:05Z","open":[]}}"#
+        ]],
     );
 }
 
