@@ -183,8 +183,9 @@ impl SinkError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Connect { source, .. } | Self::Database { source, .. } => may_pass(source),
+            Self::Broker { source, .. } => !is_damage(source),
             // A better module may be on its way; it is asked for again at each try.
-            Self::Broker { .. } | Self::Module { .. } | Self::Silence { .. } => true,
+            Self::Module { .. } | Self::Silence { .. } => true,
             _ => false,
         }
     }
@@ -232,6 +233,12 @@ impl SinkError {
     }
 }
 
+/// Whether the embedded broker has found its log not to be as it was written: that stays until
+/// somebody restores the file. The protocol has no code for it.
+fn is_damage(source: &anyhow::Error) -> bool {
+    format!("{source:#}").contains(" is damaged at offset ")
+}
+
 /// Whether the same statement may succeed later: an error passes unless it is known to stay.
 fn may_pass(error: &sqlx::Error) -> bool {
     match error {
@@ -268,6 +275,14 @@ fn stays(code: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_damaged_log_stays_damaged() {
+        let read = |text: &'static str| SinkError::broker("read trips/0", anyhow::anyhow!(text));
+        assert!(read("connection reset").is_transient());
+        let damage = r#"topic "trips" partition 0 is damaged at offset 57: "0.log", byte 9: …"#;
+        assert!(!read(damage).is_transient());
+    }
 
     #[test]
     fn errors_pass_unless_they_are_known_to_stay() {

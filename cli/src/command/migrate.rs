@@ -16,7 +16,7 @@ Examples:
 `up` and `sink` do it too, with a login that may; on tables that are up to date they need no more
 than the role bikeshare_writer, and `serve` no more than bikeshare_reader.")]
 pub(crate) struct Arguments {
-    /// Also make the roles bikeshare_reader and bikeshare_writer, as `migrations/roles.sql` does.
+    /// Also make the roles `bikeshare_reader` and `bikeshare_writer`, as `migrations/roles.sql` does.
     #[arg(long)]
     roles: bool,
     #[command(flatten)]

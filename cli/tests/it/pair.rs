@@ -28,3 +28,31 @@ fn tables_whose_topic_is_gone_are_not_taken_for_loaded_and_can_be_built_anew() {
     // From now on they are a pair again.
     assert_eq!(machine.once(CITY)["records"], built["records"]);
 }
+
+#[test]
+fn a_changed_byte_in_a_log_ends_the_run_and_is_named() {
+    let machine = Machine::new();
+    machine.once(CITY);
+    let path = machine
+        .fluvio_dir()
+        .join("logs/trips/1/00000000000000000000.log");
+    let mut log = fs::read(&path).unwrap();
+    let middle = log.len() / 2;
+    log[middle] ^= 4;
+    fs::write(&path, &log).unwrap();
+
+    let output = machine.up(CITY).arg("--once").output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    let last = stderr.lines().last().unwrap();
+    assert!(
+        last.contains("partition 1 is damaged at offset"),
+        "{stderr}"
+    );
+    assert!(last.contains("00000000000000000000.log"), "{stderr}");
+    assert_eq!(
+        fs::read(&path).unwrap(),
+        log,
+        "the file is kept as it was found"
+    );
+}

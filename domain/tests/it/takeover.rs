@@ -285,7 +285,7 @@ proptest! {
                     let start = window_start(status.at, WindowConfig::default().width);
                     *departures.entry(start).or_default() += 1;
                 }
-                let latest = docks.entry(status.station.station_id).or_insert((at(-1), 0, 0));
+                let latest = docks.entry(status.station.station_id).or_insert_with(|| (at(-1), 0, 0));
                 *latest = (*latest).max((status.at, offset, status.bikes));
             }
             prop_assert_eq!(windows(log), departures, "split and windows take the same records");

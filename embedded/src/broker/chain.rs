@@ -10,8 +10,8 @@
 //! - offsets and times of outputs are not those of their sources.
 //!
 //! Other than the SPU, on purpose:
-//! - an answer's batch has the leader epoch of the last batch it covers, where the SPU leaves −1:
-//!   so a client knows in which time of the log its place is;
+//! - an answer's batch has the leader epoch of the batches it covers, where the SPU leaves −1, and
+//!   ends where the epoch changes: so a client knows in which time of the log its place is;
 //! - a module that requests bring along runs only if it was uploaded before, or if the broker is
 //!   told to allow it;
 //! - what a module may take of time, memory and tables is bounded, for all modules of a chain
@@ -164,6 +164,9 @@ impl Chain {
         let mut gathered = Gathered::new();
         for batch in batches {
             let input = batch.map_err(failed)?;
+            if gathered.is_of_another_epoch(&input) {
+                return gathered.finish(None);
+            }
             let head = InputHead {
                 base_offset: input.base_offset,
                 first_timestamp: input.first_timestamp,
@@ -204,6 +207,11 @@ impl Gathered {
             encoded,
             total_bytes: 0,
         }
+    }
+
+    /// Whether there are outputs already, of another leader epoch: an answer has one only.
+    fn is_of_another_epoch(&self, input: &Input) -> bool {
+        self.first.is_some() && self.leader_epoch != input.leader_epoch
     }
 
     /// Adds the outputs of one batch; `false` if they are too many, and not added.
@@ -459,6 +467,28 @@ mod tests {
             }
             prop_assert_eq!(&gathered.encoded[COUNT_BYTES..], &expected);
         }
+    }
+
+    #[test]
+    fn an_answer_ends_where_the_leader_epoch_changes() {
+        let encoded = vec![Record::new("output")].as_bytes(0).unwrap();
+        let (records, _) = Records::parse(&encoded).unwrap();
+        let (nothing, _) = Records::parse(&[0; COUNT_BYTES]).unwrap();
+        let batch = |base_offset, leader_epoch| Input {
+            leader_epoch,
+            ..input(base_offset)
+        };
+        let mut gathered = Gathered::new();
+        assert!(gathered.add(&batch(0, 4), nothing, 1_000));
+        assert!(
+            !gathered.is_of_another_epoch(&batch(10, 5)),
+            "there is nothing yet"
+        );
+        assert!(gathered.add(&batch(10, 5), records, 1_000));
+        assert!(!gathered.is_of_another_epoch(&batch(20, 5)));
+        assert!(gathered.is_of_another_epoch(&batch(20, 6)));
+        let answer = gathered.finish(None).unwrap().batch;
+        assert_eq!(answer.get_header().partition_leader_epoch, 5);
     }
 
     #[test]

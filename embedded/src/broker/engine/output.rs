@@ -84,7 +84,7 @@ impl<'a> RecordView<'a> {
     /// Appends the record as `Record` of `fluvio-protocol` encodes it, its offset moved.
     pub(in crate::broker) fn encode(&self, offset_shift: i64, into: &mut Vec<u8>) {
         let offset_delta = self.offset_delta.wrapping_add(offset_shift);
-        let key_bytes = self.key.map_or(0, |key| data_bytes(key));
+        let key_bytes = self.key.map_or(0, data_bytes);
         let bytes = 2
             + varint_bytes(self.timestamp_delta)
             + varint_bytes(offset_delta)
