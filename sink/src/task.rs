@@ -570,6 +570,7 @@ fn is_of_module(error: &ErrorCode) -> bool {
         | ErrorCode::SmartModuleInvalidExports { .. }
         | ErrorCode::SmartModuleRuntimeError(_)
         | ErrorCode::SmartModuleInitError(_)
+        | ErrorCode::SmartModuleLookBackError(_)
         | ErrorCode::SmartModuleMemoryLimitExceeded { .. }
         | ErrorCode::SmartModuleChainInitError(_) => true,
         // A panic of the module comes as text.

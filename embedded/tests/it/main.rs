@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 mod chains;
+mod child;
 mod conformance;
 mod fuzz;
 mod limits;

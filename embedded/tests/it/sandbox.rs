@@ -1,8 +1,6 @@
 //! SmartModules that do harm, seen from outside: what becomes of other streams, of the processor
 //! and of memory. What the engine does with each of them is tested where the engine is.
 
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use embedded::BrokerConfig;
@@ -12,10 +10,9 @@ use fluvio::{Fluvio, FluvioAdmin, Offset, RecordKey, SmartModuleInvocation};
 use fluvio_protocol::link::ErrorCode;
 use futures_util::StreamExt;
 
+use crate::child::Child;
 use crate::modules::{self, ad_hoc, named};
-use crate::support::{
-    config, connect, embedded, start, stream_of, text, wait_until, within_patience,
-};
+use crate::support::{config, connect, embedded, stream_of, text, wait_until, within_patience};
 
 /// The issue is settled within this time, or it is not.
 const SETTLED_MAX: Duration = Duration::from_secs(5);
@@ -117,69 +114,6 @@ async fn a_module_runs_only_if_it_was_uploaded() {
         .await
         .unwrap();
     assert!(answer(&versions[4]).await.is_err());
-}
-
-const CHILD: &str = "BIKESHARE_TEST_SANDBOX_FOLDER";
-
-/// Not a test by itself: the process whose processor time and memory the test below looks at.
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "run by `harmful_modules_end_their_streams_and_leave_nothing_behind`"]
-async fn broker_to_be_harmed() {
-    let Ok(folder) = std::env::var(CHILD) else {
-        return;
-    };
-    let folder = PathBuf::from(folder);
-    let broker = start(&folder).await;
-    fs::write(folder.join("address.tmp"), broker.address().to_string()).unwrap();
-    fs::rename(folder.join("address.tmp"), folder.join("address")).unwrap();
-    std::future::pending::<()>().await;
-}
-
-/// A broker in a process of its own; killed with the test, whatever happens.
-struct Child(std::process::Child);
-
-impl Drop for Child {
-    fn drop(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-}
-
-impl Child {
-    async fn start(folder: &Path) -> (Self, String) {
-        let child = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "sandbox::broker_to_be_harmed", "--ignored"])
-            .env(CHILD, folder)
-            .stdout(std::process::Stdio::null())
-            .spawn()
-            .unwrap();
-        let child = Self(child);
-        let address = folder.join("address");
-        wait_until("the child listens", async || address.exists()).await;
-        (child, fs::read_to_string(address).unwrap())
-    }
-
-    /// Hundredths of a second that all its threads have computed.
-    fn ticks(&self) -> u64 {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.0.id())).unwrap();
-        let (_, fields) = stat.rsplit_once(')').unwrap();
-        let fields: Vec<_> = fields.split_whitespace().collect();
-        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
-    }
-
-    fn resident_mib(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.0.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-        let kib = line.unwrap().split_whitespace().nth(1).unwrap();
-        kib.parse::<u64>().unwrap() / 1024
-    }
-
-    /// Whether it computes for less than a twentieth of a second in one.
-    async fn is_idle(&self) -> bool {
-        let before = self.ticks();
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        self.ticks() - before < 5
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,6 +12,7 @@ use fluvio::metadata::topic::{TopicSpec, TopicStorageConfig};
 use fluvio::{Fluvio, FluvioAdmin, Offset, RecordKey};
 use futures_util::StreamExt;
 
+use crate::child::Child;
 use crate::support::{config, connect, from_beginning, start, stream_of, text, within_patience};
 
 async fn produce(client: &Fluvio, topic: &str, values: &[String]) {
@@ -456,55 +457,12 @@ async fn a_stream_whose_module_takes_too_much_memory_ends_early() {
     assert!(outputs < 20, "{outputs} outputs");
 }
 
-const CHILD: &str = "BIKESHARE_TEST_BROKER_FOLDER";
-
-/// Not a test by itself: the process that the test below kills.
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "run by `nothing_acknowledged_is_lost_by_kill_9` in a process of its own"]
-async fn broker_to_be_killed() {
-    let Ok(folder) = std::env::var(CHILD) else {
-        return;
-    };
-    let folder = PathBuf::from(folder);
-    let broker = start(&folder).await;
-    fs::write(folder.join("address.tmp"), broker.address().to_string()).unwrap();
-    fs::rename(folder.join("address.tmp"), folder.join("address")).unwrap();
-    std::future::pending::<()>().await;
-}
-
-/// The child and what it takes to find it; killed with the test, whatever happens.
-struct Child(std::process::Child);
-
-impl Drop for Child {
-    fn drop(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-}
-
-async fn spawn_broker(folder: &Path) -> (Child, String) {
-    let address = folder.join("address");
-    crate::support::wait_until("the old address is gone", async || {
-        !address.exists() || fs::remove_file(&address).is_ok()
-    })
-    .await;
-    let child = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "storage::broker_to_be_killed", "--ignored"])
-        .env(CHILD, folder)
-        .stdout(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
-    let child = Child(child);
-    crate::support::wait_until("the child listens", async || address.exists()).await;
-    (child, fs::read_to_string(address).unwrap())
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_acknowledged_is_lost_by_kill_9() {
     let folder = tempfile::tempdir().unwrap();
     let mut acknowledged = Vec::new();
     for round in 0..3 {
-        let (child, address) = spawn_broker(folder.path()).await;
+        let (child, address) = Child::start(folder.path()).await;
         let (client, admin) = connect(&address).await;
         if round == 0 {
             let spec = TopicSpec::new_computed(1, 1, None);
