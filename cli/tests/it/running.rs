@@ -225,7 +225,7 @@ async fn a_stream_that_stopped_and_an_old_clock_give_status_an_exit_status_of_it
     running.wait_until_rows_are_stored();
     let told = std::fs::read_to_string(machine.data_dir().join("running.toml")).unwrap();
     let told: toml::Table = told.parse().unwrap();
-    let url = told["database_url"].as_str().unwrap();
+    let url = told["sink_database_url"].as_str().unwrap();
     let mut database = sqlx::PgConnection::connect(url).await.unwrap();
     let failed = sqlx::query(
         "update stream_cursor set failure = 'column \"x\" does not exist'
