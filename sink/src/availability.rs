@@ -139,7 +139,7 @@ async fn publish_until_stopped(
             if is_last {
                 pace.wait().await;
             }
-            if pace.is_due() {
+            if is_last || pace.is_due() {
                 pace.start();
                 publish(shared, connection, &mut memory, &mut published).await?;
                 pace.end();
@@ -176,16 +176,19 @@ async fn publish(
     memory: &mut Memory,
     published: &mut Published,
 ) -> Result<(), SinkError> {
-    let Some(clock) = memory
-        .clock()
-        .filter(|clock| Some(*clock) >= published.clock)
-    else {
+    let next_offsets = memory.next_offsets();
+    if memory.clock() < published.clock {
+        return Ok(());
+    }
+    let Some(clock) = memory.clock() else {
+        show(shared, |state| state.next_offsets = next_offsets);
         return Ok(());
     };
     let changed = memory.take_changed();
     let version = published.version;
     let publishing = published.publish(connection, clock, changed);
     timely(shared, "publish the availability", publishing).await?;
+    show(shared, |state| state.next_offsets = next_offsets);
     if published.version == version {
         return Ok(());
     }

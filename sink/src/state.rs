@@ -22,6 +22,8 @@ pub struct StreamState {
     pub status: Status,
     /// Everything before it is in the tables.
     pub next_offset: i64,
+    /// Added to an offset of the log it gives the offset in ids.
+    pub id_shift: i64,
     /// Everything before it has been read, but has given no output since: `dock-window` says
     /// nothing about records that neither close a window nor move the clock by a tick. Known only
     /// after the stream has been silent for a while.
@@ -73,6 +75,8 @@ pub struct AvailabilityState {
     pub version: i64,
     /// Docks shown.
     pub docks: usize,
+    /// By partition: all rows whose ids have offsets before it are in what is published.
+    pub next_offsets: BTreeMap<u32, i64>,
     /// Rows of `records` taken in by this process.
     pub events: u64,
     /// What went wrong last, with its causes.
@@ -90,8 +94,9 @@ impl SinkState {
     /// Whether everything before `ends` is stored and shown.
     ///
     /// True when each partition's streams run on this log, have committed or silently passed over
-    /// all up to the partition's end in `ends` (see [`crate::log_ends`]), and the published clock has
-    /// reached the city's, the least watermark.
+    /// all up to the partition's end in `ends` (see [`crate::log_ends`]), all rows are in what is
+    /// published, and the published clock has reached the city's, the least watermark. What another
+    /// sink publishes is known by its clock only.
     #[must_use]
     pub fn drained_to(&self, ends: &BTreeMap<u32, i64>) -> bool {
         let stored = ends.iter().all(|(partition, end)| {
@@ -102,9 +107,22 @@ impl SinkState {
             Module::ALL.into_iter().all(reached)
         });
         stored
+            && self.has_published_rows()
             && self
                 .clock()
                 .is_none_or(|clock| self.availability.clock >= Some(clock))
+    }
+
+    /// Whether the docks were counted with all rows: several counts may be of one instant, so that
+    /// the clock alone does not tell.
+    fn has_published_rows(&self) -> bool {
+        let published = |partition| self.availability.next_offsets.get(partition).copied();
+        let splits = self.streams.iter();
+        let mut splits = splits.filter(|((_, module), _)| *module == Module::TripSplit);
+        !self.availability.publishes
+            || splits.all(|((partition, _), stream)| {
+                published(partition).unwrap_or(0) >= stream.next_offset + stream.id_shift
+            })
     }
 
     /// The city's clock: the least watermark; none while a partition has none.
@@ -171,6 +189,17 @@ mod tests {
         );
         assert!(!state("2020-03-01T05:00:05Z").drained_to(&BTreeMap::from([(0, 11)])));
         assert!(!state("2020-03-01T05:00:05Z").drained_to(&BTreeMap::from([(0, 10), (1, 0)])));
+    }
+
+    #[test]
+    fn what_is_published_has_all_rows_though_the_clock_stands_still() {
+        let mut state = state("2020-03-01T05:00:05Z");
+        state.availability.publishes = true;
+        let ends = BTreeMap::from([(0, 10)]);
+        state.availability.next_offsets.insert(0, 9);
+        assert!(!state.drained_to(&ends));
+        state.availability.next_offsets.insert(0, 10);
+        assert!(state.drained_to(&ends));
     }
 
     #[test]

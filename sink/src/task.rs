@@ -299,6 +299,7 @@ impl StreamTask {
         self.generation = Some(cursor.generation);
         self.show(|stream| {
             stream.next_offset = cursor.next_offset;
+            stream.id_shift = cursor.id_shift;
             stream.watermark = cursor.watermark;
             stream.late_events = cursor.late_events.unsigned_abs();
             stream.duplicates = cursor.duplicates.unsigned_abs();

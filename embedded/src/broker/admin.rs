@@ -447,6 +447,7 @@ mod tests {
     #[test]
     fn modules_together_have_a_bounded_size() {
         let folder = tempfile::tempdir().unwrap();
+        let _lock = crate::broker::folder::claim(folder.path()).unwrap();
         let node = Node::open(folder.path(), 1 << 20).unwrap();
         let stored = node.metadata.put_smartmodule("one", module(20 << 20));
         stored.unwrap();

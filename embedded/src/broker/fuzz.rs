@@ -38,6 +38,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex, sink};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::folder::claim;
 use super::limits::{Limits, Quotas};
 use super::node::{Node, is_system_topic};
 use super::replies::Replies;
@@ -57,6 +58,7 @@ async fn no_frame_costs_more_than_200_mb_or_stops_another_client() {
     let seed = number("BIKESHARE_FUZZ_SEED").unwrap_or_else(|| rand::rng().random());
     println!("{frames} frames, BIKESHARE_FUZZ_SEED={seed}");
     let folder = tempfile::tempdir().unwrap();
+    let _lock = claim(folder.path()).unwrap();
     let node = Node::open(folder.path(), 1 << 20).unwrap();
     node.create_topic("topic", TopicSpec::new_computed(2, 1, None))
         .unwrap();
@@ -94,6 +96,7 @@ async fn no_frame_costs_more_than_200_mb_or_stops_another_client() {
 #[tokio::test]
 async fn a_count_of_nothing_is_refused_before_it_is_decoded() {
     let folder = tempfile::tempdir().unwrap();
+    let _lock = claim(folder.path()).unwrap();
     let broker = Broker::of(Node::open(folder.path(), 1 << 20).unwrap());
     let before = reset_peak();
     for version in [-1, i16::MIN, 26, i16::MAX] {
@@ -113,6 +116,7 @@ async fn a_count_of_nothing_is_refused_before_it_is_decoded() {
 #[tokio::test]
 async fn a_request_full_of_the_smallest_fields_stays_in_bounds() {
     let folder = tempfile::tempdir().unwrap();
+    let _lock = claim(folder.path()).unwrap();
     let broker = Broker::of(Node::open(folder.path(), 1 << 20).unwrap());
     let before = reset_peak();
     for (elements, tail) in [

@@ -68,11 +68,15 @@ impl Memory {
 
     /// Keeps the state for the next start.
     pub(crate) async fn save(&self, connection: &mut PgConnection) -> Result<(), SinkError> {
-        let next_offsets = self
-            .partitions
-            .iter()
-            .map(|(partition, taken)| (*partition, taken.next_offset));
-        Checkpoint::save(connection, &self.availability, &next_offsets.collect()).await
+        Checkpoint::save(connection, &self.availability, &self.next_offsets()).await
+    }
+
+    /// By partition: every row before it is in.
+    pub(crate) fn next_offsets(&self) -> BTreeMap<u32, i64> {
+        let partitions = self.partitions.iter();
+        partitions
+            .map(|(partition, taken)| (*partition, taken.next_offset))
+            .collect()
     }
 
     pub(crate) fn clock(&self) -> Option<DateTime<Utc>> {
