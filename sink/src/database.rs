@@ -6,19 +6,17 @@ use std::time::Duration;
 
 use sqlx::migrate::{AppliedMigration, Migrate, MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{ConnectOptions, Connection};
+use sqlx::{ConnectOptions, Connection, raw_sql};
 
 use crate::error::SinkError;
 use crate::migrations::migrator;
 
 /// What makes Postgres notice within half a minute that a client is gone without a word, so that
 /// another one gets its locks. It means nothing on a Unix socket.
-const KEEPALIVE: [(&str, &str); 4] = [
-    ("tcp_keepalives_idle", "10"),
-    ("tcp_keepalives_interval", "5"),
-    ("tcp_keepalives_count", "3"),
-    ("tcp_user_timeout", "25000"),
-];
+///
+/// Statements rather than options of the connection, which poolers refuse.
+const KEEPALIVE: &str = "set tcp_keepalives_idle = 10; set tcp_keepalives_interval = 5; \
+                         set tcp_keepalives_count = 3; set tcp_user_timeout = 25000";
 /// Longest goodbye.
 const CLOSE_MAX: Duration = Duration::from_secs(1);
 /// Longest wait for a connection to migrate with.
@@ -112,9 +110,13 @@ pub(crate) async fn connect(
     let place = place(&options);
     let options = options
         .application_name(&format!("bikeshare {role}"))
-        .options(KEEPALIVE)
         .disable_statement_logging();
-    let connected = tokio::time::timeout(limit, options.connect()).await;
+    let connecting = async {
+        let mut connection = options.connect().await?;
+        raw_sql(KEEPALIVE).execute(&mut connection).await?;
+        Ok(connection)
+    };
+    let connected = tokio::time::timeout(limit, connecting).await;
     connected
         .unwrap_or_else(|_| Err(silent(limit)))
         .map_err(|source| SinkError::Connect { place, source })
