@@ -1,15 +1,13 @@
 //! `/healthz` and the page when something has stopped.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use app::model::Database;
 use app::{AppConfig, Limits};
 use axum::http::StatusCode;
 use expect_test::expect;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
 
+use crate::black_hole::BlackHole;
 use crate::city::{City, Running, get, hear, listen, until};
 use crate::support::{Page, docks, reading};
 
@@ -119,48 +117,6 @@ async fn a_schema_without_failures_is_told_and_the_page_lives() {
     server.stop().await;
 }
 
-/// A way to Postgres that can become a black hole: bytes go in, connections stay open, nothing
-/// comes out.
-struct BlackHole {
-    port: u16,
-    swallows: Arc<watch::Sender<bool>>,
-}
-
-impl BlackHole {
-    async fn before(database_port: u16) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let swallows = Arc::new(watch::Sender::new(false));
-        let state = Arc::clone(&swallows);
-        tokio::spawn(async move {
-            loop {
-                let (client, _) = listener.accept().await.unwrap();
-                let server = TcpStream::connect(("127.0.0.1", database_port))
-                    .await
-                    .unwrap();
-                let (client, server) = (client.into_split(), server.into_split());
-                tokio::spawn(forward(client.0, server.1, state.subscribe()));
-                tokio::spawn(forward(server.0, client.1, state.subscribe()));
-            }
-        });
-        Self { port, swallows }
-    }
-}
-
-async fn forward(
-    mut from: tokio::net::tcp::OwnedReadHalf,
-    mut to: tokio::net::tcp::OwnedWriteHalf,
-    mut swallows: watch::Receiver<bool>,
-) {
-    let swallowed = async { drop(swallows.wait_for(|swallows| *swallows).await) };
-    tokio::select! {
-        _ = tokio::io::copy(&mut from, &mut to) => return,
-        () = swallowed => {}
-    }
-    // Held open, for ever.
-    std::future::pending::<()>().await;
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_postgres_that_answers_nothing_hangs_no_request_and_is_found_again() {
     let Some(mut city) = City::start().await else {
@@ -172,11 +128,11 @@ async fn a_postgres_that_answers_nothing_hangs_no_request_and_is_found_again() {
         .unwrap()
         .parse()
         .unwrap();
-    let hole = BlackHole::before(port).await;
-    let through = city
-        .postgres
-        .url()
-        .replace(&format!(":{port}/"), &format!(":{}/", hole.port));
+    let hole = BlackHole::before(([127, 0, 0, 1], port).into()).await;
+    let through = city.postgres.url().replace(
+        &format!(":{port}/"),
+        &format!(":{}/", hole.address().port()),
+    );
     assert_ne!(through, city.postgres.url());
     let server = Running::start(AppConfig {
         database_url: through,
@@ -186,7 +142,7 @@ async fn a_postgres_that_answers_nothing_hangs_no_request_and_is_found_again() {
     let mut live = listen(server.address, "/live").await;
     hear(&mut live, "\"version\":1").await;
 
-    hole.swallows.send_replace(true);
+    hole.swallow();
     until("the health says so", async || {
         let asked = Instant::now();
         let health = get(server.address, "/healthz").await;
@@ -202,7 +158,7 @@ async fn a_postgres_that_answers_nothing_hangs_no_request_and_is_found_again() {
     .await;
     hear(&mut live, "\"database\":\"down\"").await;
 
-    hole.swallows.send_replace(false);
+    hole.pass();
     city.publish(
         2,
         "update availability set bikes = 6, version = 2 where location_id = 1",
@@ -211,7 +167,7 @@ async fn a_postgres_that_answers_nothing_hangs_no_request_and_is_found_again() {
     hear(&mut live, "[1,6,false]").await;
 
     // Neither does the stop wait for it.
-    hole.swallows.send_replace(true);
+    hole.swallow();
     let asked = Instant::now();
     server.stop().await;
     assert!(

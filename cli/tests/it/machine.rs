@@ -93,6 +93,14 @@ impl Machine {
         self.data_dir().join("fluvio")
     }
 
+    /// The tables' [`Tables::digest`]; the binary must not be running.
+    pub(crate) async fn digest(&self) -> Vec<String> {
+        let mut tables = self.tables().await;
+        let digest = tables.digest().await;
+        tables.close().await;
+        digest
+    }
+
     /// Opens the tables; the binary must not be running.
     pub(crate) async fn tables(&self) -> Tables {
         let config = PostgresConfig {

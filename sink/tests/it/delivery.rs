@@ -211,10 +211,7 @@ async fn a_sink_goes_on_where_it_stopped() {
         events < 2 * trips(&records) as u64,
         "the checkpoint was not used: {events} events"
     );
-    assert_eq!(
-        database.digest().await,
-        cluster.drain().await.digest().await
-    );
+    cluster.assert_undisturbed(&database).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -240,17 +237,14 @@ async fn reopening_the_stream_at_every_answer_changes_nothing() {
         opened > 2 * STREAMS as u64,
         "streams were opened {opened} times only"
     );
-    assert_eq!(
-        database.digest().await,
-        cluster.drain().await.digest().await
-    );
+    cluster.assert_undisturbed(&database).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn small_transactions_give_the_same_tables() {
     let cluster = Cluster::start().await;
     let database = Database::migrated().await;
-    let mut sink = cluster.sink_with(&database, |config| {
+    let sink = cluster.sink_with(&database, |config| {
         config.batch_rows_max = 1;
         config.linger = Duration::ZERO;
     });
@@ -263,12 +257,8 @@ async fn small_transactions_give_the_same_tables() {
     for part in records.chunks(7) {
         cluster.produce(part).await;
     }
-    sink.drained(&cluster).await;
-    sink.stop().await.unwrap();
-    assert_eq!(
-        database.digest().await,
-        cluster.drain().await.digest().await
-    );
+    sink.finish(&cluster).await;
+    cluster.assert_undisturbed(&database).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -283,12 +273,11 @@ async fn an_answer_too_small_for_a_batch_is_asked_for_again_larger() {
     cluster.produce(&records).await;
     let database = Database::migrated().await;
     // No stored batch gives so little output: the broker skips them all in silence.
-    let mut sink = cluster.sink_with(&database, |config| {
+    let sink = cluster.sink_with(&database, |config| {
         config.fetch_bytes_max = 500;
         config.silence_max = Duration::from_millis(300);
     });
-    sink.drained(&cluster).await;
-    sink.stop().await.unwrap();
+    sink.finish(&cluster).await;
     assert_complete(&database, &records).await;
 }
 
@@ -323,11 +312,10 @@ async fn a_topic_that_ends_without_a_tick_drains_too() {
     cluster.produce(before).await;
     let database = Database::migrated().await;
     // The last windows stay open: their module has nothing to say about the last records.
-    let mut sink = cluster.sink_with(&database, |config| {
+    let sink = cluster.sink_with(&database, |config| {
         config.silence_max = Duration::from_millis(500);
     });
-    sink.drained(&cluster).await;
-    sink.stop().await.unwrap();
+    sink.finish(&cluster).await;
     assert_eq!(
         database.value("select count(*) from records").await,
         (2 * trips(before)).to_string()

@@ -7,10 +7,10 @@ use rand::{Rng, SeedableRng};
 use sink::{Module, Status, StreamState};
 
 use crate::availability::assert_right;
+use crate::black_hole::BlackHole;
 use crate::city::{City, morning, resent, split_behind_ticks, tick};
 use crate::small_modules;
 use crate::support::{Cluster, Database, STREAMS};
-use crate::valve::Valve;
 
 /// Ends every connection of the sink to its database.
 const CUT: &str = "select count(pg_terminate_backend(pid)) from pg_stat_activity
@@ -45,13 +45,9 @@ async fn cutting_the_connections_to_postgres_at_any_moment_changes_nothing() {
         tokio::time::sleep(Duration::from_millis(random.random_range(0..400))).await;
         database.execute(CUT).await;
     }
-    sink.drained(&cluster).await;
-    sink.stop().await.unwrap();
+    sink.finish(&cluster).await;
     assert_right(&database).await;
-    assert_eq!(
-        database.digest().await,
-        cluster.drain().await.digest().await
-    );
+    cluster.assert_undisturbed(&database).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,14 +69,10 @@ async fn killing_the_sink_at_any_moment_changes_nothing() {
         tokio::time::sleep(Duration::from_millis(random.random_range(0..200))).await;
         sink.kill().await;
     }
-    let mut sink = cluster.sink(&database);
-    sink.drained(&cluster).await;
-    sink.stop().await.unwrap();
+    let sink = cluster.sink(&database);
+    sink.finish(&cluster).await;
     assert_right(&database).await;
-    assert_eq!(
-        database.digest().await,
-        cluster.drain().await.digest().await
-    );
+    cluster.assert_undisturbed(&database).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -111,12 +103,8 @@ async fn a_broker_that_goes_and_comes_back_changes_nothing() {
         .await;
         cluster.start_again().await;
     }
-    sink.drained(&cluster).await;
-    sink.stop().await.unwrap();
-    assert_eq!(
-        database.digest().await,
-        cluster.drain().await.digest().await
-    );
+    sink.finish(&cluster).await;
+    cluster.assert_undisturbed(&database).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -170,13 +158,9 @@ async fn statements_that_are_cancelled_at_any_moment_change_nothing() {
             database.execute(cancel).await;
         }
     }
-    sink.drained(&cluster).await;
-    sink.stop().await.unwrap();
+    sink.finish(&cluster).await;
     assert_right(&database).await;
-    assert_eq!(
-        database.digest().await,
-        cluster.drain().await.digest().await
-    );
+    cluster.assert_undisturbed(&database).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -203,12 +187,8 @@ async fn a_database_that_takes_no_writes_for_a_while_changes_nothing() {
     let writable = format!("begin read write; {}; commit", read_only("off"));
     database.execute(&writable).await;
     database.execute(CUT).await;
-    sink.drained(&cluster).await;
-    sink.stop().await.unwrap();
-    assert_eq!(
-        database.digest().await,
-        cluster.drain().await.digest().await
-    );
+    sink.finish(&cluster).await;
+    cluster.assert_undisturbed(&database).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -239,9 +219,8 @@ async fn a_table_that_lacks_a_column_stops_its_streams_and_the_database_says_so(
     database
         .execute("alter table records rename column parked to docked")
         .await;
-    let mut sink = cluster.sink(&database);
-    sink.drained(&cluster).await;
-    sink.stop().await.unwrap();
+    let sink = cluster.sink(&database);
+    sink.finish(&cluster).await;
     assert_eq!(
         database
             .value("select count(failure) from stream_cursor")
@@ -256,8 +235,8 @@ async fn a_postgres_that_falls_silent_is_tried_again_and_holds_no_stop_up() {
     let records = City::default().records();
     let (before, after) = split_behind_ticks(&records, 400);
     let database = Database::migrated().await;
-    let valve = Valve::before(database.address()).await;
-    let url = database.url_through(&valve);
+    let hole = BlackHole::before(database.address()).await;
+    let url = database.url_through(&hole);
     let mut sink = cluster.sink_with(&database, |config| {
         config.database_url = url;
         config.database_max = Duration::from_millis(700);
@@ -265,7 +244,7 @@ async fn a_postgres_that_falls_silent_is_tried_again_and_holds_no_stop_up() {
     });
     cluster.produce(before).await;
     sink.drained(&cluster).await;
-    valve.close();
+    hole.swallow();
     cluster.produce(after).await;
     sink.wait_for("the streams notice", |state| {
         let streams = state.streams.values();
@@ -275,14 +254,11 @@ async fn a_postgres_that_falls_silent_is_tried_again_and_holds_no_stop_up() {
         })
     })
     .await;
-    valve.open();
+    hole.pass();
     sink.drained(&cluster).await;
-    valve.close();
+    hole.swallow();
     sink.stop().await.unwrap();
-    assert_eq!(
-        database.digest().await,
-        cluster.drain().await.digest().await
-    );
+    cluster.assert_undisturbed(&database).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -300,8 +276,7 @@ async fn a_lock_on_what_is_published_holds_the_map_up_no_longer_than_it_lasts() 
         .await;
     let released = std::time::Instant::now();
     cluster.produce(after).await;
-    sink.drained(&cluster).await;
-    sink.stop().await.unwrap();
+    sink.finish(&cluster).await;
     // The longest pause is a second; ten times the lock would be 40.
     assert!(
         released.elapsed() < Duration::from_secs(20),

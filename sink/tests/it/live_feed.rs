@@ -175,9 +175,8 @@ async fn a_dock_follows_its_trips_until_a_feed_counts_it() {
     database
         .execute("delete from availability_checkpoint; delete from availability")
         .await;
-    let mut sink = cluster.sink(&database);
-    sink.drained(&cluster).await;
-    sink.stop().await.unwrap();
+    let sink = cluster.sink(&database);
+    sink.finish(&cluster).await;
     assert_right(&database).await;
 }
 

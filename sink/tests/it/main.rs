@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 mod availability;
+#[path = "../../../app/tests/it/black_hole.rs"]
+mod black_hole;
 mod city;
 mod delivery;
 mod faults;
@@ -16,4 +18,3 @@ mod pair;
 mod small_modules;
 mod support;
 mod throughput;
-mod valve;

@@ -44,13 +44,9 @@ async fn a_changed_module_is_taken_up_between_two_commits() {
         .await;
     }
     cluster.produce(after).await;
-    sink.drained(&cluster).await;
-    sink.stop().await.unwrap();
+    sink.finish(&cluster).await;
     assert_complete(&database, &records).await;
-    assert_eq!(
-        database.digest().await,
-        cluster.drain().await.digest().await
-    );
+    cluster.assert_undisturbed(&database).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -125,7 +121,6 @@ async fn a_sink_waits_for_a_module_that_is_not_there_yet() {
     })
     .await;
     sink.sources.send(ModuleSources::default()).unwrap();
-    sink.drained(&cluster).await;
-    sink.stop().await.unwrap();
+    sink.finish(&cluster).await;
     assert_complete(&database, &records).await;
 }

@@ -24,8 +24,7 @@ async fn a_sink_that_was_taken_over_writes_no_more() {
         matches!(&error, SinkError::Fenced { owner, .. } if owner == "new (generation 2)"),
         "{error}"
     );
-    heir.drained(&cluster).await;
-    heir.stop().await.unwrap();
+    heir.finish(&cluster).await;
     assert_complete(&database, &records).await;
 }
 
@@ -53,8 +52,7 @@ async fn the_availability_is_taken_over_when_its_publisher_ends() {
     second
         .wait_for("it publishes", |state| state.availability.publishes)
         .await;
-    second.drained(&cluster).await;
-    second.stop().await.unwrap();
+    second.finish(&cluster).await;
     crate::availability::assert_right(&database).await;
 }
 

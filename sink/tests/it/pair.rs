@@ -55,9 +55,8 @@ async fn a_log_of_another_data_folder_is_refused_before_anything_is_written() {
     assert!(text.contains("--on-other-log rebuild"), "{text}");
     // The right one goes on as if nothing had been.
     first.produce(&city(3, 50)).await;
-    let mut sink = first.sink(&database);
-    sink.drained(&first).await;
-    sink.stop().await.unwrap();
+    let sink = first.sink(&database);
+    sink.finish(&first).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,8 +72,7 @@ async fn a_sink_with_the_wrong_log_disturbs_none_that_runs() {
     wrong.produce(&city(5, 400)).await;
     stops(&wrong, &database).await;
     right.produce(after).await;
-    sink.drained(&right).await;
-    sink.stop().await.unwrap();
+    sink.finish(&right).await;
     assert_complete(&database, &records).await;
 }
 
@@ -116,9 +114,8 @@ async fn tables_are_built_anew_from_another_log_when_the_sink_is_told_to() {
     let second = Cluster::start().await;
     let records = city(11, 350);
     second.produce(&records).await;
-    let mut sink = second.sink_with(&database, told(OtherLog::Rebuild));
-    sink.drained(&second).await;
-    sink.stop().await.unwrap();
+    let sink = second.sink_with(&database, told(OtherLog::Rebuild));
+    sink.finish(&second).await;
     assert_complete(&database, &records).await;
     assert_eq!(database.digest().await, second.drain().await.digest().await);
     // And it is this log's from now on.
@@ -137,9 +134,8 @@ async fn tables_take_what_another_log_has_behind_a_gap_that_is_named() {
     cluster.start_again().await;
     let after = city(13, 300);
     cluster.produce(&after).await;
-    let mut sink = cluster.sink_with(&database, told(OtherLog::Continue));
-    sink.drained(&cluster).await;
-    sink.stop().await.unwrap();
+    let sink = cluster.sink_with(&database, told(OtherLog::Continue));
+    sink.finish(&cluster).await;
     // All rows of both, each once.
     let all = [before, after].concat();
     assert_complete(&database, &all).await;

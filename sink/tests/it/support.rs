@@ -23,7 +23,7 @@ use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::valve::Valve;
+use crate::black_hole::BlackHole;
 
 /// Longer than anything a test waits for, even on a loaded machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
@@ -107,10 +107,10 @@ impl Database {
         rest.split('/').next().unwrap().parse().unwrap()
     }
 
-    /// The same through a valve.
-    pub(crate) fn url_through(&self, valve: &Valve) -> String {
+    /// The same through a black hole.
+    pub(crate) fn url_through(&self, hole: &BlackHole) -> String {
         let address = self.address().to_string();
-        self.url().replace(&address, &valve.address().to_string())
+        self.url().replace(&address, &hole.address().to_string())
     }
 
     pub(crate) async fn connect(&self) -> PgConnection {
@@ -341,12 +341,15 @@ impl Cluster {
         }
     }
 
+    /// The tables are those that an undisturbed sink makes of the same log.
+    pub(crate) async fn assert_undisturbed(&self, database: &Database) {
+        assert_eq!(database.digest().await, self.drain().await.digest().await);
+    }
+
     /// Stores all that is there into a new database.
     pub(crate) async fn drain(&self) -> Database {
         let database = Database::migrated().await;
-        let mut sink = self.sink(&database);
-        sink.drained(self).await;
-        sink.stop().await.unwrap();
+        self.sink(&database).finish(self).await;
         database
     }
 }
@@ -391,6 +394,12 @@ impl RunningSink {
         let ends = cluster.log_ends().await;
         self.wait_for("the sink has drained", |state| state.drained_to(&ends))
             .await;
+    }
+
+    /// Waits until all that is on the topic now is stored and shown, and stops the sink.
+    pub(crate) async fn finish(mut self, cluster: &Cluster) {
+        self.drained(cluster).await;
+        self.stop().await.unwrap();
     }
 
     /// Stops the sink and waits for its end.

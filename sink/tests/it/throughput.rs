@@ -82,8 +82,7 @@ async fn a_thousand_trips_a_second_are_shown_soon() {
         shown
     });
     let sent = send_paced(&cluster, Duration::from_secs(10)).await;
-    sink.drained(&cluster).await;
-    sink.stop().await.unwrap();
+    sink.finish(&cluster).await;
     let shown = watching.await.unwrap();
     let mut delays: Vec<_> = sent
         .iter()
