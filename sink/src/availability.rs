@@ -56,10 +56,7 @@ pub(crate) async fn run(shared: Shared) {
             state.publishes = false;
             state.last_error = Some(text);
         });
-        tokio::select! {
-            () = shared.stop.cancelled() => {}
-            () = tokio::time::sleep(pause) => {}
-        }
+        shared.pause(pause).await;
     }
 }
 
@@ -176,23 +173,16 @@ async fn publish(
     memory: &mut Memory,
     published: &mut Published,
 ) -> Result<(), SinkError> {
-    let next_offsets = memory.next_offsets();
-    if memory.clock() < published.clock {
+    let clock = memory.clock();
+    if clock < published.clock {
         return Ok(());
     }
-    let Some(clock) = memory.clock() else {
-        show(shared, |state| state.next_offsets = next_offsets);
-        return Ok(());
-    };
-    let changed = memory.take_changed();
-    let version = published.version;
-    let publishing = published.publish(connection, clock, changed);
-    timely(shared, "publish the availability", publishing).await?;
-    show(shared, |state| state.next_offsets = next_offsets);
-    if published.version == version {
-        return Ok(());
+    if let Some(clock) = clock {
+        let publishing = published.publish(connection, clock, memory.take_changed());
+        timely(shared, "publish the availability", publishing).await?;
     }
     show(shared, |state| {
+        state.next_offsets = memory.next_offsets();
         state.clock = published.clock;
         state.version = published.version;
         state.docks = published.docks.len();

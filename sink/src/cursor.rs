@@ -24,6 +24,17 @@ pub(crate) struct StreamKey {
 }
 
 impl StreamKey {
+    /// The streams of a topic, partition by partition.
+    pub(crate) fn all(topic: &str, partitions: u32) -> impl Iterator<Item = Self> {
+        (0..partitions).flat_map(move |partition| {
+            Module::ALL.map(|module| Self {
+                topic: topic.to_owned(),
+                partition,
+                module,
+            })
+        })
+    }
+
     pub(crate) fn at(&self, offset: i64) -> Position {
         Position {
             topic: self.topic.clone(),
@@ -79,6 +90,42 @@ type CursorRow = (
     i64,
 );
 
+/// Begins the cursors of all streams of a topic that have none, at the log's start.
+///
+/// All before one of them is written: a partition that has no cursor would not hold the clock back, and
+/// what comes from it later would come too late to be counted.
+///
+/// # Errors
+/// [`SinkError::OtherTopic`] if the database belongs to another topic.
+pub(crate) async fn create_missing(
+    connection: &mut PgConnection,
+    topic: &str,
+    partitions: u32,
+    owner: &str,
+) -> Result<(), SinkError> {
+    let failed = || SinkError::database(format!("begin the cursors of {topic}"));
+    let mut transaction = connection.begin().await.map_err(failed())?;
+    refuse_other_topic(&mut transaction, topic).await?;
+    let keys = StreamKey::all(topic, partitions);
+    let (numbers, modules): (Vec<_>, Vec<_>) = keys
+        .map(|key| (key.partition_sql(), key.module.name()))
+        .unzip();
+    sqlx::query(
+        "insert into stream_cursor (topic, partition, module, next_offset, owner, generation)
+         select $1, partition, module, 0, $4, 0
+         from unnest($2::smallint[], $3::text[]) as s (partition, module)
+         on conflict (topic, partition, module) do nothing",
+    )
+    .bind(topic)
+    .bind(numbers)
+    .bind(modules)
+    .bind(owner)
+    .execute(&mut *transaction)
+    .await
+    .map_err(failed())?;
+    transaction.commit().await.map_err(failed())
+}
+
 /// Makes this process the stream's owner; whoever owned it before can write no more.
 pub(crate) async fn take(
     connection: &mut PgConnection,
@@ -90,22 +137,22 @@ pub(crate) async fn take(
         .begin()
         .await
         .map_err(SinkError::database(failed()))?;
-    refuse_other_topic(&mut transaction, &key.topic).await?;
-    let row: CursorRow = sqlx::query_as(AssertSqlSafe(format!(
-        "insert into stream_cursor as c (topic, partition, module, next_offset, owner, generation)
-         values ($1, $2, $3, 0, $4, 1)
-         on conflict (topic, partition, module)
-         do update set owner = excluded.owner, generation = c.generation + 1, failure = null,
+    let row: Option<CursorRow> = sqlx::query_as(AssertSqlSafe(format!(
+        "update stream_cursor set owner = $4, generation = generation + 1, failure = null,
              updated_at = now()
+         where topic = $1 and partition = $2 and module = $3
          returning {COLUMNS}"
     )))
     .bind(&key.topic)
     .bind(key.partition_sql())
     .bind(key.module.name())
     .bind(owner)
-    .fetch_one(&mut *transaction)
+    .fetch_optional(&mut *transaction)
     .await
     .map_err(SinkError::database(failed()))?;
+    let Some(row) = row else {
+        return Err(fenced(&mut transaction, key, 0).await);
+    };
     let cursor = with_sources(&mut transaction, key, row).await?;
     forget_fenced(&mut transaction, key, &cursor.sources).await?;
     transaction
@@ -130,13 +177,15 @@ pub(crate) async fn load(
     }
 }
 
-/// Reads the cursor without becoming its owner, and without its sources; none if there is none.
+/// Reads the cursor without becoming its owner, and without its sources.
 pub(crate) async fn peek(
     connection: &mut PgConnection,
     key: &StreamKey,
-) -> Result<Option<Cursor>, SinkError> {
-    let row = read(connection, key).await?;
-    Ok(row.map(|row| cursor_of(row, Vec::new())))
+) -> Result<Cursor, SinkError> {
+    match read(connection, key).await? {
+        Some(row) => Ok(cursor_of(row, Vec::new())),
+        None => Err(fenced(connection, key, 0).await),
+    }
 }
 
 /// Notes why the stream has stopped for good, unless somebody else has taken it over.
@@ -207,10 +256,7 @@ pub(crate) async fn fenced(
     }
 }
 
-pub(crate) async fn refuse_other_topic(
-    connection: &mut PgConnection,
-    topic: &str,
-) -> Result<(), SinkError> {
+async fn refuse_other_topic(connection: &mut PgConnection, topic: &str) -> Result<(), SinkError> {
     let failed = || SinkError::database("look for another topic's cursor");
     sqlx::query("select pg_advisory_xact_lock($1)")
         .bind(TAKEOVER_LOCK)

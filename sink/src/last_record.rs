@@ -59,7 +59,8 @@ impl fmt::Display for LastRecord {
     }
 }
 
-/// Reads the record before the cursor from the log and compares it with what was stored.
+/// Reads the record before the cursor from the log and compares it with what was stored; gives the
+/// log's range.
 ///
 /// # Errors
 /// As [`judge`]; [`SinkError::Broker`] if the broker does not answer.
@@ -67,22 +68,20 @@ pub(crate) async fn check(
     cluster: &Cluster,
     key: &StreamKey,
     cursor: &Cursor,
-) -> Result<(), SinkError> {
-    if cursor.next_offset == 0 {
-        return Ok(());
-    }
+) -> Result<LogRange, SinkError> {
     let range = stream::log_range(cluster, &key.topic, key.partition).await?;
     // Deleted by retention, or stored by an older version: there is nothing to compare.
     if cursor.next_offset <= range.start || cursor.last.is_none() {
-        return judge(key, cursor, range, None);
+        return judge(key, cursor, range, None).map(|()| range);
     }
     let position = key.at(cursor.next_offset - 1);
-    match stream::stored_record(cluster, &position).await {
-        Ok((epoch, value)) => judge(key, cursor, range, Some(&LastRecord::of(epoch, &value))),
+    let found = match stream::stored_record(cluster, &position).await {
+        Ok((epoch, value)) => Some(LastRecord::of(epoch, &value)),
         // A broker has nothing to say about an offset beyond its log's end.
-        Err(_) if cursor.next_offset > range.end => judge(key, cursor, range, None),
-        Err(error) => Err(error),
-    }
+        Err(_) if cursor.next_offset > range.end => None,
+        Err(error) => return Err(error),
+    };
+    judge(key, cursor, range, found.as_ref()).map(|()| range)
 }
 
 /// Whether a cursor is of the log that has `found` before it.

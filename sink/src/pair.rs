@@ -10,12 +10,11 @@ use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 
 use crate::availability::PUBLISHER_LOCK;
-use crate::config::OtherLog;
+use crate::config::{OtherLog, SinkConfig};
 use crate::cursor::{self, Cursor, StreamKey};
 use crate::database;
 use crate::error::SinkError;
 use crate::last_record;
-use crate::module::Module;
 use crate::retry::Backoff;
 use crate::split::storable;
 use crate::stream;
@@ -26,6 +25,12 @@ struct Mismatch {
     key: StreamKey,
     cursor: Cursor,
     error: SinkError,
+}
+
+impl Mismatch {
+    fn is_beyond_end(&self) -> bool {
+        matches!(self.error, SinkError::BeyondEnd { .. })
+    }
 }
 
 /// How long a cursor may be beyond the end of the log: a leader that has just started may not know
@@ -60,49 +65,49 @@ pub(crate) async fn settle(shared: &Shared, partitions: u32) -> Result<(), SinkE
     let mut backoff = Backoff::new(shared.config.retry);
     let mut patience = EndPatience::new(shared.config.beyond_end_max);
     while !shared.stop.is_cancelled() {
-        let error = match mismatches(shared, partitions).await {
-            Ok(found) => {
-                let beyond = |found: &Mismatch| matches!(found.error, SinkError::BeyondEnd { .. });
-                let waits = found.iter().any(beyond) && patience.lasts();
-                match found.into_iter().next() {
-                    None => return Ok(()),
-                    Some(first) if waits => first.error,
-                    Some(first) => match resolve(shared, partitions, first).await {
-                        Ok(()) => return Ok(()),
-                        Err(error) if error.is_transient() => error,
-                        Err(error) => return Err(error),
-                    },
-                }
+        let settled = match mismatches(shared, partitions).await {
+            Ok(found) if found.iter().any(Mismatch::is_beyond_end) && patience.lasts() => {
+                try_again(shared, &mut backoff, &found[0].error).await;
+                continue;
             }
-            Err(error) if error.is_transient() => error,
-            Err(error) => return Err(error),
+            Ok(found) => resolve(shared, found).await,
+            Err(error) => Err(error),
         };
-        let pause = backoff.next_pause();
-        tracing::warn!(
-            error = error.chain(),
-            pause_ms = pause.as_millis(),
-            "log and tables could not be compared yet"
-        );
-        tokio::select! {
-            () = shared.stop.cancelled() => {}
-            () = tokio::time::sleep(pause) => {}
+        match settled {
+            Err(error) if error.is_transient() => try_again(shared, &mut backoff, &error).await,
+            settled => return settled,
         }
     }
     Ok(())
 }
 
-/// The streams whose cursors do not fit the log.
+async fn try_again(shared: &Shared, backoff: &mut Backoff, error: &SinkError) {
+    let pause = backoff.next_pause();
+    tracing::warn!(
+        error = error.chain(),
+        pause_ms = pause.as_millis(),
+        "log and tables could not be compared yet"
+    );
+    shared.pause(pause).await;
+}
+
+/// The streams whose cursors do not fit the log; those without a cursor get one.
 async fn mismatches(shared: &Shared, partitions: u32) -> Result<Vec<Mismatch>, SinkError> {
+    let SinkConfig {
+        topic,
+        owner,
+        database_max: limit,
+        ..
+    } = &*shared.config;
     let mut connection = connect(shared).await?;
+    let creating = cursor::create_missing(&mut connection, topic, partitions, owner);
+    database::timely(*limit, "begin the cursors", creating).await?;
     let mut found = Vec::new();
-    for key in keys(shared, partitions) {
-        let limit = shared.config.database_max;
-        let peeked = cursor::peek(&mut connection, &key);
-        let Some(cursor) = database::timely(limit, "read the cursors", peeked).await? else {
-            continue;
-        };
+    for key in StreamKey::all(topic, partitions) {
+        let peeking = cursor::peek(&mut connection, &key);
+        let cursor = database::timely(*limit, "read the cursors", peeking).await?;
         match last_record::check(&shared.cluster, &key, &cursor).await {
-            Ok(()) => {}
+            Ok(_) => {}
             Err(error) if error.is_of_the_pair() => found.push(Mismatch { key, cursor, error }),
             Err(error) => return Err(error),
         }
@@ -111,43 +116,33 @@ async fn mismatches(shared: &Shared, partitions: u32) -> Result<Vec<Mismatch>, S
     Ok(found)
 }
 
-async fn resolve(shared: &Shared, partitions: u32, first: Mismatch) -> Result<(), SinkError> {
-    let limit = shared.config.database_max;
-    match shared.config.on_other_log {
-        OtherLog::Stop => Err(first.error),
-        OtherLog::Rebuild => {
-            let mut connection = connect(shared).await?;
-            database::timely(limit, "empty the tables", empty(&mut connection)).await?;
-            tracing::warn!(
-                error = first.error.chain(),
-                "emptied the tables, which were of another log: they are built anew"
-            );
-            Ok(())
-        }
-        OtherLog::Continue => {
-            let mut connection = connect(shared).await?;
-            for found in mismatches(shared, partitions).await? {
-                let resuming = resume(shared, &mut connection, &found);
-                database::timely(limit, "go on with another log", resuming).await?;
-            }
-            Ok(())
-        }
+async fn resolve(shared: &Shared, mut found: Vec<Mismatch>) -> Result<(), SinkError> {
+    if found.is_empty() {
+        return Ok(());
     }
+    if shared.config.on_other_log == OtherLog::Stop {
+        return Err(found.swap_remove(0).error);
+    }
+    let limit = shared.config.database_max;
+    let mut connection = connect(shared).await?;
+    if shared.config.on_other_log == OtherLog::Rebuild {
+        database::timely(limit, "empty the tables", empty(&mut connection)).await?;
+        tracing::warn!(
+            error = found[0].error.chain(),
+            "emptied the tables, which were of another log: they are built anew"
+        );
+        return Ok(());
+    }
+    for mismatch in &found {
+        let resuming = resume(shared, &mut connection, mismatch);
+        database::timely(limit, "go on with another log", resuming).await?;
+    }
+    Ok(())
 }
 
 async fn connect(shared: &Shared) -> Result<PgConnection, SinkError> {
     let url = &shared.config.database_url;
     database::connect(url, "sink start", shared.config.database_max).await
-}
-
-fn keys(shared: &Shared, partitions: u32) -> impl Iterator<Item = StreamKey> {
-    (0..partitions).flat_map(|partition| {
-        Module::ALL.map(|module| StreamKey {
-            topic: shared.config.topic.clone(),
-            partition,
-            module,
-        })
-    })
 }
 
 /// Lets a stream go on at the start of the log that is there, behind a gap that is noted.

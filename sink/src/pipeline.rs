@@ -14,7 +14,7 @@ use crate::cluster::Cluster;
 use crate::config::SinkConfig;
 use crate::cursor::StreamKey;
 use crate::error::SinkError;
-use crate::module::{self, LoadedModules, Module, ModuleSources};
+use crate::module::{self, LoadedModules, ModuleSources};
 use crate::pair;
 use crate::retry::Backoff;
 use crate::state::SinkState;
@@ -85,16 +85,8 @@ pub fn run(
 /// the log is another one.
 async fn run_streams(shared: &Shared, partitions: u32) -> Result<(), SinkError> {
     let mut tasks = JoinSet::new();
-    for partition in 0..partitions {
-        for module in Module::ALL {
-            let key = StreamKey {
-                topic: shared.config.topic.clone(),
-                partition,
-                module,
-            };
-            let task = StreamTask::new(key, shared.clone());
-            tasks.spawn(task.run());
-        }
+    for key in StreamKey::all(&shared.config.topic, partitions) {
+        tasks.spawn(StreamTask::new(key, shared.clone()).run());
     }
     let mut first_error = None;
     let (mut ended_well, mut other_log) = (false, false);
@@ -132,10 +124,7 @@ async fn find_topic(shared: &Shared) -> Option<u32> {
             tracing::warn!(topic, "{problem}; waiting");
             told = problem;
         }
-        tokio::select! {
-            () = shared.stop.cancelled() => {}
-            () = tokio::time::sleep(backoff.next_pause()) => {}
-        }
+        shared.pause(backoff.next_pause()).await;
     }
     None
 }

@@ -95,24 +95,22 @@ pub(crate) struct ModuleStream {
 }
 
 impl ModuleStream {
-    /// Connects, checks that the log has the offset, and starts the module.
+    /// Connects and starts the module at an offset that the log has.
     ///
     /// A module that cannot run is told by the first answer, not here.
     pub(crate) async fn open(
         cluster: &Cluster,
         request: StreamRequest<'_>,
-    ) -> Result<(Self, LogRange), SinkError> {
+    ) -> Result<Self, SinkError> {
         let position = Position {
             topic: request.topic.to_owned(),
             partition: request.partition,
             offset: request.offset,
         };
-        let range = log_range(cluster, request.topic, request.partition).await?;
-        check_range(&position, range)?;
         let mut stream = Self::connect(cluster, position).await?;
         let fetch = stream.fetch_request(&request)?;
         stream.send(FETCH, stream.fetch_version, fetch).await?;
-        Ok((stream, range))
+        Ok(stream)
     }
 
     /// A connection on which nothing is asked for yet.

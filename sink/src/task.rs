@@ -48,6 +48,16 @@ pub(crate) struct Shared {
     pub(crate) stop: CancellationToken,
 }
 
+impl Shared {
+    /// Waits before another try, unless told to stop.
+    pub(crate) async fn pause(&self, pause: Duration) {
+        tokio::select! {
+            () = self.stop.cancelled() => {}
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
 /// Reads one partition through one module and stores what comes.
 pub(crate) struct StreamTask {
     key: StreamKey,
@@ -186,10 +196,7 @@ impl StreamTask {
             stream.status = Status::Retrying;
             stream.last_error = Some(text);
         });
-        tokio::select! {
-            () = self.shared.stop.cancelled() => {}
-            () = tokio::time::sleep(pause) => {}
-        }
+        self.shared.pause(pause).await;
     }
 
     /// Whether another session may succeed; remembers what must not happen twice.
@@ -326,7 +333,7 @@ impl StreamTask {
         cursor: &Cursor,
         module: &Arc<LoadedModule>,
     ) -> Result<End, SinkError> {
-        last_record::check(&self.shared.cluster, &self.key, cursor).await?;
+        let range = last_record::check(&self.shared.cluster, &self.key, cursor).await?;
         let (stations, locations) = match self.key.module {
             Module::TripSplit => {
                 let loading = load_stations(connection);
@@ -343,7 +350,7 @@ impl StreamTask {
             params: params(&self.key, config, cursor),
             fetch_bytes_max: self.fetch_bytes_max,
         };
-        let (stream, range) = ModuleStream::open(&self.shared.cluster, request).await?;
+        let stream = ModuleStream::open(&self.shared.cluster, request).await?;
         self.end_patience.reset();
         self.show(|state| {
             state.status = Status::Running;

@@ -60,6 +60,36 @@ async fn every_dock_is_right_at_the_end_of_random_cities() {
     }
 }
 
+/// Lets a stream of trips begin no cursor until another one, if it is there, has stored rows.
+const LATE_CURSORS: &str = "
+    create function wait_for_the_other() returns trigger language plpgsql as $$ begin
+        for tries in 1..100 loop
+            exit when not exists (select from stream_cursor where module = 'trip-split'
+                and partition <> new.partition and next_offset = 0);
+            perform pg_sleep(0.02);
+        end loop;
+        return new;
+    end $$;
+    create trigger late_cursors before insert on stream_cursor for each row
+        when (new.module = 'trip-split') execute function wait_for_the_other()";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_dock_is_counted_before_all_partitions_hold_the_clock_back() {
+    let cluster = Cluster::start().await;
+    let city = City {
+        seed: 20,
+        rows: 400,
+        nameless: 0.8,
+        ..City::default()
+    };
+    cluster.produce(&city.records()).await;
+    let database = Database::migrated().await;
+    database.execute(LATE_CURSORS).await;
+    let sink = cluster.sink(&database);
+    sink.finish(&cluster).await;
+    assert_right(&database).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_dock_is_right_at_every_clock_on_the_way() {
     let cluster = Cluster::start().await;
@@ -170,14 +200,12 @@ async fn an_unreadable_checkpoint_is_rebuilt_from_the_records() {
         database
             .execute(&format!("update availability_checkpoint set {damage}"))
             .await;
-        let mut sink = cluster.sink(&database);
-        sink.drained(&cluster).await;
-        sink.stop().await.unwrap();
+        let sink = cluster.sink(&database);
+        sink.finish(&cluster).await;
         assert_right(&database).await;
     }
     cluster.produce(after).await;
-    let mut sink = cluster.sink(&database);
-    sink.drained(&cluster).await;
-    sink.stop().await.unwrap();
+    let sink = cluster.sink(&database);
+    sink.finish(&cluster).await;
     assert_right(&database).await;
 }
