@@ -40,6 +40,17 @@ pub(crate) struct Decoded {
     pub(crate) has_headers: bool,
 }
 
+impl Decoded {
+    /// As it was in Kafka, without its headers; none if it was not mirrored.
+    pub(crate) fn into_kafka(self) -> Option<Record> {
+        let offset = self.kafka_offset?;
+        Some(Record {
+            offset,
+            ..self.record
+        })
+    }
+}
+
 /// A stored batch that does not hold what its head says.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BatchError {

@@ -109,6 +109,15 @@ pub enum BridgeError {
         /// The end of the source's log.
         end: i64,
     },
+    /// The source has something else where the last copied record was.
+    #[error(
+        "{at}: its log is not the one that was copied: what stands before this offset is not what \
+         was copied last; if the topic was created anew, mirror into another topic"
+    )]
+    OtherLog {
+        /// Where to go on.
+        at: Position,
+    },
     /// The target's log was emptied, and with it what tells where to go on.
     #[error(
         "{at}: all records before it were deleted, and nothing tells which Kafka records they \

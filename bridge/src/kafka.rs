@@ -16,6 +16,7 @@ use tracing::{debug, warn};
 use crate::cluster::Shape;
 use crate::config::BridgeConfig;
 use crate::error::BridgeError;
+use crate::record::Record;
 
 /// Larger than any record Fluvio holds, so that the broker's limit decides.
 const MESSAGE_BYTES_MAX: &str = "33554432";
@@ -330,6 +331,33 @@ impl Kafka {
             .set("fetch.message.max.bytes", "1024")
             .set("queued.min.messages", "1");
         self.client(&config, "read from Kafka")
+    }
+
+    /// The committed record at an offset; none if no record is there any more. Blocks.
+    pub(crate) fn record_at(
+        &self,
+        topic: &str,
+        partition: u32,
+        offset: i64,
+    ) -> Result<Option<Record>, BridgeError> {
+        let doing = format!("read {topic}/{partition}@{offset} in Kafka");
+        let failed = |error| BridgeError::kafka(doing.clone())(error);
+        let consumer = self.blocking_consumer(Visible::Committed)?;
+        assign(&consumer, topic, partition, offset).map_err(failed)?;
+        let began = Instant::now();
+        while began.elapsed() < self.answer_within {
+            match consumer.poll(self.answer_within) {
+                None | Some(Err(KafkaError::Global(_))) => {} // Said by the client's context.
+                Some(Err(KafkaError::PartitionEOF(_))) => return Ok(None),
+                Some(message) => {
+                    let record = Record::of_kafka(&message.map_err(failed)?);
+                    return Ok(Some(record).filter(|record| record.offset == offset));
+                }
+            }
+        }
+        Err(failed(KafkaError::MessageConsumption(
+            Code::OperationTimedOut,
+        )))
     }
 
     /// A consumer for questions, to be drained; what goes wrong is for the answer to tell.

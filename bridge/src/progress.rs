@@ -7,6 +7,7 @@
 use std::time::{Duration, Instant};
 
 use domain::Position;
+use fluvio_protocol::record::{Batch, RawRecords};
 use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -27,13 +28,35 @@ const SETTINGS: [(&str, &str); 3] = [
 const HIDDEN_MAX: Duration = Duration::from_secs(90);
 const HIDDEN_POLL: Duration = Duration::from_millis(20);
 
-/// Where to go on.
+/// Where to go on, and how to know that the log is still the one that was copied.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Progress {
     /// In the source partition.
     pub(crate) next_offset: i64,
     /// In the topic for its headers.
     pub(crate) next_headers_offset: i64,
+    /// The batch before `next_offset`; none in what older versions wrote.
+    pub(crate) last_batch: Option<BatchId>,
+}
+
+/// What tells a stored batch from every other one at its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct BatchId {
+    base_offset: i64,
+    /// Of the broker, which the embedded one takes anew at each start and for each topic.
+    leader_epoch: i32,
+    /// CRC-32C of the rest, by the one who stored it.
+    checksum: u32,
+}
+
+impl BatchId {
+    pub(crate) fn of(batch: &Batch<RawRecords>) -> Self {
+        Self {
+            base_offset: batch.base_offset,
+            leader_epoch: batch.get_header().partition_leader_epoch,
+            checksum: batch.get_header().crc,
+        }
+    }
 }
 
 /// The topic for the progress of the bridge of this name.
@@ -49,10 +72,7 @@ pub(crate) fn key(route: &Route, partition: u32) -> String {
 impl Progress {
     /// As it is written.
     pub(crate) fn to_json(self) -> String {
-        format!(
-            r#"{{"next_offset":{},"next_headers_offset":{}}}"#,
-            self.next_offset, self.next_headers_offset
-        )
+        serde_json::json!(self).to_string()
     }
 }
 
@@ -131,12 +151,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn progress_is_read_as_it_was_written() {
+    fn progress_is_read_as_it_was_written_by_older_versions_too() {
         let progress = Progress {
             next_offset: 17,
             next_headers_offset: 3,
+            last_batch: Some(BatchId {
+                base_offset: 12,
+                leader_epoch: 7,
+                checksum: u32::MAX,
+            }),
         };
         let read: Progress = serde_json::from_str(&progress.to_json()).unwrap();
         assert_eq!(read, progress);
+        let older = r#"{"next_offset":17,"next_headers_offset":3}"#;
+        let read: Progress = serde_json::from_str(older).unwrap();
+        let last_batch = None;
+        assert_eq!(
+            read,
+            Progress {
+                last_batch,
+                ..progress
+            }
+        );
     }
 }

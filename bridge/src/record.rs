@@ -1,6 +1,8 @@
 //! A record as both sides know it, with all that Kafka can say.
 
 use bytes::Bytes;
+use rdkafka::Message;
+use rdkafka::message::{BorrowedMessage, Headers};
 
 /// One record; what is none here is null in Kafka, and not the same as empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +26,30 @@ pub(crate) struct Header {
 }
 
 impl Record {
+    /// As it came from Kafka.
+    pub(crate) fn of_kafka(message: &BorrowedMessage<'_>) -> Self {
+        let headers = message.headers().map(|headers| {
+            let each = headers.iter().map(|header| Header {
+                name: header.key.to_owned(),
+                value: header.value.map(Bytes::copy_from_slice),
+            });
+            each.collect()
+        });
+        Self {
+            offset: message.offset(),
+            key: message.key().map(Bytes::copy_from_slice),
+            value: message.payload().map(Bytes::copy_from_slice),
+            timestamp: message.timestamp().to_millis(),
+            headers: headers.unwrap_or_default(),
+        }
+    }
+
+    /// Whether both are the same record at the same place, headers aside.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        let of = |record: &Self| (record.offset, record.timestamp);
+        of(self) == of(other) && self.key == other.key && self.value == other.value
+    }
+
     /// About what it takes in memory and on the wire, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         let length = |part: &Option<Bytes>| part.as_ref().map_or(0, Bytes::len);

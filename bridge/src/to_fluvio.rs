@@ -7,25 +7,22 @@
 //! One batch is under way at a time. After any failure the session ends, and the log alone tells
 //! what was stored, so nothing is lost or doubled.
 
-use bytes::Bytes;
 use domain::Position;
 use futures_util::{FutureExt, StreamExt};
-use rdkafka::Message;
 use rdkafka::consumer::StreamConsumer;
 use rdkafka::error::KafkaError;
-use rdkafka::message::{BorrowedMessage, Headers};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::batch;
+use crate::batch::{self, Decoded};
 use crate::cluster::Cluster;
 use crate::config::BridgeConfig;
 use crate::counts::Counts;
 use crate::error::BridgeError;
 use crate::headers;
-use crate::kafka::{Context, Kafka};
+use crate::kafka::{Context, Kafka, blocking};
 use crate::log::{AppendError, Log, LogRange, Place, check_all_replicated, last_batch};
-use crate::record::{Header, Record};
+use crate::record::Record;
 use crate::retry::Retry;
 use crate::route::{Route, Side};
 use crate::stamp::{Origin, Stamp};
@@ -114,7 +111,7 @@ impl ToFluvio<'_> {
         let range = log.range().await?;
         check_all_replicated(self.cluster, &place, range.end).await?;
         let next_kafka = match self.stored(&place, range, origin).await? {
-            Some(next) => self.checked(next).await?,
+            Some(last) => self.checked(last).await?,
             None => self.kafka_range().await?.0,
         };
         info!(
@@ -136,13 +133,13 @@ impl ToFluvio<'_> {
         })
     }
 
-    /// The Kafka offset after the last stored record; none if nothing was stored yet.
+    /// The last stored record, as it was in Kafka; none if nothing was stored yet.
     async fn stored(
         &self,
         place: &Place,
         range: LogRange,
         origin: Origin,
-    ) -> Result<Option<i64>, BridgeError> {
+    ) -> Result<Option<Record>, BridgeError> {
         let at = place.at(range.end);
         if range.end == 0 {
             return Ok(None);
@@ -153,8 +150,9 @@ impl ToFluvio<'_> {
         let last = last_batch(self.cluster, place, range.end).await?;
         let found = match Stamp::read(last.get_header()) {
             Some(stamp) if stamp.origin == origin => {
-                let end = stamp.first_offset + i64::from(last.last_offset_delta()) + 1;
-                return Ok(Some(end));
+                let failed = |source| place.failed("read the end of", source);
+                let last = batch::decode(&last).map_err(failed)?.pop();
+                return Ok(last.and_then(Decoded::into_kafka));
             }
             Some(_) => "the records before it were copied from another Kafka topic",
             None => "the records before it were not copied from Kafka",
@@ -163,8 +161,9 @@ impl ToFluvio<'_> {
         Err(BridgeError::OtherWriter { at, found })
     }
 
-    /// The offset to go on at, which Kafka must still have.
-    async fn checked(&self, next: i64) -> Result<i64, BridgeError> {
+    /// The offset to go on at, which Kafka must still have, after the record stored last.
+    async fn checked(&self, last: Record) -> Result<i64, BridgeError> {
+        let next = last.offset + 1;
         let (start, end) = self.kafka_range().await?;
         let at = self.kafka_position(next);
         if next > end {
@@ -179,8 +178,20 @@ impl ToFluvio<'_> {
                 start - next
             );
             self.counts.add_deleted(start - next);
+            return Ok(start);
         }
-        Ok(next.max(start))
+        if next > start && !self.is_in_kafka(last).await? {
+            return Err(BridgeError::OtherLog { at });
+        }
+        Ok(next)
+    }
+
+    /// Whether Kafka has the record, or has compacted it away.
+    async fn is_in_kafka(&self, stored: Record) -> Result<bool, BridgeError> {
+        let kafka = self.kafka.clone();
+        let (topic, partition) = (self.route.source.clone(), self.partition);
+        let found = blocking(move || kafka.record_at(&topic, partition, stored.offset)).await?;
+        Ok(found.is_none_or(|found| found.is(&stored)))
     }
 
     /// Waits for a record and takes those that are there already, up to a batch.
@@ -199,7 +210,8 @@ impl ToFluvio<'_> {
                 // Said by the client's context; the client goes on by itself.
                 Some(Err(KafkaError::Global(_))) => {}
                 Some(message) => {
-                    let record = record(&message.map_err(BridgeError::kafka(self.reading()))?);
+                    let record =
+                        Record::of_kafka(&message.map_err(BridgeError::kafka(self.reading()))?);
                     bytes += record.bytes();
                     gathered.records.push(record);
                 }
@@ -308,21 +320,4 @@ struct Gathered {
     records: Vec<Record>,
     /// Nothing more is there; Kafka says so once.
     at_end: bool,
-}
-
-fn record(message: &BorrowedMessage<'_>) -> Record {
-    let headers = message.headers().map(|headers| {
-        let each = headers.iter().map(|header| Header {
-            name: header.key.to_owned(),
-            value: header.value.map(Bytes::copy_from_slice),
-        });
-        each.collect()
-    });
-    Record {
-        offset: message.offset(),
-        key: message.key().map(Bytes::copy_from_slice),
-        value: message.payload().map(Bytes::copy_from_slice),
-        timestamp: message.timestamp().to_millis(),
-        headers: headers.unwrap_or_default(),
-    }
 }

@@ -25,7 +25,7 @@ use crate::counts::Counts;
 use crate::error::BridgeError;
 use crate::kafka::{Kafka, blocking};
 use crate::log::{Log, LogRange, Place};
-use crate::progress::{self, Progress};
+use crate::progress::{self, BatchId, Progress};
 use crate::record::Record;
 use crate::retry::Retry;
 use crate::route::Route;
@@ -138,11 +138,12 @@ impl ToKafka<'_> {
         })
         .await?;
         let place = self.place();
-        let range = Log::open(self.cluster, place.clone())
-            .await?
-            .range()
-            .await?;
+        let mut log = Log::open(self.cluster, place.clone()).await?;
+        let range = log.range().await?;
         progress.next_offset = self.checked(&place, progress.next_offset, range)?;
+        if progress.next_offset > range.start {
+            self.check_same_log(&mut log, &progress).await?;
+        }
         info!(
             topic = self.route.target,
             partition = self.partition,
@@ -193,6 +194,19 @@ impl ToKafka<'_> {
             self.counts.add_deleted(lost);
         }
         Ok(next.max(range.start))
+    }
+
+    /// Fails if another batch stands where the last copied one was.
+    async fn check_same_log(&self, log: &mut Log, progress: &Progress) -> Result<(), BridgeError> {
+        let Some(copied) = progress.last_batch else {
+            return Ok(());
+        };
+        let found = log.batch_head(progress.next_offset - 1).await?;
+        if BatchId::of(&found) == copied {
+            return Ok(());
+        }
+        let at = self.place().at(progress.next_offset);
+        Err(BridgeError::OtherLog { at })
     }
 
     fn place(&self) -> Place {

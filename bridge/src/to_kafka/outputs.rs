@@ -25,7 +25,7 @@ use crate::config::BridgeConfig;
 use crate::error::BridgeError;
 use crate::log::{Answer, Log, LogStream, Place, StreamRequest};
 use crate::module::Module;
-use crate::progress::Progress;
+use crate::progress::{BatchId, Progress};
 use crate::record::Record;
 
 /// How much more room answers get where nothing came.
@@ -133,11 +133,15 @@ impl<'a> ModuleOutputs<'a> {
         }
         let bytes = records.iter().map(|record| record.bytes() as u64);
         self.written += bytes.sum::<u64>();
+        // Outputs do not tell which batches they are of.
+        let mut log = Log::open(self.cluster, self.place.clone()).await?;
+        let last = log.batch_head(next - 1).await?;
         self.next_offset = next;
         self.answer = Some(answer);
         let progress = Progress {
             next_offset: next,
             next_headers_offset: 0,
+            last_batch: Some(BatchId::of(&last)),
         };
         Ok(Some(Taken { records, progress }))
     }

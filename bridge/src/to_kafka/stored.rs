@@ -9,7 +9,7 @@ use crate::cluster::Cluster;
 use crate::error::BridgeError;
 use crate::headers::HeaderReader;
 use crate::log::{Answer, LogStream, Place, StreamRequest};
-use crate::progress::Progress;
+use crate::progress::{BatchId, Progress};
 use crate::record::Record;
 
 /// One partition's records from an offset on.
@@ -18,6 +18,7 @@ pub(super) struct StoredRecords<'a> {
     stream: LogStream,
     headers: HeaderReader<'a>,
     next_offset: i64,
+    last_batch: Option<BatchId>,
     /// Taken, but not yet acknowledged.
     answer: Option<Answer>,
 }
@@ -33,6 +34,7 @@ impl<'a> StoredRecords<'a> {
             stream: LogStream::open(cluster, place.clone(), request).await?,
             headers: HeaderReader::new(cluster, &place, from.next_headers_offset),
             next_offset: from.next_offset,
+            last_batch: from.last_batch,
             place,
             answer: None,
         })
@@ -47,6 +49,7 @@ impl<'a> StoredRecords<'a> {
                 let progress = Progress {
                     next_offset: self.next_offset,
                     next_headers_offset: self.headers.next_offset(),
+                    last_batch: self.last_batch,
                 };
                 return Ok(Taken { records, progress });
             }
@@ -68,6 +71,7 @@ impl<'a> StoredRecords<'a> {
             for decoded in decoded.map_err(|source| self.place.failed("read", source))? {
                 records.extend(self.take(decoded).await?);
             }
+            self.last_batch = Some(BatchId::of(batch));
         }
         Ok(records)
     }

@@ -10,6 +10,7 @@ mod mirror;
 #[path = "../../../embedded/tests/it/modules.rs"]
 mod modules;
 mod operation;
+mod pair;
 mod security;
 mod smartmodule;
 mod support;

@@ -14,7 +14,7 @@ use crate::modules;
 use crate::support::{FluvioNode, PARTITIONS, mirror, values, within_patience};
 
 /// Adds stored batches of one record each to partition 0; makes the topic if it is not there.
-async fn add_batches(fluvio: &FluvioNode, topic: &str, count: usize) {
+pub(crate) async fn add_batches(fluvio: &FluvioNode, topic: &str, count: usize) {
     let three = TopicSpec::new_computed(PARTITIONS, 1, None);
     // It may be there already.
     fluvio
@@ -39,7 +39,7 @@ async fn add_batches(fluvio: &FluvioNode, topic: &str, count: usize) {
 }
 
 /// The values in partition 0.
-async fn values_in_kafka(kafka: &KafkaCluster, topic: &str) -> Vec<String> {
+pub(crate) async fn values_in_kafka(kafka: &KafkaCluster, topic: &str) -> Vec<String> {
     values(&kafka.dump(topic).await[0])
 }
 
