@@ -41,8 +41,9 @@ pub struct WindowState {
 
 /// One output of the SmartModule `dock-window`.
 ///
-/// Shape: one where a window closed, a late departure or a tick came, and at least one every
-/// [`RECORDS_BETWEEN_OUTPUTS_MAX`] records.
+/// Shape: one where a window closed, a late departure, a tick or a reject came, and at least one
+/// every [`RECORDS_BETWEEN_OUTPUTS_MAX`] records. What a producer sends ends in a tick, or in a reject
+/// where no row had a time: so the last record always gives one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum WindowOutput {
@@ -211,7 +212,7 @@ impl Windows {
             return false;
         }
         let Ok(Record { source, seq, body }) = Record::from_json(bytes) else {
-            return false; // `trip-split` makes it a reject.
+            return true; // `trip-split` makes it a reject.
         };
         if let Body::Tick(at) = body {
             if self.sources.admit_tick(&source, seq) {
@@ -219,6 +220,7 @@ impl Windows {
             }
             return true; // Of a fenced run, too: it tells how far the partition is read.
         }
+        let is_reject = matches!(body, Body::Reject(_));
         if self.sources.admit(&source, seq) {
             match body {
                 Body::Trip(trip) => self.count_departure(trip.departed_at),
@@ -227,7 +229,7 @@ impl Windows {
                 Body::Tick(_) | Body::Reject(_) => {}
             }
         }
-        false
+        is_reject
     }
 
     fn count_departure(&mut self, at: DateTime<Utc>) {

@@ -1,11 +1,11 @@
 //! The replay clock: how event time goes along with the clock on the wall.
 //!
-//! The only file that asks what time it is. It asks for differences only: what a run sends does
-//! not depend on when it is run.
+//! The only file that asks what time it is. It asks for differences, so that what a run sends does not
+//! depend on when it is run; and for the time of day only to refuse what has not happened yet.
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use tokio::time::Instant;
 
 use crate::config::Speed;
@@ -13,6 +13,11 @@ use crate::config::Speed;
 /// Now, on a clock that only goes forward.
 pub(crate) fn now() -> Instant {
     Instant::now()
+}
+
+/// The time of day by this machine, to the second.
+pub(crate) fn time_of_day() -> DateTime<Utc> {
+    Utc::now().trunc_subsecs(0)
 }
 
 /// Maps departures to moments; starts with the first row that has to wait for its time.

@@ -6,7 +6,7 @@
 //!                     └◀─ after its ttl, or later if the server is in trouble ─┘
 //! ```
 //!
-//! Event time is the feed's own `last_updated`; nothing here asks what time it is. A feed cannot be
+//! Event time is the feed's own `last_updated`; one that has not come yet is refused. A feed cannot be
 //! read again, so each run has a number of its own, counts every station anew without an event, and
 //! takes the feed over from older runs (see [`owner`]). Not here: delivery (see [`crate::send`]).
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::window::{Counted, WindowConfig, WindowState, window_start};
-use domain::{Body, Inferred, Record, Station, Status, Trip, WindowOutput, Windows};
+use domain::{Body, Inferred, Record, Reject, Station, Status, Trip, WindowOutput, Windows};
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
 
@@ -60,6 +60,14 @@ fn tick(seconds: i64) -> Record {
         source: "s".into(),
         seq: 0,
         body: Body::Tick(at(seconds)),
+    }
+}
+
+fn reject(seq: u64) -> Record {
+    Record {
+        source: "s".into(),
+        seq,
+        body: Body::Reject(Reject::new("s.csv", seq, "too many fields", "a,b,c")),
     }
 }
 
@@ -170,9 +178,22 @@ fn a_gap_in_the_offsets_is_reported() {
 
 #[test]
 fn bytes_that_are_no_record_count_as_no_departure() {
-    let mut windows = fresh(0);
-    assert_eq!(windows.push(0, b"hello"), None);
-    assert!(windows.push(1, &tick(5).to_json()).is_some());
+    let output = fresh(0).push(0, b"hello").cloned().unwrap();
+    expect![[
+        r#"{"offset":0,"from":0,"source":"","seq":0,"closed":[],"seen":[],"state":{"open":[]}}"#
+    ]]
+    .assert_eq(&serde_json::to_string(&output).unwrap());
+}
+
+#[test]
+fn a_reject_counts_as_no_departure_and_always_gives_an_output() {
+    check(
+        0,
+        &[trip(0, 1), reject(1)],
+        expect![[
+            r#"{"offset":1,"from":0,"source":"s","seq":1,"closed":[],"seen":[["s",1]],"state":{"watermark":"2020-03-01T00:00:01Z","closed_until":"2020-03-01T00:00:00Z","open":[["2020-03-01T00:00:00Z",1]]}}"#
+        ]],
+    );
 }
 
 /// What a sink keeps of the outputs: counts by window, the state, the last `seq` of each source.
@@ -267,7 +288,41 @@ fn a_source_under_another_name_counts_once() {
     );
 }
 
+/// What runs of a producer leave on a partition: rows with a time or without, and at the end a tick,
+/// unless no row of the run had a time.
+fn runs() -> impl Strategy<Value = Vec<Record>> {
+    let run = prop::collection::vec((0_i64..40, any::<bool>()), 0..6);
+    prop::collection::vec(run, 0..5).prop_map(|runs| {
+        let mut records = Vec::new();
+        for run in runs {
+            let mut newest = None;
+            for (seconds, is_trip) in run {
+                let seq = records.len() as u64;
+                records.push(if is_trip {
+                    trip(seq, seconds)
+                } else {
+                    reject(seq)
+                });
+                newest = newest.max(is_trip.then_some(seconds));
+            }
+            records.extend(newest.map(|seconds| tick(seconds + 5)));
+        }
+        records
+    })
+}
+
 proptest! {
+    /// So a reader knows that it has read all, without waiting for more.
+    #[test]
+    fn the_last_record_that_a_run_leaves_gives_an_output(records in runs()) {
+        let outputs = push_all(&mut fresh(0), 0, &records);
+        let last = outputs.last().map(|output| match output {
+            WindowOutput::Counted(counted) => counted.offset,
+            WindowOutput::Gap { .. } => -1,
+        });
+        prop_assert_eq!(last.unwrap_or(-1), records.len() as i64 - 1);
+    }
+
     /// A broker drops the outputs of a batch that did not fit into its answer and runs it again.
     #[test]
     fn a_batch_that_is_run_twice_gives_the_same_outputs(

@@ -58,7 +58,11 @@ pub enum FeedError {
         start: String,
     },
     /// The format's generation is not known here.
-    #[error("{url}: GBFS version {version:?} is not supported, only 2.x and 3.x are")]
+    #[error(
+        "{url}: GBFS version {version:?} is not supported, only 2.x and 3.x are: ask the operator for \
+         the address of a newer one, which often has the version in it, such as …/gbfs/2.3/gbfs.json; \
+         https://gbfs.org lists systems"
+    )]
     Version {
         /// The file's address.
         url: String,
@@ -81,6 +85,19 @@ pub enum FeedError {
         /// Which.
         #[source]
         source: FeedUrlError,
+    },
+    /// The feed tells a time that has not come yet.
+    #[error(
+        "{url}: its time {last_updated} is ahead of this machine's, {now}: one of the two clocks is \
+         wrong, or the feed's time zone"
+    )]
+    Ahead {
+        /// The file's address.
+        url: String,
+        /// The file's time.
+        last_updated: DateTime<Utc>,
+        /// This machine's, to the second.
+        now: DateTime<Utc>,
     },
     /// The feed is older than what is known.
     #[error("{url}: goes back in time, from {clock} to {last_updated}")]
@@ -118,7 +135,9 @@ impl FeedError {
     pub(crate) fn content(&self) -> Option<(&str, &str)> {
         match self {
             Self::NotJson { url, start, .. } | Self::Shape { url, start, .. } => Some((url, start)),
-            Self::Version { url, .. } | Self::Backwards { url, .. } => Some((url, "")),
+            Self::Version { url, .. } | Self::Ahead { url, .. } | Self::Backwards { url, .. } => {
+                Some((url, ""))
+            }
             _ => None,
         }
     }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Datelike, Utc};
+use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -32,6 +32,10 @@ const STATION_BIKES_MAX: i64 = 1_000;
 /// Times of a feed lie in these years. Another one is a fault, such as milliseconds for seconds, and
 /// would hold the clock for ever: it never goes back.
 const YEARS: std::ops::Range<i32> = 2000..2100;
+
+/// A feed's clock and this machine's may differ by so much (chosen: more than machines without a time
+/// server were seen to, and far less than a time zone).
+const AHEAD_MAX: TimeDelta = TimeDelta::minutes(5);
 
 /// An error keeps this many characters of the file.
 const START_CHARS: usize = 60;
@@ -193,6 +197,25 @@ pub(crate) fn counts(url: &str, bytes: &[u8]) -> Result<Listing<Counted>, FeedEr
     }
 }
 
+/// Refuses counts of a time that has not come yet. The city's clock never goes back: once it had been
+/// believed, every right time after it would be too old.
+pub(crate) fn check_time(
+    url: &str,
+    counts: &Listing<Counted>,
+    now: DateTime<Utc>,
+) -> Result<(), FeedError> {
+    let last_updated = counts.last_updated;
+    if last_updated - now <= AHEAD_MAX {
+        return Ok(());
+    }
+    let url = url.to_owned();
+    Err(FeedError::Ahead {
+        url,
+        last_updated,
+        now,
+    })
+}
+
 fn station(raw: RawStation) -> Result<domain::Station, String> {
     let RawStation {
         station_id,
@@ -319,7 +342,13 @@ impl<'a> File<'a> {
         let envelope = envelope.ok_or_else(|| shape("not a GBFS file"))?;
         let version = match &envelope.version {
             Value::String(version) => cut(version, REASON_CHARS_MAX),
-            Value::Null => return Err(shape("not a GBFS file: it has no version")),
+            Value::Null if envelope.data.is_null() => {
+                return Err(shape("not a GBFS file: it has no version and no data"));
+            }
+            // The files that it names have versions of their own.
+            Value::Null if v3::links(&envelope.data).is_some() => "3".to_owned(),
+            Value::Null if v2::links(&envelope.data).is_some() => "2".to_owned(),
+            Value::Null => "1.0".to_owned(), // Whose files do not name it.
             other => cut(&other.to_string(), REASON_CHARS_MAX),
         };
         let (generation, instant) = match version.split('.').next() {
@@ -531,6 +560,38 @@ mod tests {
     }
 
     #[test]
+    fn a_discovery_file_without_a_version_is_of_the_one_whose_shape_it_has() {
+        let links = [
+            "system_information",
+            "station_information",
+            "station_status",
+        ]
+        .map(|name| format!(r#"{{"name":"{name}","url":"https://b.example/{name}.json"}}"#));
+        let links = links.join(",");
+        let old = format!(r#"{{"last_updated":1583020800,"data":{{"de":{{"feeds":[{links}]}}}}}}"#);
+        let new =
+            format!(r#"{{"last_updated":"2020-03-01T00:00:00Z","data":{{"feeds":[{links}]}}}}"#);
+        for file in [old, new] {
+            let found = discovery("u", file.as_bytes()).unwrap();
+            let url = found.station_status.to_string();
+            assert_eq!(url, "https://b.example/station_status.json");
+        }
+    }
+
+    #[test]
+    fn a_time_that_has_not_come_yet_is_refused_where_no_clock_is_so_wrong() {
+        let counts = counts("u", format!(r#"{V2}{{"stations":[]}}}}"#).as_bytes()).unwrap();
+        let check = |ahead: i64| {
+            let now = counts.last_updated - TimeDelta::seconds(ahead);
+            check_time("u", &counts, now).map_err(|error| error.to_string())
+        };
+        assert_eq!(check(-86_400), Ok(()));
+        assert_eq!(check(300), Ok(()));
+        expect!["u: its time 2020-03-01 00:00:00 UTC is ahead of this machine's, 2020-02-29 23:54:59 UTC: one of the two clocks is wrong, or the feed's time zone"]
+            .assert_eq(&check(301).unwrap_err());
+    }
+
+    #[test]
     fn what_is_no_feed_says_why() {
         let check = |file: &str, expected: Expect| {
             expected.assert_eq(&counts("u", file.as_bytes()).unwrap_err().to_string());
@@ -541,11 +602,21 @@ mod tests {
         );
         check("", expect![[r#"u: not JSON, it begins with """#]]);
         check("[]", expect!["u: not a GBFS file"]);
-        check("{}", expect!["u: not a GBFS file: it has no version"]);
         check(
-            r#"{"version":"1.0","data":{}}"#,
-            expect![[r#"u: GBFS version "1.0" is not supported, only 2.x and 3.x are"#]],
+            "{}",
+            expect!["u: not a GBFS file: it has no version and no data"],
         );
+        for old in [
+            r#"{"version":"1.0","data":{}}"#,
+            r#"{"last_updated":1583020800,"ttl":10,"data":{"stations":[]}}"#,
+        ] {
+            check(
+                old,
+                expect![[
+                    r#"u: GBFS version "1.0" is not supported, only 2.x and 3.x are: ask the operator for the address of a newer one, which often has the version in it, such as …/gbfs/2.3/gbfs.json; https://gbfs.org lists systems"#
+                ]],
+            );
+        }
         check(
             r#"{"version":"3.0","last_updated":1583020800}"#,
             expect!["u: last_updated is missing or no time of this century"],

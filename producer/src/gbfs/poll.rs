@@ -305,6 +305,7 @@ impl<'a> Polling<'a> {
         bytes: &[u8],
     ) -> Result<Listing<Counted>, FeedError> {
         let counts = feed::counts(&url.to_string(), bytes)?;
+        feed::check_time(&url.to_string(), &counts, clock::time_of_day())?;
         self.ttl = counts.ttl;
         if self.changes.lacks_station(&counts) {
             self.ask_for_stations().await?;

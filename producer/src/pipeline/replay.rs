@@ -51,7 +51,7 @@ pub(super) struct Replay<'a> {
     next_month: Option<i64>,
     under_way: UnderWay,
     /// Rows put into each queue.
-    queued: Vec<u64>,
+    pub(super) queued: Vec<u64>,
     /// Rows of all sources so far, where they all know.
     total: Option<u64>,
     pub(super) clock: ReplayClock,

@@ -102,15 +102,19 @@ impl Replay<'_> {
         queues.send(partition, Outgoing { key: None, value }).await
     }
 
-    /// Sends the end of the last departure's window to the partitions that do not hold it yet.
+    /// Sends the end of the last departure's window to the partitions that do not hold it yet, and to
+    /// those that were sent a row: what a run leaves ends in a tick, if any row of it had a time.
     pub(super) async fn last_tick(&mut self, queues: &Queues) -> Result<(), Closed> {
         let Some(reached) = self.reached.filter(|reached| reached.at != i64::MIN) else {
             return Ok(());
         };
         let end = window_start(instant(reached.at), WINDOW) + WINDOW;
         let at = end.timestamp_micros();
-        let lacking = |partition: &u32| self.held[*partition as usize].ticked < at;
-        let partitions: Vec<_> = self.links.partitions.iter().filter(lacking).collect();
+        let is_due = |partition: &u32| {
+            let index = *partition as usize;
+            self.held[index].ticked < at || self.queued[index] > 0
+        };
+        let partitions: Vec<_> = self.links.partitions.iter().filter(is_due).collect();
         for &partition in &partitions {
             self.tick_to(partition, at, reached, queues).await?;
         }

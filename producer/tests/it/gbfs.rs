@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::Utc;
 use domain::source::SourceName;
 use domain::{Body, Inferred};
 use expect_test::{Expect, expect};
@@ -232,7 +233,7 @@ async fn a_feed_that_goes_back_in_time_is_ignored_until_it_is_new_again() {
             2 3202 12:00:00 Café Ω & 5 Ave: 0 bikes
             3 HB103 12:00:00 Newport PATH: 12 bikes
             4 tick 12:00:00
-            4 gbfs:made_up_city http://feed/station_status.json:1: goes back in time, from 2026-11-03 12:00:00 UTC to 2026-11-03 11:59:00 UTC
+            4 gbfs:made_up_city http://feed/station_status.json:1: goes back in time, from 2024-11-03 12:00:00 UTC to 2024-11-03 11:59:00 UTC
             5 3201 12:00:30 E 32 St & Park Ave: 6 bikes, a departure
             6 3201 12:00:30 E 32 St & Park Ave: 5 bikes, a departure
             7 3201 12:00:30 E 32 St & Park Ave: 4 bikes, a departure
@@ -240,6 +241,36 @@ async fn a_feed_that_goes_back_in_time_is_ignored_until_it_is_new_again() {
             9 tick 12:01:00"#]],
     )
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poll_of_a_time_that_has_not_come_is_refused_and_the_next_one_is_taken() {
+    let cluster = cluster().await;
+    let [first, last] = ["v2.3/station_status-1.json", "v2.3/station_status-2.json"];
+    let ahead = Utc::now().timestamp() + 3 * 3_600;
+    let early = recorded(first).replace("1730635200", &ahead.to_string());
+    assert_ne!(early, recorded(first));
+    let plays = [Play::File(first), Play::Text(early), Play::File(last)];
+    let server = FeedServer::start("v2.3", &plays).await;
+    let summary = run_for(&cluster, &server, 3).await;
+    assert_eq!((summary.feed.polls_failed, summary.rejected), (1, 1));
+    let lines = lines(&cluster, &server).await;
+    let (refused, taken): (Vec<_>, Vec<_>) = lines
+        .lines()
+        .partition(|line| line.contains("is ahead of this machine's"));
+    assert_eq!(refused.len(), 1);
+    expect![[r#"
+        1 tick 12:00:00
+        1 3201 12:00:00 E 32 St & Park Ave: 7 bikes
+        2 3202 12:00:00 Café Ω & 5 Ave: 0 bikes
+        3 HB103 12:00:00 Newport PATH: 12 bikes
+        4 tick 12:00:00
+        5 3201 12:00:30 E 32 St & Park Ave: 6 bikes, a departure
+        6 3201 12:00:30 E 32 St & Park Ave: 5 bikes, a departure
+        7 3201 12:00:30 E 32 St & Park Ave: 4 bikes, a departure
+        8 3202 12:01:00 Café Ω & 5 Ave: 1 bikes, an arrival
+        9 tick 12:01:00"#]]
+    .assert_eq(&taken.join("\n"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -307,7 +338,7 @@ async fn a_second_run_goes_on_with_the_clock_and_counts_anew() {
     let second: Vec<_> = lines.lines().skip(10).collect();
     expect![[r#"
         1 tick 12:01:00
-        1 gbfs:made_up_city http://feed/station_status.json:1: goes back in time, from 2026-11-03 12:01:00 UTC to 2026-11-03 12:00:00 UTC
+        1 gbfs:made_up_city http://feed/station_status.json:1: goes back in time, from 2024-11-03 12:01:00 UTC to 2024-11-03 12:00:00 UTC
         2 HB103 12:01:15 Newport PATH: 11 bikes
         3 3202 12:01:50 Café Ω & 5 Ave: 1 bikes
         4 3201 12:02:00 E 32 St & Park Ave: 6 bikes
@@ -357,7 +388,7 @@ async fn what_is_no_feed_is_refused_before_anything_is_sent() {
     }
     expect![[r#"
         cannot use the feed: http://feed/gbfs.json: not JSON, it begins with "<!DOCTYPE html>\n<html><body>We will be back soon</body></htm": expected value at line 1 column 1
-        cannot use the feed: http://feed/gbfs.json: GBFS version "1.1" is not supported, only 2.x and 3.x are
+        cannot use the feed: http://feed/gbfs.json: GBFS version "1.1" is not supported, only 2.x and 3.x are: ask the operator for the address of a newer one, which often has the version in it, such as …/gbfs/2.3/gbfs.json; https://gbfs.org lists systems
         cannot use the feed: http://feed/gbfs.json: not a GBFS file
         cannot use the feed: http://feed/gbfs.json: names no station_status
         cannot use the feed: http://feed/gbfs.json: names an address that is not asked: "http://elsewhere.example/system_information.json" is not the address of a feed: write gbfs:https://…/gbfs.json (http only for this machine)
