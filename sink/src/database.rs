@@ -24,6 +24,8 @@ pub(crate) const CONNECT_MAX: Duration = Duration::from_secs(30);
 
 /// Postgres' word for a right that is missing.
 const INSUFFICIENT_PRIVILEGE: &str = "42501";
+/// Of a database that can hold every text.
+const ENCODING: &str = "UTF8";
 /// Where sqlx writes down what it has done.
 const APPLIED: &str = "_sqlx_migrations";
 
@@ -32,11 +34,15 @@ const APPLIED: &str = "_sqlx_migrations";
 ///
 /// # Errors
 /// [`SinkError::Connect`] if Postgres is away or refuses the login, [`SinkError::NewerDatabase`]
-/// if a newer program migrated it, [`SinkError::NotMigrated`] if there is something to do that this
+/// if a newer program migrated it, [`SinkError::Encoding`] if it is not for UTF-8, [`SinkError::NotMigrated`] if there is something to do that this
 /// login may not, [`SinkError::Migrate`] if a migration fails.
 pub async fn migrate(url: &str) -> Result<(), SinkError> {
     let place = place(&parse(url)?);
     let mut connection = connect(url, "migrate", CONNECT_MAX).await?;
+    let encoding = encoding(&mut connection).await?;
+    if encoding != ENCODING {
+        return Err(SinkError::Encoding { place, encoding });
+    }
     let migrator = migrator();
     let applied = applied(&mut connection).await;
     let outcome = match newest(&applied).filter(|version| !migrator.version_exists(*version)) {
@@ -47,6 +53,15 @@ pub async fn migrate(url: &str) -> Result<(), SinkError> {
     outcome.map_err(|source| refuse(&migrator, place, source))?;
     close(connection).await;
     Ok(())
+}
+
+async fn encoding(connection: &mut PgConnection) -> Result<String, SinkError> {
+    let asked = sqlx::query_as("show server_encoding");
+    let (encoding,): (String,) = asked
+        .fetch_one(connection)
+        .await
+        .map_err(SinkError::database("ask for the database's encoding"))?;
+    Ok(encoding)
 }
 
 /// What was applied, in order; nothing where that cannot be read, or where a migration broke off.

@@ -56,6 +56,17 @@ pub enum SinkError {
         #[source]
         source: sqlx::migrate::MigrateError,
     },
+    /// The database cannot hold every text.
+    #[error(
+        "{place} stores texts as {encoding}, and stations have names of all languages: give a database \
+         made with `create database bikes encoding 'UTF8' template template0`"
+    )]
+    Encoding {
+        /// Host, port, database and user.
+        place: String,
+        /// Postgres' name for it.
+        encoding: String,
+    },
     /// A statement failed.
     #[error("could not {doing}")]
     Database {

@@ -79,3 +79,23 @@ async fn an_address_that_is_none_is_refused() {
     let error = sink::migrate("mysql://localhost/bikes").await.unwrap_err();
     assert!(matches!(error, SinkError::DatabaseUrl(_)), "{error}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_cannot_hold_every_text_is_refused_with_what_to_do() {
+    for encoding in ["LATIN1", "SQL_ASCII"] {
+        let with = format!("encoding '{encoding}' locale 'C' template template0");
+        let database = Database::empty_with(&with).await;
+        let error = sink::migrate(&database.url()).await.unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains(&format!("stores texts as {encoding}")),
+            "{text}"
+        );
+        assert!(
+            text.contains("encoding 'UTF8' template template0"),
+            "{text}"
+        );
+        let tables = "select count(*) from pg_tables where schemaname = 'public'";
+        assert_eq!(database.value(tables).await, "0");
+    }
+}

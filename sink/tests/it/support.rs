@@ -75,11 +75,16 @@ pub(crate) struct Database {
 impl Database {
     /// A database without tables.
     pub(crate) async fn empty() -> Self {
+        Self::empty_with("").await
+    }
+
+    /// The same, made with these words of `create database`.
+    pub(crate) async fn empty_with(words: &str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let server = server().await;
         let name = format!("sink_{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let mut connection = PgConnection::connect(server.postgres.url()).await.unwrap();
-        let create = AssertSqlSafe(format!("create database {name}"));
+        let create = AssertSqlSafe(format!("create database {name} {words}"));
         sqlx::query(create).execute(&mut connection).await.unwrap();
         Self { server, name }
     }
