@@ -9,6 +9,7 @@ mod bad_input;
 mod bridge;
 mod browser;
 mod cluster;
+mod ends;
 mod help;
 mod kafka;
 mod kill;
