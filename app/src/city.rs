@@ -129,8 +129,7 @@ impl City {
             self.set_docks(known);
         }
         self.counts.with_value(|counts| {
-            for (id, bikes, estimated) in delta.docks {
-                let count = Count { bikes, estimated };
+            for (id, count) in delta.docks {
                 let Ok(at) = counts.binary_search_by_key(&id, |(id, _)| *id) else {
                     continue;
                 };
@@ -149,7 +148,7 @@ impl City {
         self.version.track();
         self.docks.with(|docks| {
             docks.iter().fold(Totals::default(), |mut totals, dock| {
-                let bikes = dock.count.get_untracked().bikes;
+                let bikes = dock.count.get_untracked().rentable();
                 totals.docks += 1;
                 totals.docks_with_bikes += usize::from(bikes > 0);
                 totals.bikes += i64::from(bikes);
@@ -251,7 +250,7 @@ mod tests {
             });
             city.apply(Delta {
                 version: 4,
-                docks: vec![(2, 5, true), (9, 1, false)],
+                docks: vec![(2, count(5)), (9, count(1))],
                 new: vec![(9, "B & C".to_owned(), 40.0, -74.0)],
                 ..Default::default()
             });
@@ -281,7 +280,7 @@ mod tests {
             city.apply(Delta {
                 version: 2,
                 full: true,
-                docks: vec![(7, 3, false)],
+                docks: vec![(7, count(3))],
                 new: vec![(7, "E & F".to_owned(), 40.0, -74.0)],
                 ..Default::default()
             });
@@ -291,16 +290,19 @@ mod tests {
     }
 
     fn dock(id: i32, name: &str, bikes: i32) -> Dock {
-        let count = Count {
-            bikes,
-            estimated: false,
-        };
         Dock {
             id,
             name: name.to_owned(),
             lat: 40.7,
             lon: -74.0,
-            count,
+            count: count(bikes),
+        }
+    }
+
+    fn count(bikes: i32) -> Count {
+        Count {
+            bikes,
+            ..Count::default()
         }
     }
 }

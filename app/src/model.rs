@@ -1,5 +1,6 @@
 //! What server and browser tell each other about the city.
 
+use domain::Service;
 use serde::{Deserialize, Serialize};
 
 /// The radius of a search: three blocks, in metres.
@@ -11,7 +12,7 @@ pub const EXPECTED_SEARCH: &str =
 
 /// A station with docks, and how many bikes stand there.
 ///
-/// JSON: `[location_id, name, lat, lon, bikes, estimated]`; short, since a page holds thousands.
+/// JSON: `[location_id, name, lat, lon, count]`; short, since a page holds thousands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(from = "DockWire", into = "DockWire")]
 pub struct Dock {
@@ -27,16 +28,16 @@ pub struct Dock {
     pub count: Count,
 }
 
-type DockWire = (i32, String, f64, f64, i32, bool);
+type DockWire = (i32, String, f64, f64, Count);
 
 impl From<DockWire> for Dock {
-    fn from((id, name, lat, lon, bikes, estimated): DockWire) -> Self {
+    fn from((id, name, lat, lon, count): DockWire) -> Self {
         Self {
             id,
             name,
             lat,
             lon,
-            count: Count { bikes, estimated },
+            count,
         }
     }
 }
@@ -51,17 +52,142 @@ impl From<Dock> for DockWire {
             count,
         }: Dock,
     ) -> Self {
-        (id, name, lat, lon, count.bikes, count.estimated)
+        (id, name, lat, lon, count)
     }
 }
 
 /// Bikes at a dock at the replay clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+///
+/// JSON: `[bikes, estimated, installed, renting, returning, last_seen]`, with 0 and 1 for no and yes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(from = "CountWire", into = "CountWire")]
 pub struct Count {
     /// Number of bikes, 0 or more.
     pub bikes: i32,
     /// Whether trips without a bike id are part of the number.
     pub estimated: bool,
+    /// What the station offers.
+    pub service: Service,
+    /// When a live feed had the station for the last time, if it goes on without it.
+    pub last_seen: Option<WallTime>,
+}
+
+type CountWire = (i32, u8, u8, u8, u8, Option<WallTime>);
+
+impl Count {
+    /// Bikes that can be taken.
+    #[must_use]
+    pub fn rentable(self) -> i32 {
+        if self.service.can_rent() {
+            self.bikes
+        } else {
+            0
+        }
+    }
+}
+
+impl From<CountWire> for Count {
+    fn from((bikes, estimated, installed, renting, returning, last_seen): CountWire) -> Self {
+        Self {
+            bikes,
+            estimated: estimated != 0,
+            service: Service {
+                installed: installed != 0,
+                renting: renting != 0,
+                returning: returning != 0,
+            },
+            last_seen,
+        }
+    }
+}
+
+impl From<Count> for CountWire {
+    fn from(count: Count) -> Self {
+        let Service {
+            installed,
+            renting,
+            returning,
+        } = count.service;
+        (
+            count.bikes,
+            count.estimated.into(),
+            installed.into(),
+            renting.into(),
+            returning.into(),
+            count.last_seen,
+        )
+    }
+}
+
+/// A moment of the year by the clocks of the city: `28 Feb, 10:10`.
+///
+/// JSON and text for machines: `[2, 28, 10, 10]` and `2-28-10-10`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "(u8, u8, u8, u8)", into = "(u8, u8, u8, u8)")]
+pub struct WallTime {
+    /// 1 to 12.
+    pub month: u8,
+    /// 1 to 31.
+    pub day: u8,
+    /// 0 to 23.
+    pub hour: u8,
+    /// 0 to 59.
+    pub minute: u8,
+}
+
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
+
+impl From<(u8, u8, u8, u8)> for WallTime {
+    fn from((month, day, hour, minute): (u8, u8, u8, u8)) -> Self {
+        Self {
+            month,
+            day,
+            hour,
+            minute,
+        }
+    }
+}
+
+impl From<WallTime> for (u8, u8, u8, u8) {
+    fn from(time: WallTime) -> Self {
+        (time.month, time.day, time.hour, time.minute)
+    }
+}
+
+impl WallTime {
+    /// Reads what [`WallTime::to_text`] writes.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split('-').map(|part| part.parse().ok());
+        let mut next = || parts.next().flatten();
+        Some((next()?, next()?, next()?, next()?).into())
+    }
+
+    /// For machines.
+    #[must_use]
+    pub fn to_text(self) -> String {
+        let Self {
+            month,
+            day,
+            hour,
+            minute,
+        } = self;
+        format!("{month}-{day}-{hour}-{minute}")
+    }
+}
+
+impl std::fmt::Display for WallTime {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let month = usize::from(self.month).wrapping_sub(1);
+        let month = MONTHS.get(month).copied().unwrap_or_default();
+        write!(
+            f,
+            "{} {month}, {:02}:{:02}",
+            self.day, self.hour, self.minute
+        )
+    }
 }
 
 /// The replay clock: the "now" of everything shown.
@@ -69,7 +195,7 @@ pub struct Count {
 pub struct Moment {
     /// UTC, RFC 3339: `2020-03-02T13:14:05Z`.
     pub utc: String,
-    /// New York wall clock for people: `Mon 2 Mar 2020, 08:14:05`.
+    /// The city's wall clock for people: `Mon 2 Mar 2020, 08:14:05 New York time`.
     pub local: String,
 }
 
@@ -106,13 +232,13 @@ pub struct Delta {
     pub version: i64,
     /// Replay clock in UTC, RFC 3339.
     pub clock: Option<String>,
-    /// Replay clock in New York, for people.
+    /// Replay clock as the city's clocks show it, for people.
     pub local: Option<String>,
     /// Whether `docks` is everything there is: forget all others.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub full: bool,
-    /// `[location_id, bikes, estimated]` of each changed dock.
-    pub docks: Vec<(i32, i32, bool)>,
+    /// `[location_id, count]` of each changed dock.
+    pub docks: Vec<(i32, Count)>,
     /// `[location_id, name, lat, lon]` of docks the reader may not know.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub new: Vec<(i32, String, f64, f64)>,

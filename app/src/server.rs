@@ -17,7 +17,7 @@ mod gbfs;
 mod health;
 mod limits;
 mod live;
-mod moment;
+pub(crate) mod moment;
 mod page;
 mod quota;
 mod router;

@@ -12,7 +12,7 @@ use std::collections::{BTreeSet, BinaryHeap, HashMap};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::RecordId;
+use crate::{RecordId, Service};
 
 /// A row of `records`, as availability reads it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -40,15 +40,23 @@ pub struct DockStatus {
     pub location_id: i32,
     /// Bikes there.
     pub bikes: i32,
+    /// What the station offers.
+    pub service: Service,
+    /// The feed went on without the station from `at` on.
+    pub missing: bool,
 }
 
 /// What a dock shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DockCount {
-    /// Bikes there at the clock.
+    /// Bikes there at the clock, or when the station was last seen.
     pub bikes: i32,
     /// Whether trips without a bike id are part of the count.
     pub estimated: bool,
+    /// What the station offers.
+    pub service: Service,
+    /// When a live feed had the station for the last time, if it goes on without it.
+    pub last_seen: Option<DateTime<Utc>>,
 }
 
 /// All docks at one clock.
@@ -208,10 +216,13 @@ impl Dock {
             Some(status) => DockCount {
                 bikes: status.bikes,
                 estimated: false,
+                service: status.service,
+                last_seen: status.missing.then_some(status.at),
             },
             None => DockCount {
                 bikes: self.parked + self.flow - self.flow_min,
                 estimated: self.estimated,
+                ..DockCount::default()
             },
         }
     }

@@ -6,7 +6,7 @@
 //! | module | what it fixes |
 //! |---|---|
 //! | [`trip`] | a trip and its two stations |
-//! | [`status`] | the bikes at a station, as a live feed counts them |
+//! | [`status`] | the bikes at a station, as a live feed counts them, and what the feed says of itself |
 //! | [`record`] | what one record on the topic `trips` says |
 //! | [`source`] | where records come from, and which of them are taken |
 //! | [`split()`] | trip → departure + arrival |
@@ -44,6 +44,6 @@ pub use record_id::{Ordinal, RecordId};
 pub use reject::Reject;
 pub use source::Sources;
 pub use split::{SplitEvent, SplitOutput, split, split_json};
-pub use status::{Inferred, Status};
+pub use status::{Inferred, Service, Status, System};
 pub use trip::{Rider, Station, Trip};
 pub use window::{WindowOutput, Windows};

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::plain::PlainTrip;
-use crate::{Reject, Status, Trip};
+use crate::{Reject, Status, System, Trip};
 
 /// One record on the topic `trips`.
 ///
@@ -40,13 +40,15 @@ pub fn source_and_seq(bytes: &[u8]) -> (String, u64) {
     record.map_or_else(Default::default, |record| (record.source, record.seq))
 }
 
-/// The four things a record can say.
+/// The five things a record can say.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Body {
     /// A trip was made.
     Trip(Trip),
     /// A live feed counted the bikes at a station.
     Status(Status),
+    /// A live feed told of its system; never counted.
+    System(System),
     /// The replay clock has reached this instant; sent to every partition, never counted.
     Tick(DateTime<Utc>),
     /// A row of the source could not become a trip.
@@ -63,7 +65,7 @@ impl Record {
     ///
     /// # Errors
     /// [`RecordError`] if the bytes are not JSON, a field is missing or has another type, or the
-    /// object holds not exactly one of `trip`, `status`, `tick` and `reject`.
+    /// object holds not exactly one of `trip`, `status`, `system`, `tick` and `reject`.
     pub fn from_json(bytes: &[u8]) -> Result<Self, RecordError> {
         Ok(serde_json::from_slice(bytes)?)
     }
@@ -81,6 +83,11 @@ impl Record {
             },
             status: if let Body::Status(status) = &self.body {
                 Some(status)
+            } else {
+                None
+            },
+            system: if let Body::System(system) = &self.body {
+                Some(system)
             } else {
                 None
             },
@@ -108,6 +115,8 @@ struct WireRef<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<&'a Status>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    system: Option<&'a System>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     tick: Option<DateTime<Utc>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reject: Option<&'a Reject>,
@@ -122,6 +131,8 @@ struct Wire {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     status: Option<Status>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    system: Option<System>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     tick: Option<DateTime<Utc>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reject: Option<Reject>,
@@ -131,12 +142,18 @@ impl TryFrom<Wire> for Record {
     type Error = &'static str;
 
     fn try_from(wire: Wire) -> Result<Self, Self::Error> {
-        let body = match (wire.trip, wire.status, wire.tick, wire.reject) {
-            (Some(trip), None, None, None) => Body::Trip(trip),
-            (None, Some(status), None, None) => Body::Status(status),
-            (None, None, Some(at), None) => Body::Tick(at),
-            (None, None, None, Some(reject)) => Body::Reject(reject),
-            _ => return Err("expected exactly one of `trip`, `status`, `tick` and `reject`"),
+        let feed = (wire.status, wire.system);
+        let body = match (wire.trip, feed, wire.tick, wire.reject) {
+            (Some(trip), (None, None), None, None) => Body::Trip(trip),
+            (None, (Some(status), None), None, None) => Body::Status(status),
+            (None, (None, Some(system)), None, None) => Body::System(system),
+            (None, (None, None), Some(at), None) => Body::Tick(at),
+            (None, (None, None), None, Some(reject)) => Body::Reject(reject),
+            _ => {
+                return Err(
+                    "expected exactly one of `trip`, `status`, `system`, `tick` and `reject`",
+                );
+            }
         };
         Ok(Self {
             source: wire.source,
@@ -154,12 +171,14 @@ impl From<Record> for Wire {
             seq,
             trip: None,
             status: None,
+            system: None,
             tick: None,
             reject: None,
         };
         match body {
             Body::Trip(trip) => wire.trip = Some(trip),
             Body::Status(status) => wire.status = Some(status),
+            Body::System(system) => wire.system = Some(system),
             Body::Tick(at) => wire.tick = Some(at),
             Body::Reject(reject) => wire.reject = Some(reject),
         }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::record::PlainTrip;
-use crate::{Body, Record, Reject, Station, Status};
+use crate::{Body, Record, Reject, Station, Status, System};
 
 /// One output of the SmartModule `trip-split`.
 ///
@@ -34,6 +34,8 @@ pub enum SplitEvent {
     Arrival(DockEvent),
     /// The bikes at a station were counted; a departure or an arrival may be inferred from it.
     Status(Status),
+    /// A live feed told of its system.
+    System(System),
     /// The replay clock has reached this instant.
     Tick(DateTime<Utc>),
     /// A row or a record could not be used.
@@ -72,6 +74,7 @@ pub fn split(offset: i64, bytes: &[u8]) -> Vec<SplitOutput> {
         Body::Tick(at) => vec![output(SplitEvent::Tick(at))],
         Body::Reject(reject) => vec![output(SplitEvent::Reject(reject))],
         Body::Status(status) => vec![output(SplitEvent::Status(status))],
+        Body::System(system) => vec![output(SplitEvent::System(system))],
         Body::Trip(trip) => {
             let bike_id = trip.bike_id;
             let departure = DockEvent {
@@ -141,6 +144,7 @@ struct Wire {
     departure: Option<DockEvent>,
     arrival: Option<DockEvent>,
     status: Option<Status>,
+    system: Option<System>,
     tick: Option<DateTime<Utc>>,
     reject: Option<Reject>,
 }
@@ -156,13 +160,19 @@ impl TryFrom<Wire> for SplitOutput {
             ..
         } = wire;
         let trip = (wire.departure, wire.arrival);
-        let event = match (trip, wire.status, wire.tick, wire.reject) {
-            ((Some(departure), None), None, None, None) => SplitEvent::Departure(departure),
-            ((None, Some(arrival)), None, None, None) => SplitEvent::Arrival(arrival),
-            ((None, None), Some(status), None, None) => SplitEvent::Status(status),
-            ((None, None), None, Some(at), None) => SplitEvent::Tick(at),
-            ((None, None), None, None, Some(reject)) => SplitEvent::Reject(reject),
-            _ => return Err("expected exactly one of departure, arrival, status, tick and reject"),
+        let feed = (wire.status, wire.system);
+        let event = match (trip, feed, wire.tick, wire.reject) {
+            ((Some(departure), None), (None, None), None, None) => SplitEvent::Departure(departure),
+            ((None, Some(arrival)), (None, None), None, None) => SplitEvent::Arrival(arrival),
+            ((None, None), (Some(status), None), None, None) => SplitEvent::Status(status),
+            ((None, None), (None, Some(system)), None, None) => SplitEvent::System(system),
+            ((None, None), (None, None), Some(at), None) => SplitEvent::Tick(at),
+            ((None, None), (None, None), None, Some(reject)) => SplitEvent::Reject(reject),
+            _ => {
+                return Err(
+                    "expected exactly one of departure, arrival, status, system, tick and reject",
+                );
+            }
         };
         Ok(Self {
             offset,
@@ -277,7 +287,7 @@ mod tests {
         check(
             r#"{"source":"a","seq":1}"#,
             expect![[
-                r#"{"offset":12,"source":"","seq":0,"reject":{"file":"offset 12","line":1,"reason":"not a record of topic trips: expected exactly one of `trip`, `status`, `tick` and `reject`","row":"{\"source\":\"a\",\"seq\":1}"}}"#
+                r#"{"offset":12,"source":"","seq":0,"reject":{"file":"offset 12","line":1,"reason":"not a record of topic trips: expected exactly one of `trip`, `status`, `system`, `tick` and `reject`","row":"{\"source\":\"a\",\"seq\":1}"}}"#
             ]],
         );
     }

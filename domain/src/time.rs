@@ -77,6 +77,30 @@ pub fn to_new_york(at: DateTime<Utc>) -> NaiveDateTime {
     at.with_timezone(&New_York).naive_local()
 }
 
+/// Whether a name is in the time zone database.
+#[must_use]
+pub fn is_timezone(name: &str) -> bool {
+    name.parse::<chrono_tz::Tz>().is_ok()
+}
+
+/// Gives the wall-clock time at an instant in a time zone, and the city that names the zone; in New York
+/// if there is no such zone.
+///
+/// ```
+/// let at = "2020-03-02T13:14:05Z".parse().unwrap();
+/// let (local, city) = domain::time::to_local(at, "America/Port_of_Spain");
+/// assert_eq!((local.to_string().as_str(), city.as_str()), ("2020-03-02 09:14:05", "Port of Spain"));
+/// ```
+#[must_use]
+pub fn to_local(at: DateTime<Utc>, timezone: &str) -> (NaiveDateTime, String) {
+    let zone = timezone.parse().unwrap_or(New_York);
+    let city = zone.name().rsplit('/').next().unwrap_or_default();
+    (
+        at.with_timezone(&zone).naive_local(),
+        city.replace('_', " "),
+    )
+}
+
 /// Chooses the departure and the arrival of a trip among the instants they may mean.
 ///
 /// In this order: the pair whose difference agrees with the trip's own duration, where the file

@@ -220,13 +220,16 @@ impl Windows {
             }
             return true; // Of a fenced run, too: it tells how far the partition is read.
         }
+        if matches!(body, Body::System(_)) {
+            return false;
+        }
         let is_reject = matches!(body, Body::Reject(_));
         if self.sources.admit(&source, seq) {
             match body {
                 Body::Trip(trip) => self.count_departure(trip.departed_at),
                 Body::Status(status) if status.is_departure() => self.count_departure(status.at),
                 Body::Status(status) => self.raise_watermark(status.at),
-                Body::Tick(_) | Body::Reject(_) => {}
+                Body::System(_) | Body::Tick(_) | Body::Reject(_) => {}
             }
         }
         is_reject

@@ -168,7 +168,7 @@ mod tests {
                 }
                 Body::Reject(reject) => encoder.reject(seq, reject),
                 Body::Tick(at) => encoder.tick(seq, at.timestamp_micros()),
-                Body::Status(_) => unreachable!("none is made above"),
+                Body::Status(_) | Body::System(_) => unreachable!("none is made above"),
             };
             let plain = Record { source, seq, body }.to_json();
             prop_assert_eq!(String::from_utf8(fast).unwrap(), String::from_utf8(plain).unwrap());

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use domain::{Inferred, Ordinal, RecordId, Reject, Sources};
+use domain::{Inferred, Ordinal, RecordId, Reject, Service, Sources, System};
 
 use crate::cursor::{Cursor, StreamKey};
 use crate::error::SinkError;
@@ -18,6 +18,8 @@ pub(crate) struct SplitChunk {
     bike_ids: String,
     pub(crate) statuses: Vec<StatusRow>,
     pub(crate) rejects: Vec<RejectRow>,
+    /// What a feed said of its system last.
+    pub(crate) system: Option<System>,
     /// Stations not met before in this stream; their numbers go on from those before.
     pub(crate) stations: Vec<StationRow>,
     pub(crate) sources: Vec<(String, u64)>,
@@ -52,6 +54,8 @@ pub(crate) struct StatusRow {
     /// Number of the station in this stream.
     pub(crate) station: u32,
     pub(crate) bikes: i32,
+    pub(crate) service: Service,
+    pub(crate) missing: bool,
 }
 
 /// A row of `rejected`.
@@ -194,8 +198,18 @@ impl SplitDecoder {
             } else {
                 chunk.duplicates += 1;
             }
+        } else if let Some(system) = wire.system {
+            // Not counted, as a tick.
+            if self.sources.admit_tick(&wire.source.0, wire.seq) {
+                chunk.system = Some(System {
+                    timezone: storable(&system.timezone),
+                    language: storable(&system.language),
+                });
+            } else {
+                chunk.duplicates += 1;
+            }
         } else {
-            return Err(self.unusable("neither departure, status, tick nor reject"));
+            return Err(self.unusable("neither departure, status, system, tick nor reject"));
         }
         self.next_offset = offset + 1;
         Ok(())
@@ -226,6 +240,8 @@ impl SplitDecoder {
             at: status.at,
             station,
             bikes: i32::try_from(status.bikes).unwrap_or(i32::MAX),
+            service: status.service,
+            missing: status.missing,
         });
         if status.inferred.is_some() {
             chunk.events.push(EventRow {
@@ -448,9 +464,9 @@ mod tests {
         expect![[r#"
             2050 1583038860000000 None 1 false true
             4099 1583038920000000 None 2 true true
-            StatusRow { id: RecordId(2), at: 2020-03-01T05:00:00Z, station: 0, bikes: 0 }
-            StatusRow { id: RecordId(2050), at: 2020-03-01T05:01:00Z, station: 1, bikes: 1 }
-            StatusRow { id: RecordId(4099), at: 2020-03-01T05:02:00Z, station: 2, bikes: 2 }"#]]
+            StatusRow { id: RecordId(2), at: 2020-03-01T05:00:00Z, station: 0, bikes: 0, service: Service { installed: true, renting: true, returning: true }, missing: false }
+            StatusRow { id: RecordId(2050), at: 2020-03-01T05:01:00Z, station: 1, bikes: 1, service: Service { installed: true, renting: true, returning: true }, missing: false }
+            StatusRow { id: RecordId(4099), at: 2020-03-01T05:02:00Z, station: 2, bikes: 2, service: Service { installed: true, renting: true, returning: true }, missing: false }"#]]
         .assert_eq(&chunk.join("\n"));
     }
 

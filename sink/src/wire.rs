@@ -6,7 +6,7 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 use domain::window::{Gap, WindowCount, WindowState};
-use domain::{Inferred, Reject};
+use domain::{Inferred, Reject, Service, System};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 
@@ -23,6 +23,8 @@ pub(crate) struct SplitWire<'a> {
     pub(crate) arrival: Option<DockWire<'a>>,
     #[serde(borrow, default)]
     pub(crate) status: Option<StatusWire<'a>>,
+    #[serde(default)]
+    pub(crate) system: Option<System>,
     #[serde(default)]
     pub(crate) tick: Option<DateTime<Utc>>,
     #[serde(default)]
@@ -48,6 +50,10 @@ pub(crate) struct StatusWire<'a> {
     pub(crate) bikes: u32,
     #[serde(default)]
     pub(crate) inferred: Option<Inferred>,
+    #[serde(default)]
+    pub(crate) service: Service,
+    #[serde(default)]
+    pub(crate) missing: bool,
 }
 
 /// A [`domain::Station`].

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use domain::System;
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 
@@ -107,6 +108,11 @@ impl Writer {
         }
         if !statuses.is_empty() {
             self.insert_statuses(&mut transaction, &statuses)
+                .await
+                .map_err(failed())?;
+        }
+        if let Some(system) = chunks.iter().rev().find_map(|chunk| chunk.system.as_ref()) {
+            replace_system(&mut transaction, system)
                 .await
                 .map_err(failed())?;
         }
@@ -306,14 +312,21 @@ impl Writer {
         statuses: &[&StatusRow],
     ) -> Result<(), sqlx::Error> {
         let locations = statuses.iter().map(|row| self.location(row.station));
+        let services = || statuses.iter().map(|row| row.service);
         sqlx::query(
-            "insert into dock_status (id, time, location_id, bikes)
-             select * from unnest($1::bigint[], $2::timestamptz[], $3::int[], $4::int[])",
+            "insert into dock_status (id, time, location_id, bikes,
+                 is_installed, is_renting, is_returning, missing)
+             select * from unnest($1::bigint[], $2::timestamptz[], $3::int[], $4::int[],
+                 $5::bool[], $6::bool[], $7::bool[], $8::bool[])",
         )
         .bind(statuses.iter().map(|row| row.id.0).collect::<Vec<_>>())
         .bind(statuses.iter().map(|row| row.at).collect::<Vec<_>>())
         .bind(locations.collect::<Vec<_>>())
         .bind(statuses.iter().map(|row| row.bikes).collect::<Vec<_>>())
+        .bind(services().map(|s| s.installed).collect::<Vec<_>>())
+        .bind(services().map(|s| s.renting).collect::<Vec<_>>())
+        .bind(services().map(|s| s.returning).collect::<Vec<_>>())
+        .bind(statuses.iter().map(|row| row.missing).collect::<Vec<_>>())
         .execute(connection)
         .await?;
         Ok(())
@@ -350,6 +363,19 @@ async fn copy_records(
     let mut copy = connection.copy_in_raw(&statement).await?;
     copy.send(bytes).await?;
     copy.finish().await?;
+    Ok(())
+}
+
+async fn replace_system(connection: &mut PgConnection, system: &System) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "insert into system (timezone, language) values ($1, $2)
+         on conflict (only_row) do update set timezone = excluded.timezone,
+             language = excluded.language",
+    )
+    .bind(&system.timezone)
+    .bind(&system.language)
+    .execute(connection)
+    .await?;
     Ok(())
 }
 

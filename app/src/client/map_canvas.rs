@@ -16,7 +16,7 @@ use super::tiles::TileLayer;
 use super::{address, gestures};
 use crate::city::City;
 use crate::components::map_view::MapNodes;
-use crate::map::look::{radius, words};
+use crate::map::look::{note, radius, words};
 use crate::map::plane::{Plane, Point};
 use crate::map::view::{Bounds, Camera, View, ZOOM_MAX, ZOOM_MIN, fit};
 use crate::model::{Place, SEARCH_RADIUS_M};
@@ -223,7 +223,7 @@ impl MapCanvas {
             let hits = docks.iter().zip(&state.points).filter_map(|(dock, point)| {
                 let (dx, dy) = state.camera.screen(*point);
                 let distance = (dx - x).hypot(dy - y);
-                let reach = radius(dock.count.get_untracked().bikes, zoom) + HIT_MARGIN;
+                let reach = radius(dock.count.get_untracked().rentable(), zoom) + HIT_MARGIN;
                 (distance <= reach).then_some((distance, dock.id))
             });
             hits.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, id)| id)
@@ -359,7 +359,7 @@ impl MapCanvas {
                 .collect();
             state.drawn = docks
                 .iter()
-                .map(|dock| dock.count.get_untracked().bikes)
+                .map(|dock| dock.count.get_untracked().rentable())
                 .collect();
         });
     }
@@ -590,7 +590,7 @@ impl MapCanvas {
                 let progress = ((now - began) / RIPPLE_MS).clamp(0.0, 1.0);
                 brush.ripple(Ripple {
                     at: mark.at,
-                    bikes: mark.count.bikes,
+                    bikes: mark.count.rentable(),
                     progress,
                 });
             }
@@ -626,7 +626,7 @@ impl MapCanvas {
                 .zip(drawn_before)
                 .filter_map(|(dock, (point, drawn))| {
                     let count = dock.count.get_untracked();
-                    let is_news = std::mem::replace(drawn, count.bikes) != count.bikes;
+                    let is_news = std::mem::replace(drawn, count.rentable()) != count.rentable();
                     let at = camera.screen(*point);
                     if !camera.sees(at, 30.0) {
                         return None;
@@ -661,11 +661,13 @@ impl MapCanvas {
                 .find(|dock| dock.id == mark.id)
                 .map(|dock| dock.name.to_string())
         });
-        let text = format!("{}: {}", name.unwrap_or_default(), words(mark.count));
+        let text = [Some(words(mark.count)), note(mark.count)];
+        let text = text.into_iter().flatten().collect::<Vec<_>>().join(", ");
+        let text = format!("{}: {text}", name.unwrap_or_default());
         if self.label.text_content().as_deref() != Some(&text) {
             self.label.set_text_content(Some(&text));
         }
-        let above = mark.at.1 - radius(mark.count.bikes, zoom) - 10.0;
+        let above = mark.at.1 - radius(mark.count.rentable(), zoom) - 10.0;
         let place = format!(
             "translate({:.0}px, {above:.0}px) translate(-50%, -100%)",
             mark.at.0

@@ -37,8 +37,15 @@ pub(super) struct Marks<'a> {
 impl Marks<'_> {
     /// Docks without bikes below, then those with bikes, the larger below the smaller.
     pub(super) fn docks(&self, marks: &mut [Mark]) {
-        marks.sort_by_key(|mark| (mark.count.bikes > 0, mark.is_near, -mark.count.bikes));
-        for group in marks.chunk_by(|a, b| (a.count.bikes, a.is_near) == (b.count.bikes, b.is_near))
+        marks.sort_by_key(|mark| {
+            (
+                mark.count.rentable() > 0,
+                mark.is_near,
+                -mark.count.rentable(),
+            )
+        });
+        for group in marks
+            .chunk_by(|a, b| (a.count.rentable(), a.is_near) == (b.count.rentable(), b.is_near))
         {
             self.group(group);
         }
@@ -49,12 +56,12 @@ impl Marks<'_> {
         let Some(Mark { count, is_near, .. }) = marks.first().copied() else {
             return;
         };
-        let r = radius(count.bikes, self.zoom);
+        let r = radius(count.rentable(), self.zoom);
         self.ctx.begin_path();
         for mark in marks {
             self.circle(mark.at, r);
         }
-        if count.bikes <= 0 {
+        if count.rentable() <= 0 {
             self.ctx.set_fill_style_str(&self.palette.edge);
             self.ctx.fill();
             self.ctx.set_stroke_style_str(&self.palette.none);
@@ -118,7 +125,7 @@ impl Marks<'_> {
 
     /// A ring around one dock.
     pub(super) fn outline(&self, mark: &Mark, width: f64) {
-        let r = radius(mark.count.bikes, self.zoom).max(5.0) + 1.0 + width / 2.0;
+        let r = radius(mark.count.rentable(), self.zoom).max(5.0) + 1.0 + width / 2.0;
         self.ctx.begin_path();
         self.circle(mark.at, r);
         self.ctx.set_stroke_style_str(&self.palette.edge);

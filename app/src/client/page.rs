@@ -1,10 +1,11 @@
 //! Reads the docks off the page as the server rendered it: the list is the data.
 
+use domain::Service;
 use leptos::prelude::document;
 use wasm_bindgen::JsCast as _;
 use web_sys::Element;
 
-use crate::model::{Count, Dock};
+use crate::model::{Count, Dock, WallTime};
 
 /// Every dock of the list, in its order.
 pub(crate) fn docks() -> Vec<Dock> {
@@ -32,6 +33,23 @@ fn dock(item: &Element) -> Option<Dock> {
         count: Count {
             bikes: item.get_attribute("data-bikes")?.parse().ok()?,
             estimated: item.has_attribute("data-estimated"),
+            service: service(item),
+            last_seen: item
+                .get_attribute("data-last-seen")
+                .and_then(|text| WallTime::parse(&text)),
         },
     })
+}
+
+/// `data-service="installed returning"`; everything without it.
+fn service(item: &Element) -> Service {
+    let Some(held) = item.get_attribute("data-service") else {
+        return Service::default();
+    };
+    let holds = |name: &str| held.split(' ').any(|held| held == name);
+    Service {
+        installed: holds("installed"),
+        renting: holds("renting"),
+        returning: holds("returning"),
+    }
 }

@@ -10,7 +10,7 @@ pub fn Clock() -> impl IntoView {
     let city = expect_context::<City>();
     let utc = move || city.clock.get().map(|clock| clock.utc);
     let text = move || match city.clock.get() {
-        Some(clock) => format!("as of {} New York time", clock.local),
+        Some(clock) => format!("as of {}", clock.local),
         None => "the clock has not started yet".to_owned(),
     };
     view! {

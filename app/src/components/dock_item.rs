@@ -1,11 +1,12 @@
 //! One dock in a list: its name, its bikes, and the way to it where there is one.
 
+use domain::Service;
 use leptos::ev::MouseEvent;
 use leptos::prelude::*;
 
 use crate::city::{City, LiveDock};
 use crate::map::look;
-use crate::model::Outcome;
+use crate::model::{Count, Outcome, WallTime};
 
 /// Tells each item whether it is the selected one, without waking the others.
 #[derive(Clone)]
@@ -65,6 +66,8 @@ pub fn DockItem(
             data-dock=id
             data-bikes=move || count.get().bikes
             data-estimated=move || count.get().estimated.then_some("")
+            data-service=move || service(count.get())
+            data-last-seen=move || count.get().last_seen.map(WallTime::to_text)
             data-at=at
             data-metres=metres.map(|metres| format!("{metres:.0}"))
             aria-current=move || chosen.selected(&Some(id)).then_some("true")
@@ -74,11 +77,32 @@ pub fn DockItem(
                 <span class="text">
                     <span class="name">{name.to_string()}</span>
                     {way.map(|way| view! { <span class="way">{way}</span> })}
+                    {move || look::note(count.get()).map(|note| view! { <span class="note">{note}</span> })}
                 </span>
                 <span class="words">{move || look::words(count.get())}</span>
             </a>
         </li>
     }
+}
+
+/// Of `installed`, `renting` and `returning` those that hold; none if all do.
+fn service(count: Count) -> Option<String> {
+    let Service {
+        installed,
+        renting,
+        returning,
+    } = count.service;
+    let all = [
+        (installed, "installed"),
+        (renting, "renting"),
+        (returning, "returning"),
+    ];
+    let held = all
+        .iter()
+        .filter(|(holds, _)| *holds)
+        .map(|(_, name)| *name);
+    let is_full = count.service.is_full();
+    (!is_full).then(|| held.collect::<Vec<_>>().join(" "))
 }
 
 /// For the value of a query parameter (RFC 3986).

@@ -33,7 +33,7 @@ fn Results(place: Place) -> impl IntoView {
         near.with(|near| {
             let counts = near
                 .iter()
-                .map(|near| near.dock.count.get_untracked().bikes);
+                .map(|near| near.dock.count.get_untracked().rentable());
             let with_bikes = counts.clone().filter(|bikes| *bikes > 0).count();
             summarise(with_bikes, counts.map(i64::from).sum())
         })

@@ -29,13 +29,15 @@ pub fn has_number(radius: f64, zoom: f64) -> bool {
     radius >= NUMBER_RADIUS_MIN && zoom >= NUMBER_ZOOM_MIN
 }
 
-/// The number on the circle: `7`, or `≈7` if estimated.
+/// The number on the circle: `7`, `≈7` if estimated, `7?` if the station was not seen lately, `–` where
+/// no bike can be taken.
 #[must_use]
 pub fn number(count: Count) -> String {
-    if count.estimated {
-        format!("≈{}", count.bikes)
-    } else {
-        count.bikes.to_string()
+    match count.bikes {
+        _ if !count.service.can_rent() => "–".to_owned(),
+        bikes if count.estimated => format!("≈{bikes}"),
+        bikes if count.last_seen.is_some() => format!("{bikes}?"),
+        bikes => bikes.to_string(),
     }
 }
 
@@ -44,6 +46,7 @@ pub fn number(count: Count) -> String {
 pub fn words(count: Count) -> String {
     let about = if count.estimated { "about " } else { "" };
     match count.bikes {
+        _ if !count.service.can_rent() => "no bikes to take".to_owned(),
         i32::MIN..=0 if count.estimated => "probably no bikes".to_owned(),
         i32::MIN..=0 => "no bikes".to_owned(),
         1 => format!("{about}1 bike"),
@@ -51,9 +54,28 @@ pub fn words(count: Count) -> String {
     }
 }
 
+/// What a rider has to know beside the count: `closed`, `no returns`, `last seen 28 Feb, 10:10`.
+#[must_use]
+pub fn note(count: Count) -> Option<String> {
+    let service = match (count.service.can_rent(), count.service.can_return()) {
+        (true, true) => None,
+        (true, false) => Some("no returns"),
+        (false, true) => Some("returns only"),
+        (false, false) => Some("closed"),
+    };
+    let last_seen = count.last_seen.map(|at| format!("last seen {at}"));
+    match (service, last_seen) {
+        (Some(service), Some(last_seen)) => Some(format!("{service}, {last_seen}")),
+        (service, last_seen) => last_seen.or_else(|| service.map(str::to_owned)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use domain::Service;
+
     use super::*;
+    use crate::model::WallTime;
 
     #[test]
     fn more_bikes_make_a_larger_circle() {
@@ -69,10 +91,50 @@ mod tests {
 
     #[test]
     fn counts_read_as_words() {
-        let read = |bikes, estimated| words(Count { bikes, estimated });
+        let read = |bikes, estimated| {
+            words(Count {
+                bikes,
+                estimated,
+                ..Count::default()
+            })
+        };
         assert_eq!(read(0, false), "no bikes");
         assert_eq!(read(1, false), "1 bike");
         assert_eq!(read(7, true), "about 7 bikes");
         assert_eq!(read(0, true), "probably no bikes");
+    }
+
+    #[test]
+    fn what_a_station_does_not_offer_and_when_it_was_seen_is_said() {
+        let read = |renting, returning, last_seen: Option<(u8, u8, u8, u8)>| {
+            let count = Count {
+                bikes: 7,
+                service: Service {
+                    installed: true,
+                    renting,
+                    returning,
+                },
+                last_seen: last_seen.map(WallTime::from),
+                ..Count::default()
+            };
+            let note = note(count).unwrap_or_default();
+            format!("{} | {} | {note}", number(count), words(count))
+        };
+        let seen = Some((2, 28, 9, 5));
+        assert_eq!(read(true, true, None), "7 | 7 bikes | ");
+        assert_eq!(read(true, false, None), "7 | 7 bikes | no returns");
+        assert_eq!(
+            read(false, true, None),
+            "– | no bikes to take | returns only"
+        );
+        assert_eq!(read(false, false, None), "– | no bikes to take | closed");
+        assert_eq!(
+            read(true, true, seen),
+            "7? | 7 bikes | last seen 28 Feb, 09:05"
+        );
+        assert_eq!(
+            read(false, false, seen),
+            "– | no bikes to take | closed, last seen 28 Feb, 09:05"
+        );
     }
 }

@@ -138,7 +138,7 @@ impl Drawing {
             let is_near = place.is_none_or(|place| {
                 domain::geo::distance_m(place.lat, place.lon, dock.lat, dock.lon) <= SEARCH_RADIUS_M
             });
-            let class = match (dock.count.bikes > 0, is_near) {
+            let class = match (dock.count.rentable() > 0, is_near) {
                 (false, _) => "none",
                 (true, true) => "some",
                 (true, false) => "far",
@@ -148,14 +148,14 @@ impl Drawing {
             } else {
                 ""
             };
-            let r = radius(dock.count.bikes, zoom);
+            let r = radius(dock.count.rentable(), zoom);
             push(
                 svg,
                 format_args!(
                     "<circle class=\"{class}{mark}\" cx=\"{x:.0}\" cy=\"{y:.0}\" r=\"{r:.1}\"/>"
                 ),
             );
-            if dock.count.bikes > 0 && has_number(r, zoom) {
+            if dock.count.rentable() > 0 && has_number(r, zoom) {
                 let text = number(dock.count);
                 push(
                     svg,

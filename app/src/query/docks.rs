@@ -3,18 +3,32 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use domain::{Service, System};
 use sqlx::PgConnection;
 
 use crate::model::{Count, Dock};
+use crate::server::moment::wall_time;
 use crate::text::{NAME_CHARS_MAX, one_line};
 
 /// What Postgres says at one publish of the sink.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Reading {
     /// The replay clock; none before the first publish.
     pub clock: Option<Clock>,
+    /// What a live feed said of its system; Citi Bike's where there is none.
+    pub system: System,
     /// Docks that changed after the version asked about.
     pub docks: Vec<DockRow>,
+}
+
+impl Default for Reading {
+    fn default() -> Self {
+        Self {
+            clock: None,
+            system: citi_bike(),
+            docks: Vec::new(),
+        }
+    }
 }
 
 /// A row of table `availability` with its row of `location`.
@@ -22,14 +36,30 @@ pub struct Reading {
 pub struct DockRow {
     /// The dock, as browsers get it.
     pub dock: Dock,
+    /// When a live feed had the station for the last time, if it goes on without it.
+    pub last_seen: Option<DateTime<Utc>>,
     /// The operator's opaque id of the station.
     pub station_id: String,
     /// The publish that changed the dock last.
     pub version: i64,
 }
 
-/// `location_id, station_id, street, latitude, longitude, bikes, estimated, version`
-type Row = (i32, String, String, f64, f64, i32, bool, i64);
+/// `location_id, station_id, street, latitude, longitude, bikes, estimated, is_installed, is_renting,
+/// is_returning, last_seen, version`
+type Row = (
+    i32,
+    String,
+    String,
+    f64,
+    f64,
+    i32,
+    bool,
+    bool,
+    bool,
+    bool,
+    Option<DateTime<Utc>>,
+    i64,
+);
 
 /// The one row of table `replay_clock`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +74,7 @@ pub struct Clock {
 
 /// Reads the clock, then the docks whose version is greater than `after`.
 ///
-/// Reads `replay_clock` (one row) and `availability` joined to `location`; relies on the index on
+/// Reads `replay_clock` and `system` (one row each) and `availability` joined to `location`; relies on the index on
 /// `availability (version)`. At most one row per dock. The clock is read first: a publish in
 /// between then shows as a change again at the next reading, and none is missed. Names and ids are
 /// cut at [`NAME_CHARS_MAX`]; names are one line of shown characters.
@@ -53,8 +83,11 @@ pub struct Clock {
 /// Any error of the connection or of a missing table.
 pub async fn read_changes(connection: &mut PgConnection, after: i64) -> sqlx::Result<Reading> {
     let clock = read_clock(connection).await?;
+    let system = read_system(connection).await?;
     let rows: Vec<Row> = sqlx::query_as(
-        "select location_id, left(station_id, $2), left(street, $2), latitude, longitude, bikes, estimated, version
+        "select location_id, left(station_id, $2), left(street, $2),
+                latitude, longitude, bikes, estimated, is_installed, is_renting, is_returning,
+                last_seen, version
            from availability join location using (location_id)
           where version > $1",
     )
@@ -62,28 +95,58 @@ pub async fn read_changes(connection: &mut PgConnection, after: i64) -> sqlx::Re
     .bind(i32::try_from(NAME_CHARS_MAX).unwrap_or(i32::MAX))
     .fetch_all(connection)
     .await?;
-    let docks = rows
-        .into_iter()
-        .map(
-            |(id, station_id, name, lat, lon, bikes, estimated, version)| {
-                let (lat, lon) = (to_metre(lat), to_metre(lon));
-                let count = Count { bikes, estimated };
-                let dock = Dock {
-                    id,
-                    name: one_line(&name, NAME_CHARS_MAX),
-                    lat,
-                    lon,
-                    count,
-                };
-                DockRow {
-                    dock,
-                    station_id,
-                    version,
-                }
-            },
-        )
-        .collect();
-    Ok(Reading { clock, docks })
+    let docks = rows.into_iter().map(|row| dock_row(row, &system.timezone));
+    Ok(Reading {
+        clock,
+        docks: docks.collect(),
+        system,
+    })
+}
+
+fn dock_row(row: Row, timezone: &str) -> DockRow {
+    let (id, station_id, name, lat, lon, bikes, estimated, ..) = &row;
+    let (.., installed, renting, returning, last_seen, version) = row;
+    let count = Count {
+        bikes: *bikes,
+        estimated: *estimated,
+        service: Service {
+            installed,
+            renting,
+            returning,
+        },
+        last_seen: last_seen.map(|at| wall_time(at, timezone)),
+    };
+    let dock = Dock {
+        id: *id,
+        name: one_line(name, NAME_CHARS_MAX),
+        lat: to_metre(*lat),
+        lon: to_metre(*lon),
+        count,
+    };
+    DockRow {
+        dock,
+        last_seen,
+        station_id: station_id.clone(),
+        version,
+    }
+}
+
+async fn read_system(connection: &mut PgConnection) -> sqlx::Result<System> {
+    let row: Option<(String, String)> = sqlx::query_as("select timezone, language from system")
+        .fetch_optional(connection)
+        .await?;
+    Ok(row.map_or_else(citi_bike, |(timezone, language)| System {
+        timezone,
+        language,
+    }))
+}
+
+/// What trip files do not say of their system.
+pub(crate) fn citi_bike() -> System {
+    System {
+        timezone: "America/New_York".to_owned(),
+        language: "en".to_owned(),
+    }
 }
 
 async fn read_clock(connection: &mut PgConnection) -> sqlx::Result<Option<Clock>> {

@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+use domain::System;
 use tokio::time::Instant;
 
 use super::moment::moment;
 use crate::model::{Database, Delta, Dock, Heartbeat, Moment, Snapshot};
-use crate::query::docks::{DockRow, Reading};
+use crate::query::docks::{DockRow, Reading, citi_bike};
 
 /// All docks in memory: one reading of Postgres serves any number of browsers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Board {
     docks: BTreeMap<i32, Entry>,
     version: i64,
@@ -22,12 +24,33 @@ pub struct Board {
     database: Database,
     /// A line for each of the sink's streams that has stopped.
     failures: Vec<String>,
+    system: System,
 }
 
+impl Default for Board {
+    fn default() -> Self {
+        Self {
+            docks: BTreeMap::new(),
+            version: 0,
+            clock: None,
+            stations_at: None,
+            published: None,
+            database: Database::default(),
+            failures: Vec::new(),
+            system: citi_bike(),
+        }
+    }
+}
+
+/// A dock and its station.
 #[derive(Debug)]
-struct Entry {
-    dock: Dock,
-    station_id: String,
+pub struct Entry {
+    /// As browsers get it.
+    pub dock: Dock,
+    /// The operator's id of the station.
+    pub station_id: String,
+    /// When a live feed had the station for the last time, if it goes on without it.
+    pub last_seen: Option<DateTime<Utc>>,
     /// Version of the last change.
     version: i64,
     /// Version at which this server first saw the dock, or first saw it with this name and place.
@@ -85,7 +108,7 @@ impl Board {
             local: self.clock.as_ref().map(|clock| clock.local.clone()),
             full: since.is_none(),
             docks: changed()
-                .map(|Entry { dock, .. }| (dock.id, dock.count.bikes, dock.count.estimated))
+                .map(|Entry { dock, .. }| (dock.id, dock.count))
                 .collect(),
             new: changed()
                 .filter(|entry| entry.known_at > after)
@@ -122,10 +145,15 @@ impl Board {
         self.stations_at.as_ref()
     }
 
-    /// Every dock with the operator's id of its station, by location.
-    pub fn stations(&self) -> impl Iterator<Item = (&str, &Dock)> {
-        let entries = self.docks.values();
-        entries.map(|entry| (entry.station_id.as_str(), &entry.dock))
+    /// What is known of the system beside its docks.
+    #[must_use]
+    pub fn system(&self) -> &System {
+        &self.system
+    }
+
+    /// Every dock with its station, by location.
+    pub fn stations(&self) -> impl Iterator<Item = &Entry> {
+        self.docks.values()
     }
 
     /// How the server fares.
@@ -161,7 +189,8 @@ impl Board {
     fn take_clock(&mut self, reading: &Reading) {
         let Some(clock) = reading.clock else { return };
         self.version = clock.version;
-        let clock_moment = moment(clock.at);
+        self.system = reading.system.clone();
+        let clock_moment = moment(clock.at, &self.system.timezone);
         self.stations_at.get_or_insert_with(|| clock_moment.clone());
         self.clock = Some(clock_moment);
         self.published = Some(back_in_time(clock.age));
@@ -170,6 +199,7 @@ impl Board {
     fn take_dock(&mut self, row: DockRow) {
         let DockRow {
             dock,
+            last_seen,
             station_id,
             version,
         } = row;
@@ -185,6 +215,7 @@ impl Board {
             Entry {
                 dock,
                 station_id,
+                last_seen,
                 version,
                 known_at,
             },
@@ -222,24 +253,29 @@ mod tests {
                 .iter()
                 .map(|(id, bikes)| DockRow {
                     dock: dock(*id, *bikes),
+                    last_seen: None,
                     station_id: id.to_string(),
                     version,
                 })
                 .collect(),
+            ..Reading::default()
+        }
+    }
+
+    fn count(bikes: i32) -> Count {
+        Count {
+            bikes,
+            ..Count::default()
         }
     }
 
     fn dock(id: i32, bikes: i32) -> Dock {
-        let count = Count {
-            bikes,
-            estimated: false,
-        };
         Dock {
             id,
             name: format!("dock {id}"),
             lat: 40.7,
             lon: -74.0,
-            count,
+            count: count(bikes),
         }
     }
 
@@ -254,7 +290,7 @@ mod tests {
     #[test]
     fn a_reader_hears_only_what_changed_since_its_version() {
         let delta = board().delta_since(Some(10));
-        assert_eq!(delta.docks, [(1, 4, false), (3, 9, false)]);
+        assert_eq!(delta.docks, [(1, count(4)), (3, count(9))]);
         assert!(!delta.full);
         assert!(board().delta_since(Some(12)).docks.is_empty());
     }
@@ -289,7 +325,10 @@ mod tests {
         let mut board = board();
         let delta = board.apply(reading(13, &[]));
         assert_eq!((delta.version, delta.docks.len()), (13, 0));
-        assert_eq!(delta.local.as_deref(), Some("Mon 2 Mar 2020, 08:14:18"));
+        assert_eq!(
+            delta.local.as_deref(),
+            Some("Mon 2 Mar 2020, 08:14:18 New York time")
+        );
     }
 
     #[test]
@@ -299,7 +338,7 @@ mod tests {
         assert!(board.is_ahead_of(&fresh));
         let delta = board.replace(fresh);
         assert!(delta.full);
-        assert_eq!(delta.docks, [(1, 1, false)]);
+        assert_eq!(delta.docks, [(1, count(1))]);
         assert_eq!(board.version(), 2);
     }
 

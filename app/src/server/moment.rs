@@ -1,16 +1,35 @@
-//! The replay clock as people in New York read it.
+//! Instants as people in the city read them.
 
-use chrono::{DateTime, SecondsFormat, Utc};
-use domain::time::to_new_york;
+use chrono::{DateTime, Datelike, SecondsFormat, Timelike, Utc};
+use domain::time::to_local;
 
-use crate::model::Moment;
+use crate::model::{Moment, WallTime};
 
-/// Writes an instant for machines (UTC) and for people (New York).
+/// Writes an instant for machines (UTC) and for people (in the city's time zone).
 #[must_use]
-pub(crate) fn moment(at: DateTime<Utc>) -> Moment {
+pub(crate) fn moment(at: DateTime<Utc>, timezone: &str) -> Moment {
+    let (local, city) = to_local(at, timezone);
     Moment {
-        utc: at.to_rfc3339_opts(SecondsFormat::Secs, true),
-        local: to_new_york(at).format("%a %-d %b %Y, %H:%M:%S").to_string(),
+        utc: utc(at),
+        local: format!("{} {city} time", local.format("%a %-d %b %Y, %H:%M:%S")),
+    }
+}
+
+/// RFC 3339, to the second.
+pub(crate) fn utc(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// Day and time of day in the city.
+#[must_use]
+pub(crate) fn wall_time(at: DateTime<Utc>, timezone: &str) -> WallTime {
+    let (local, _) = to_local(at, timezone);
+    let small = |number: u32| u8::try_from(number).unwrap_or(u8::MAX);
+    WallTime {
+        month: small(local.month()),
+        day: small(local.day()),
+        hour: small(local.hour()),
+        minute: small(local.minute()),
     }
 }
 
@@ -18,11 +37,40 @@ pub(crate) fn moment(at: DateTime<Utc>) -> Moment {
 mod tests {
     use super::*;
 
+    fn read(text: &str, timezone: &str) -> String {
+        moment(text.parse().unwrap(), timezone).local
+    }
+
     #[test]
     fn summer_time_begins_on_the_eighth_of_march() {
-        let read = |text: &str| moment(text.parse().unwrap()).local;
-        assert_eq!(read("2020-03-02T13:14:05Z"), "Mon 2 Mar 2020, 08:14:05");
-        assert_eq!(read("2020-03-08T06:59:59Z"), "Sun 8 Mar 2020, 01:59:59");
-        assert_eq!(read("2020-03-08T07:00:00Z"), "Sun 8 Mar 2020, 03:00:00");
+        let read = |text| read(text, "America/New_York");
+        assert_eq!(
+            read("2020-03-02T13:14:05Z"),
+            "Mon 2 Mar 2020, 08:14:05 New York time"
+        );
+        assert_eq!(
+            read("2020-03-08T06:59:59Z"),
+            "Sun 8 Mar 2020, 01:59:59 New York time"
+        );
+        assert_eq!(
+            read("2020-03-08T07:00:00Z"),
+            "Sun 8 Mar 2020, 03:00:00 New York time"
+        );
+    }
+
+    #[test]
+    fn each_city_has_its_own_clocks() {
+        let at = "2025-02-28T23:30:00Z";
+        assert_eq!(
+            read(at, "Europe/Lisbon"),
+            "Fri 28 Feb 2025, 23:30:00 Lisbon time"
+        );
+        assert_eq!(
+            read(at, "Asia/Tokyo"),
+            "Sat 1 Mar 2025, 08:30:00 Tokyo time"
+        );
+        let seen = wall_time(at.parse().unwrap(), "Asia/Tokyo");
+        assert_eq!(seen.to_string(), "1 Mar, 08:30");
+        assert_eq!(WallTime::parse(&seen.to_text()), Some(seen));
     }
 }

@@ -1,6 +1,6 @@
 //! The whole server over a real Postgres.
 
-use app::{AppConfig, Server};
+use app::{AppConfig, Limits, Server};
 use sqlx::Connection as _;
 use tokio_util::sync::CancellationToken;
 
@@ -34,7 +34,10 @@ async fn a_publish_reaches_open_pages_and_a_lost_database_shows_itself() {
     )
     .await;
     let delta = hear(&mut live, "\"version\":2").await;
-    assert!(delta.contains("\"docks\":[[1,6,false]]"), "{delta}");
+    assert!(
+        delta.contains("\"docks\":[[1,[6,0,1,1,1,null]]]"),
+        "{delta}"
+    );
 
     let feed = get(address, "/gbfs/3.0/station_status.json").await;
     assert!(
@@ -52,7 +55,7 @@ async fn a_publish_reaches_open_pages_and_a_lost_database_shows_itself() {
     .await;
     let delta = hear(&mut live, "\"version\":3").await;
     assert!(
-        delta.contains("[[3,2,true]]") && delta.contains("Newport PATH"),
+        delta.contains("[[3,[2,1,1,1,1,null]]]") && delta.contains("Newport PATH"),
         "{delta}"
     );
 
@@ -76,4 +79,57 @@ async fn a_publish_reaches_open_pages_and_a_lost_database_shows_itself() {
         .unwrap()
         .unwrap();
     drop(folder);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_feed_says_of_its_stations_and_clocks_is_on_the_page_and_in_our_feed() {
+    let Some(mut city) = City::start().await else {
+        return;
+    };
+    city.publish(
+        2,
+        "insert into system (timezone, language) values ('Asia/Tokyo', 'ja');
+         update availability set version = 2, is_renting = false where location_id = 1;
+         update availability set version = 2, last_seen = '2020-03-02T11:05:00Z'
+          where location_id = 2",
+    )
+    .await;
+    let server = city.serve(Limits::default()).await;
+    let page = get(server.address, "/").await;
+    for said in [
+        "as of Mon 2 Mar 2020, 22:14:10 Tokyo time",
+        "data-service=\"installed returning\"",
+        "returns only",
+        "data-last-seen=\"3-2-20-5\"",
+        "last seen 2 Mar, 20:05",
+        // Of the seven bikes none can be taken.
+        "0 of 2 docks have bikes, 0 bikes in all",
+    ] {
+        assert!(page.contains(said), "{said}");
+    }
+    let status = get(server.address, "/gbfs/3.0/station_status.json").await;
+    let first = "\"num_vehicles_available\":7,\"vehicle_types_available\":[{\"vehicle_type_id\":\"bike\",\
+                 \"count\":7}],\"is_installed\":true,\"is_renting\":false,\"is_returning\":true,\
+                 \"last_reported\":\"2020-03-02T13:14:10Z\"";
+    assert!(status.contains(first), "{status}");
+    assert!(
+        status.contains("\"last_reported\":\"2020-03-02T11:05:00Z\""),
+        "{status}"
+    );
+    let information = get(server.address, "/gbfs/3.0/system_information.json").await;
+    for said in ["\"languages\":[\"ja\"]", "\"timezone\":\"Asia/Tokyo\""] {
+        assert!(information.contains(said), "{information}");
+    }
+    let stations = get(server.address, "/gbfs/3.0/station_information.json").await;
+    assert!(stations.contains("\"language\":\"ja\"}]"), "{stations}");
+
+    // An open page hears that a station is there again.
+    let mut live = listen(server.address, "/live?since=2").await;
+    city.publish(
+        3,
+        "update availability set bikes = 1, version = 3, last_seen = null where location_id = 2",
+    )
+    .await;
+    hear(&mut live, "[2,[1,0,1,1,1,null]]").await;
+    server.stop().await;
 }

@@ -74,6 +74,7 @@ async fn a_status_says_what_is_known_and_no_more() {
     docks[1].count = Count {
         bikes: 3,
         estimated: true,
+        ..Count::default()
     };
     check(
         &Page::with(docks),

@@ -164,7 +164,7 @@ async fn a_postgres_that_answers_nothing_hangs_no_request_and_is_found_again() {
         "update availability set bikes = 6, version = 2 where location_id = 1",
     )
     .await;
-    hear(&mut live, "[1,6,false]").await;
+    hear(&mut live, "[1,[6,0,1,1,1,null]]").await;
 
     // Neither does the stop wait for it.
     hole.swallow();

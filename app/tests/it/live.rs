@@ -7,7 +7,7 @@ use axum::http::Request;
 use futures_util::StreamExt as _;
 use tower::ServiceExt as _;
 
-use crate::support::{Page, dock, docks, reading};
+use crate::support::{Page, count, dock, docks, reading};
 
 /// The next event of a live line, as text.
 async fn next_event(events: &mut axum::body::BodyDataStream) -> String {
@@ -58,8 +58,11 @@ async fn a_browser_hears_changed_docks_only() {
     let event = next_event(&mut events).await;
     assert!(event.starts_with("event: docks\nid: 2\n"), "{event}");
     let delta = delta_of(&event);
-    assert_eq!(delta.docks, [(2, 2, false)]);
-    assert_eq!(delta.local.as_deref(), Some("Mon 2 Mar 2020, 08:14:06"));
+    assert_eq!(delta.docks, [(2, count(2))]);
+    assert_eq!(
+        delta.local.as_deref(),
+        Some("Mon 2 Mar 2020, 08:14:06 New York time")
+    );
     assert!(delta.new.is_empty() && !delta.full);
 }
 
@@ -77,7 +80,7 @@ async fn a_browser_that_comes_back_hears_what_it_missed() {
     // Its last event counts, not the version the page was rendered with.
     let mut events = open(&page, "/live?since=1", Some("2")).await;
     let delta = delta_of(&next_event(&mut events).await);
-    assert_eq!(delta.docks, [(9, 4, false)]);
+    assert_eq!(delta.docks, [(9, count(4))]);
     assert_eq!(
         delta.new,
         [(9, "Somewhere & New".to_owned(), 40.75, -73.98)]
@@ -135,5 +138,5 @@ async fn a_browser_that_fell_behind_is_brought_up_in_one_step() {
     };
     assert_eq!(version, 1_001);
     let delta: Delta = serde_json::from_str(&json).unwrap();
-    assert_eq!(delta.docks, [(1, 1_001, false)]);
+    assert_eq!(delta.docks, [(1, count(1_001))]);
 }

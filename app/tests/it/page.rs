@@ -56,6 +56,7 @@ async fn an_estimated_count_says_so() {
     docks[0].count = Count {
         bikes: 7,
         estimated: true,
+        ..Count::default()
     };
     let answer = Page::with(docks).get("/").await;
     assert!(answer.text.contains("about 7 bikes"));

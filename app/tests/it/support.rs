@@ -134,11 +134,13 @@ pub(crate) fn reading(version: i64, docks: Vec<Dock>) -> Reading {
         docks: docks
             .into_iter()
             .map(|dock| DockRow {
+                last_seen: None,
                 station_id: format!("{}", 3_200 + dock.id),
                 dock,
                 version,
             })
             .collect(),
+        ..Reading::default()
     }
 }
 
@@ -152,15 +154,19 @@ pub(crate) fn docks() -> Vec<Dock> {
     ]
 }
 
+pub(crate) fn count(bikes: i32) -> Count {
+    Count {
+        bikes,
+        ..Count::default()
+    }
+}
+
 pub(crate) fn dock(id: i32, name: &str, (lat, lon): (f64, f64), bikes: i32) -> Dock {
     Dock {
         id,
         name: name.to_owned(),
         lat,
         lon,
-        count: Count {
-            bikes,
-            estimated: false,
-        },
+        count: count(bikes),
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 use domain::window::{WindowConfig, WindowState};
-use domain::{Body, Inferred, Record, Reject, Station, Status, Trip, Windows};
+use domain::{Body, Inferred, Record, Reject, Service, Station, Status, Trip, Windows};
 use fluvio_protocol::record::Record as FluvioRecord;
 use fluvio_smartengine::{
     DEFAULT_SMARTENGINE_VERSION, SmartEngine, SmartModuleChainBuilder, SmartModuleChainInstance,
@@ -145,6 +145,8 @@ fn status() -> impl Strategy<Value = Body> {
             at: at(seconds),
             bikes,
             inferred,
+            service: Service::default(),
+            missing: false,
         })
     })
 }

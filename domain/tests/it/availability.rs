@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use domain::Availability;
 use domain::availability::{BikeEvent, DockCount, DockStatus};
+use domain::{Availability, Service};
 use proptest::prelude::*;
 
 const LOCATIONS: i32 = 4;
@@ -79,6 +79,8 @@ fn statuses() -> impl Strategy<Value = Vec<DockStatus>> {
                 id,
                 location_id,
                 bikes,
+                service: Service::default(),
+                missing: false,
             })
             .collect()
     })
@@ -241,17 +243,54 @@ fn a_status_is_the_truth_and_no_estimate() {
         id: 2,
         location_id: 0,
         bikes: 7,
+        service: Service::default(),
+        missing: false,
     });
     availability.advance(at(19));
     let estimate = DockCount {
         bikes: 1,
         estimated: true,
+        ..DockCount::default()
     };
     assert_eq!(availability.take_changed(), [(0, estimate)]);
     availability.advance(at(20));
     let truth = DockCount {
         bikes: 7,
-        estimated: false,
+        ..DockCount::default()
     };
     assert_eq!(availability.take_changed(), [(0, truth)]);
+}
+
+#[test]
+fn a_dock_that_a_feed_no_longer_has_keeps_its_count_and_when_it_was_seen() {
+    let closed = Service {
+        renting: false,
+        ..Service::default()
+    };
+    let status = |id, seconds, missing| DockStatus {
+        at: at(seconds),
+        id,
+        location_id: 4,
+        bikes: 3,
+        service: closed,
+        missing,
+    };
+    let mut availability = Availability::default();
+    let mut shown = |status| {
+        availability.apply_status(status);
+        availability.advance(at(60));
+        availability.count(4)
+    };
+    let there = DockCount {
+        bikes: 3,
+        service: closed,
+        ..DockCount::default()
+    };
+    assert_eq!(shown(status(1, 10, false)), there);
+    let gone = DockCount {
+        last_seen: Some(at(20)),
+        ..there
+    };
+    assert_eq!(shown(status(2, 20, true)), gone);
+    assert_eq!(shown(status(3, 50, false)), there);
 }

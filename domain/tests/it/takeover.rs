@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::source::{Run, SourceName};
 use domain::split::SplitEvent;
 use domain::window::{WindowConfig, WindowState, window_start};
-use domain::{Body, Inferred, Record, Sources, Station, Status, WindowOutput, Windows};
+use domain::{Body, Inferred, Record, Service, Sources, Station, Status, WindowOutput, Windows};
 use proptest::prelude::*;
 
 const PARTITIONS: usize = 2;
@@ -77,6 +77,8 @@ impl Poller {
             at: at(time),
             bikes,
             inferred,
+            service: Service::default(),
+            missing: false,
         }));
         self.queues[station % PARTITIONS].push(record);
         self.seq += 1;

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::window::{Counted, WindowConfig, WindowState, window_start};
-use domain::{Body, Inferred, Record, Reject, Station, Status, Trip, WindowOutput, Windows};
+use domain::{
+    Body, Inferred, Record, Reject, Service, Station, Status, Trip, WindowOutput, Windows,
+};
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
 
@@ -47,6 +49,8 @@ fn status(seq: u64, seconds: i64, inferred: Option<Inferred>) -> Record {
         at: at(seconds),
         bikes: 6,
         inferred,
+        service: Service::default(),
+        missing: false,
     });
     Record {
         source: "s".into(),
@@ -236,7 +240,7 @@ fn group_by(records: &[Record]) -> BTreeMap<DateTime<Utc>, u64> {
         let departed_at = match &record.body {
             Body::Trip(trip) => trip.departed_at,
             Body::Status(status) if status.is_departure() => status.at,
-            Body::Status(_) | Body::Tick(_) | Body::Reject(_) => continue,
+            Body::Status(_) | Body::System(_) | Body::Tick(_) | Body::Reject(_) => continue,
         };
         if Some(record.seq) <= last_seq {
             continue;

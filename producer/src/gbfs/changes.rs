@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::{Inferred, Reject, Station, Status};
+use domain::{Inferred, Reject, Service, Station, Status};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::error::FeedError;
@@ -33,8 +33,11 @@ pub(crate) struct Changes {
 #[derive(Debug)]
 struct Told {
     bikes: u32,
+    service: Service,
     /// When, by the feed's time.
     at: DateTime<Utc>,
+    /// That the feed no longer has it.
+    missing: bool,
 }
 
 /// Rank in the file, and what is wrong there.
@@ -46,7 +49,7 @@ pub(crate) struct Found {
     /// Ordered by time; those of one station in the order of their counts.
     pub(crate) statuses: Vec<Status>,
     pub(crate) rejects: Vec<Reject>,
-    /// Stations with a count that this poll does not have; they stay as they were.
+    /// Stations with a count that this poll does not have; they keep it.
     pub(crate) missing: usize,
 }
 
@@ -115,7 +118,8 @@ impl Changes {
     /// Compares the counts with those of the poll before.
     ///
     /// What happened between two polls gets the time at which the station reported it, if that lies
-    /// between them, or else the later poll's.
+    /// between them, or else the later poll's. A station that is missing is told once, with the time
+    /// of the poll that had it last.
     ///
     /// # Errors
     /// [`FeedError::Backwards`] if the feed is older than what is known; nothing has changed then.
@@ -142,44 +146,65 @@ impl Changes {
                 Ok((station, count)) => {
                     let between = |at: &DateTime<Utc>| from < *at && *at < to;
                     let at = count.reported_at.filter(between).unwrap_or(to);
-                    found
-                        .statuses
-                        .extend(self.tell(&station, count.bikes, (at, to)));
+                    found.statuses.extend(self.tell(&station, &count, (at, to)));
                 }
                 Err(entry) => bad.push(entry),
             }
         }
-        found.statuses.sort_by_key(|status| status.at);
         found.rejects = rejects(url, bad, &mut self.bad_counts);
-        found.missing = self.told.keys().filter(|id| !seen.contains(*id)).count();
+        found.missing = self.told.len() - seen.len();
+        found.statuses.extend(self.tell_missing(&seen, from));
+        found.statuses.sort_by_key(|status| status.at);
         Ok(found)
     }
 
-    /// What there is to say of a station that has so many bikes since the first instant; the second
-    /// is the poll's.
+    /// A last count of the stations that have gone since the poll at `last_seen`.
+    fn tell_missing(&mut self, seen: &BTreeSet<String>, last_seen: DateTime<Utc>) -> Vec<Status> {
+        let stations = &self.stations;
+        let told = self.told.iter_mut();
+        let gone = told.filter(|(id, told)| !told.missing && !seen.contains(*id));
+        let tell = |(id, told): (&String, &mut Told)| {
+            told.missing = true;
+            Some(Status {
+                missing: true,
+                ..count_of(stations.get(id)?, last_seen, (told.bikes, told.service))
+            })
+        };
+        gone.filter_map(tell).collect()
+    }
+
+    /// What there is to say of a station that has its count since the first instant; the second is the
+    /// poll's.
     fn tell(
         &mut self,
         station: &Station,
-        bikes: u32,
+        count: &Counted,
         (at, to): (DateTime<Utc>, DateTime<Utc>),
     ) -> Vec<Status> {
+        let Counted { bikes, service, .. } = *count;
+        let now = Told {
+            bikes,
+            service,
+            at: to,
+            missing: false,
+        };
         let Some(told) = self.told.get_mut(&station.station_id) else {
             let at_first = to - told_early(&station.station_id);
-            let told = Told {
-                bikes,
+            let now = Told {
                 at: at_first,
+                ..now
             };
-            self.told.insert(station.station_id.clone(), told);
-            return vec![count_of(station, at, bikes)];
+            self.told.insert(station.station_id.clone(), now);
+            return vec![count_of(station, at, (bikes, service))];
         };
-        let before = std::mem::replace(&mut told.bikes, bikes);
-        if before == bikes && to - told.at < TOLD_EVERY {
+        let is_same = (told.bikes, told.service) == (bikes, service) && !told.missing;
+        if is_same && to - told.at < TOLD_EVERY {
             return Vec::new();
         }
-        told.at = to;
-        match before == bikes {
-            true => vec![count_of(station, to, bikes)],
-            false => steps(station, at, before, bikes),
+        let before = std::mem::replace(told, now);
+        match before.bikes == bikes {
+            true => vec![count_of(station, to, (bikes, service))],
+            false => steps(station, at, before.bikes, (bikes, service)),
         }
     }
 
@@ -216,20 +241,27 @@ fn told_early(station_id: &str) -> TimeDelta {
 }
 
 /// A count without an event.
-fn count_of(station: &Station, at: DateTime<Utc>, bikes: u32) -> Status {
+fn count_of(station: &Station, at: DateTime<Utc>, (bikes, service): (u32, Service)) -> Status {
     Status {
         station: station.clone(),
         at,
         bikes,
         inferred: None,
+        service,
+        missing: false,
     }
 }
 
 /// One status for each bike that came or went.
-fn steps(station: &Station, at: DateTime<Utc>, before: u32, now: u32) -> Vec<Status> {
+fn steps(
+    station: &Station,
+    at: DateTime<Utc>,
+    before: u32,
+    (now, service): (u32, Service),
+) -> Vec<Status> {
     let status = |bikes, inferred| Status {
         inferred: Some(inferred),
-        ..count_of(station, at, bikes)
+        ..count_of(station, at, (bikes, service))
     };
     if now < before {
         let gone = (now..before).rev();
@@ -289,6 +321,7 @@ mod tests {
                 index,
                 station_id: (*id).to_owned(),
                 bikes: *bikes,
+                service: Service::default(),
                 reported_at: Some(at(*reported)),
                 entry: "{}".to_owned(),
             })
@@ -311,10 +344,14 @@ mod tests {
                         station,
                         bikes,
                         inferred,
+                        service,
                         ..
                     } = status;
                     let at = status.at.format("%M:%S");
-                    format!("{at} {}: {bikes} {inferred:?}", station.station_id)
+                    let closed = if service.can_rent() { "" } else { " closed" };
+                    let missing = if status.missing { " missing" } else { "" };
+                    let id = &station.station_id;
+                    format!("{at} {id}: {bikes} {inferred:?}{closed}{missing}")
                 };
                 let reject = |reject: &Reject| format!("{}: {}", reject.line, reject.reason);
                 let statuses = found.statuses.iter().map(status);
@@ -374,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn stations_that_are_missing_stay_as_they_were() {
+    fn stations_that_are_missing_keep_their_count_and_are_told_when_they_were_seen() {
         let mut changes = feed(&["a", "b"]);
         changes
             .take("u", poll(60, &[("a", 7, 60), ("b", 3, 60)]))
@@ -382,14 +419,57 @@ mod tests {
         check(
             &mut changes,
             poll(70, &[("a", 7, 70)]),
-            expect!["missing 1"],
+            expect![[r#"
+                01:00 b: 3 None missing
+                missing 1"#]],
         );
         check(
             &mut changes,
-            poll(80, &[("a", 7, 80), ("b", 2, 75)]),
+            poll(75, &[]),
             expect![[r#"
-                01:15 b: 2 Some(Departure)
+            01:10 a: 7 None missing
+            missing 2"#]],
+        );
+        check(
+            &mut changes,
+            poll(80, &[("a", 7, 80), ("b", 2, 77)]),
+            expect![[r#"
+                01:17 b: 2 Some(Departure)
+                01:20 a: 7 None
                 missing 0"#]],
+        );
+    }
+
+    #[test]
+    fn a_station_that_closes_is_told_at_once() {
+        let mut changes = feed(&["a"]);
+        changes.take("u", poll(60, &[("a", 7, 60)])).unwrap();
+        let closing = |seconds, bikes, renting| {
+            let mut counts = poll(seconds, &[("a", bikes, 0)]);
+            let count = counts.entries[0].as_mut().unwrap();
+            count.service.renting = renting;
+            counts
+        };
+        check(
+            &mut changes,
+            closing(70, 7, false),
+            expect![[r#"
+            01:10 a: 7 None closed
+            missing 0"#]],
+        );
+        check(
+            &mut changes,
+            closing(80, 8, false),
+            expect![[r#"
+            01:20 a: 8 Some(Arrival) closed
+            missing 0"#]],
+        );
+        check(
+            &mut changes,
+            closing(90, 8, true),
+            expect![[r#"
+            01:30 a: 8 None
+            missing 0"#]],
         );
     }
 
@@ -421,7 +501,8 @@ mod tests {
     }
 
     proptest! {
-        /// After each poll the last status of a station is its count, told less than ten minutes ago;
+        /// After each poll the last status of a station is its count, told less than ten minutes ago,
+        /// or that it is missing;
         /// every status differs from the one before by the one bike it tells of, and time never goes
         /// back.
         #[test]
@@ -435,6 +516,7 @@ mod tests {
             let mut changes = feed(&IDS);
             let mut shown: BTreeMap<String, u32> = BTreeMap::new();
             let mut told_at: BTreeMap<String, i64> = BTreeMap::new();
+            let mut missing: BTreeMap<String, bool> = BTreeMap::new();
             let (mut now, mut last) = (0, None);
             for (pause, counts) in polls {
                 now += pause;
@@ -450,6 +532,7 @@ mod tests {
                     last = Some(status.at);
                     let bikes = i64::from(status.bikes);
                     told_at.insert(status.station.station_id.clone(), now);
+                    missing.insert(status.station.station_id.clone(), status.missing);
                     let before = shown.insert(status.station.station_id, status.bikes);
                     let step = before.map(|before| bikes - i64::from(before));
                     let told = status.inferred.map(|inferred| match inferred {
@@ -458,6 +541,10 @@ mod tests {
                     });
                     // A count without an event is the first one, or says again what is known.
                     prop_assert_eq!(step.filter(|step| *step != 0), told);
+                }
+                for (id, is_missing) in &missing {
+                    let is_present = present.iter().any(|(present, ..)| present == id);
+                    prop_assert_eq!(*is_missing, !is_present, "{} at {}", id, now);
                 }
                 for (id, bikes, _) in present {
                     prop_assert_eq!(shown.get(id), Some(&bikes));

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
+use domain::{Service, System, time};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -36,6 +37,15 @@ const YEARS: std::ops::Range<i32> = 2000..2100;
 /// A feed's clock and this machine's may differ by so much (chosen: more than machines without a time
 /// server were seen to, and far less than a time zone).
 const AHEAD_MAX: TimeDelta = TimeDelta::minutes(5);
+
+/// Where the clocks are of a feed that does not say so.
+const UTC: &str = "UTC";
+
+/// In the place of a language's tag (BCP 47).
+const UNDETERMINED: &str = "und";
+
+/// A language's tag has so many bytes (RFC 5646, 4.4.1).
+const LANGUAGE_BYTES_MAX: usize = 35;
 
 /// An error keeps this many characters of the file.
 const START_CHARS: usize = 60;
@@ -78,10 +88,38 @@ pub(crate) struct Counted {
     pub(crate) index: u64,
     pub(crate) station_id: String,
     pub(crate) bikes: u32,
+    pub(crate) service: Service,
     /// When the station last spoke to its operator.
     pub(crate) reported_at: Option<DateTime<Utc>>,
     /// The entry as it stands there.
     pub(crate) entry: String,
+}
+
+/// The three flags of a station in both generations.
+#[derive(Debug, Deserialize)]
+pub(super) struct Flags {
+    #[serde(default)]
+    is_installed: Value,
+    #[serde(default)]
+    is_renting: Value,
+    #[serde(default)]
+    is_returning: Value,
+}
+
+impl From<Flags> for Service {
+    fn from(flags: Flags) -> Self {
+        // Some feeds write 1 and 0. What is no flag says nothing, which is no reason to close a station.
+        let is_set = |value: Value| match value {
+            Value::Bool(flag) => flag,
+            Value::Number(number) => number.as_i64() != Some(0),
+            _ => true,
+        };
+        Self {
+            installed: is_set(flags.is_installed),
+            renting: is_set(flags.is_renting),
+            returning: is_set(flags.is_returning),
+        }
+    }
 }
 
 /// A file's address in the discovery file.
@@ -107,6 +145,7 @@ pub(super) struct RawCount {
     /// The count's name in this generation.
     pub(super) field: &'static str,
     pub(super) count: i64,
+    pub(super) service: Service,
     pub(super) reported_at: Option<DateTime<Utc>>,
 }
 
@@ -153,16 +192,48 @@ pub(crate) fn discovery(url: &str, bytes: &[u8]) -> Result<Discovery, FeedError>
     })
 }
 
-/// Reads the system's id from `system_information.json`.
-pub(crate) fn system_id(url: &str, bytes: &[u8]) -> Result<String, FeedError> {
+/// What `system_information.json` says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SystemInformation {
+    /// A part of the source's name.
+    pub(crate) id: String,
+    pub(crate) system: System,
+}
+
+/// Reads `system_information.json`.
+pub(crate) fn system(url: &str, bytes: &[u8]) -> Result<SystemInformation, FeedError> {
     let file = File::open(url, bytes)?;
     let id = file.data.get("system_id").and_then(Value::as_str);
-    match id {
-        None => Err(file.shape("system_id is missing or empty")),
-        Some(id) if id.trim().is_empty() => Err(file.shape("system_id is missing or empty")),
-        Some(id) if id.len() > ID_BYTES_MAX => Err(file.shape("system_id is too long")),
-        Some(id) => Ok(plain_id(id.trim())),
+    let id = match id.map(str::trim) {
+        None | Some("") => return Err(file.shape("system_id is missing or empty")),
+        Some(id) if id.len() > ID_BYTES_MAX => return Err(file.shape("system_id is too long")),
+        Some(id) => plain_id(id),
+    };
+    let language = match file.generation {
+        Generation::V2 => v2::language(&file.data),
+        Generation::V3 => v3::language(&file.data),
+    };
+    let timezone = file.data.get("timezone").and_then(Value::as_str);
+    let system = System {
+        timezone: timezone.map_or(UTC, known_timezone).to_owned(),
+        language: language.map_or(UNDETERMINED, plain_tag).to_owned(),
+    };
+    Ok(SystemInformation { id, system })
+}
+
+/// The time zone, if it is in the database of today.
+fn known_timezone(name: &str) -> &str {
+    match time::is_timezone(name) {
+        true => name,
+        false => UTC,
     }
+}
+
+/// The tag of a language, if it can be one.
+fn plain_tag(tag: &str) -> &str {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    let is_tag = (2..=LANGUAGE_BYTES_MAX).contains(&tag.len()) && tag.bytes().all(is_plain);
+    if is_tag { tag } else { UNDETERMINED }
 }
 
 /// The id as a part of a source's name, where `#` and `@` have a meaning, and of log lines.
@@ -276,6 +347,7 @@ fn count(raw: RawCount, index: u64, entry: &Value) -> Result<Counted, String> {
         station_id,
         field,
         count,
+        service,
         reported_at,
     } = raw;
     check_id(&station_id)?;
@@ -289,6 +361,7 @@ fn count(raw: RawCount, index: u64, entry: &Value) -> Result<Counted, String> {
         index,
         station_id,
         bikes,
+        service,
         reported_at: reported_at.map(to_micros),
         entry: entry.to_string(),
     })
@@ -541,7 +614,8 @@ mod tests {
         );
         let system = |id: &str| {
             let file = serde_json::json!({"version": "2.3", "last_updated": 1_583_020_800, "data": {"system_id": id}});
-            system_id("u", file.to_string().as_bytes()).map_err(|error| error.to_string())
+            let read = super::system("u", file.to_string().as_bytes());
+            read.map(|read| read.id).map_err(|error| error.to_string())
         };
         assert_eq!(
             system(" citi_bike-nyc.2 "),
@@ -576,6 +650,29 @@ mod tests {
             let url = found.station_status.to_string();
             assert_eq!(url, "https://b.example/station_status.json");
         }
+    }
+
+    #[test]
+    fn a_system_tells_its_clocks_and_the_language_of_its_names() {
+        let read = |start: &str, data: &str| {
+            let file = format!(r#"{start}{{"system_id":"s",{data}}}}}"#);
+            let System { timezone, language } = super::system("u", file.as_bytes()).unwrap().system;
+            format!("{timezone} {language}")
+        };
+        let systems = [
+            read(V2, r#""timezone":"Europe/Oslo","language":"nb""#),
+            read(V3, r#""timezone":"Asia/Tokyo","languages":["ja","en-GB"]"#),
+            read(V3, r#""timezone":"Asia/Tokyo","languages":["ja","zh"]"#),
+            read(V2, r#""timezone":"Nowhere/Else","language":"<b>""#),
+            read(V3, r#""languages":[]"#),
+        ];
+        expect![[r#"
+            Europe/Oslo nb
+            Asia/Tokyo en-GB
+            Asia/Tokyo ja
+            UTC und
+            UTC und"#]]
+        .assert_eq(&systems.join("\n"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use domain::source::FEED_PREFIX;
-use domain::{Body, Record, Reject};
+use domain::{Body, Record, Reject, System};
 use fluvio::Fluvio;
 use fluvio::dataplane::record::RecordData;
 use tokio::sync::watch;
@@ -16,7 +16,7 @@ use tracing::{info, warn};
 use super::changes::Changes;
 use super::client::{Answer, FeedClient};
 use super::error::FeedError;
-use super::feed::{self, Counted, Discovery, Listing};
+use super::feed::{self, Counted, Discovery, Listing, SystemInformation};
 use super::owner::Owner;
 use super::url::FeedUrl;
 use crate::clock;
@@ -87,6 +87,7 @@ struct Feed {
     files: Discovery,
     /// `gbfs:<system id>`
     name: String,
+    system: System,
 }
 
 impl Feed {
@@ -97,11 +98,12 @@ impl Feed {
         let mut pause = config.poll_min;
         loop {
             match Self::discover(&mut client, url).await {
-                Ok((files, name)) => {
+                Ok((files, SystemInformation { id, system })) => {
                     return Ok(Self {
                         client,
                         files,
-                        name,
+                        name: format!("{FEED_PREFIX}{id}"),
+                        system,
                     });
                 }
                 Err(error) if error.is_transient() && config.polls_max.is_none() => {
@@ -123,11 +125,11 @@ impl Feed {
     async fn discover(
         client: &mut FeedClient,
         url: &FeedUrl,
-    ) -> Result<(Discovery, String), FeedError> {
+    ) -> Result<(Discovery, SystemInformation), FeedError> {
         let files = feed::discovery(&url.to_string(), &client.get(url).await?)?;
-        let system = &files.system_information;
-        let id = feed::system_id(&system.to_string(), &client.get(system).await?)?;
-        Ok((files, format!("{FEED_PREFIX}{id}")))
+        let url = &files.system_information;
+        let information = feed::system(&url.to_string(), &client.get(url).await?)?;
+        Ok((files, information))
     }
 }
 
@@ -137,6 +139,8 @@ struct Polling<'a> {
     owner: Owner<'a>,
     /// The source of all records.
     source: String,
+    /// Whether the feed's system was told.
+    has_told_system: bool,
     changes: Changes,
     next_seq: u64,
     /// When the list of stations is to be asked for again; none before the first time.
@@ -188,6 +192,7 @@ impl<'a> Polling<'a> {
         Self {
             feed,
             source: owner.source(),
+            has_told_system: false,
             changes: Changes::resume(owner.clock()),
             owner,
             next_seq: FIRST_SEQ,
@@ -272,6 +277,10 @@ impl<'a> Polling<'a> {
             return Ok(());
         };
         self.warn_of_missing(missing);
+        if !std::mem::replace(&mut self.has_told_system, true) {
+            let system = Body::System(self.feed.system.clone());
+            self.put(system, queues).await.map_err(Failed::End)?;
+        }
         for body in records {
             self.send(body, queues).await.map_err(Failed::End)?;
         }
@@ -411,13 +420,26 @@ impl<'a> Polling<'a> {
         self.missing = missing;
     }
 
+    /// Sends a row.
     async fn send(&mut self, body: Body, queues: &Queues) -> Result<(), End> {
+        let is_reject = matches!(body, Body::Reject(_));
+        self.put(body, queues).await?;
+        self.next_seq += 1;
+        self.summary.rows_read += 1;
+        if is_reject {
+            self.summary.rejected += 1;
+        } else {
+            self.summary.produced += 1;
+        }
+        Ok(())
+    }
+
+    async fn put(&self, body: Body, queues: &Queues) -> Result<(), End> {
         let source = self.source.clone();
         let key = match &body {
             Body::Status(status) => status.station.station_id.clone(),
             _ => self.owner.feed().to_owned(),
         };
-        let is_reject = matches!(body, Body::Reject(_));
         let seq = self.next_seq;
         let record = Record { source, seq, body };
         let outgoing = Outgoing {
@@ -428,13 +450,6 @@ impl<'a> Polling<'a> {
             biased;
             sent = queues.send(self.partitions.of_key(key.as_bytes()), outgoing) => sent?,
             () = self.stop.cancelled() => return Err(End::Stopped),
-        }
-        self.next_seq += 1;
-        self.summary.rows_read += 1;
-        if is_reject {
-            self.summary.rejected += 1;
-        } else {
-            self.summary.produced += 1;
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::feed::{Id, Link, RawCount, RawStation};
+use super::feed::{Flags, Id, Link, RawCount, RawStation};
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Station {
@@ -32,6 +32,8 @@ impl From<Station> for RawStation {
 pub(super) struct Status {
     station_id: Id,
     num_bikes_available: i64,
+    #[serde(flatten)]
+    flags: Flags,
     #[serde(default)]
     last_reported: Value,
 }
@@ -42,6 +44,7 @@ impl From<Status> for RawCount {
             station_id: status.station_id.into(),
             field: "num_bikes_available",
             count: status.num_bikes_available,
+            service: status.flags.into(),
             reported_at: instant(&status.last_reported),
         }
     }
@@ -52,6 +55,11 @@ pub(super) fn links(data: &Value) -> Option<Vec<Link>> {
     let languages = data.as_object()?;
     let language = languages.get("en").or_else(|| languages.values().next())?;
     Vec::deserialize(language.get("feeds")?).ok()
+}
+
+/// The language of the texts in a file.
+pub(super) fn language(system: &Value) -> Option<&str> {
+    system.get("language")?.as_str()
 }
 
 pub(super) fn instant(value: &Value) -> Option<DateTime<Utc>> {

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::feed::{Id, Link, RawCount, RawStation};
+use super::feed::{Flags, Id, Link, RawCount, RawStation};
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Station {
@@ -24,9 +24,9 @@ struct Localized {
 
 impl From<Station> for RawStation {
     fn from(station: Station) -> Self {
-        let is_english = |name: &&Localized| name.language.starts_with("en");
         let names = &station.name;
-        let name = names.iter().find(is_english).or_else(|| names.first());
+        let english = names.iter().find(|name| is_english(&name.language));
+        let name = english.or_else(|| names.first());
         Self {
             station_id: station.station_id.into(),
             name: name.map(|name| name.text.clone()).unwrap_or_default(),
@@ -40,6 +40,8 @@ impl From<Station> for RawStation {
 pub(super) struct Status {
     station_id: Id,
     num_vehicles_available: i64,
+    #[serde(flatten)]
+    flags: Flags,
     #[serde(default)]
     last_reported: Value,
 }
@@ -50,6 +52,7 @@ impl From<Status> for RawCount {
             station_id: status.station_id.into(),
             field: "num_vehicles_available",
             count: status.num_vehicles_available,
+            service: status.flags.into(),
             reported_at: instant(&status.last_reported),
         }
     }
@@ -57,6 +60,18 @@ impl From<Status> for RawCount {
 
 pub(super) fn links(data: &Value) -> Option<Vec<Link>> {
     Vec::deserialize(data.get("feeds")?).ok()
+}
+
+/// The language of the names that are taken: English if there is any, or else the first.
+pub(super) fn language(system: &Value) -> Option<&str> {
+    let languages = system.get("languages")?.as_array()?;
+    let mut tags = languages.iter().filter_map(Value::as_str);
+    let english = tags.clone().find(|tag| is_english(tag));
+    english.or_else(|| tags.next())
+}
+
+fn is_english(tag: &str) -> bool {
+    tag.starts_with("en")
 }
 
 pub(super) fn instant(value: &Value) -> Option<DateTime<Utc>> {

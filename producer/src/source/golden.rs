@@ -97,7 +97,7 @@ fn line(record: &Record) -> String {
             reject.file, reject.line, reject.reason, reject.row
         ),
         Body::Tick(at) => format!("{seq} tick {at}"),
-        Body::Status(_) => panic!("a file has no statuses"),
+        Body::Status(_) | Body::System(_) => panic!("a file is no feed"),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::source::SourceName;
-use domain::{Body, Record, Sources, Station, Status};
+use domain::{Body, Record, Service, Sources, Station, Status};
 use producer::{ProducerConfig, ProducerError, Source, Summary};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -191,6 +191,8 @@ fn status(source: &str, seq: u64, station: usize, bikes: u32) -> Record {
         at,
         bikes,
         inferred: None,
+        service: Service::default(),
+        missing: false,
     });
     Record {
         source: source.to_owned(),

@@ -9,7 +9,7 @@ use sqlx::postgres::PgConnection;
 use crate::error::SinkError;
 
 /// Raised whenever what is saved changes its form or meaning; another one is not read.
-const FORMAT: i32 = 2;
+const FORMAT: i32 = 3;
 
 /// The docks, and by partition the first offset that is not in them.
 #[derive(Debug, Default)]

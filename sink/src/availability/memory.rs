@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::Availability;
 use domain::availability::{BikeEvent, DockCount, DockStatus};
-use domain::{Ordinal, RecordId};
+use domain::{Ordinal, RecordId, Service};
 use futures_util::TryStreamExt;
 use sqlx::postgres::PgConnection;
 
@@ -239,6 +239,9 @@ async fn read(
     Ok(events)
 }
 
+/// `id, time, location_id, bikes, is_installed, is_renting, is_returning, missing`
+type StatusRow = (i64, DateTime<Utc>, i32, i32, bool, bool, bool, bool);
+
 /// Reads the statuses of all partitions with offsets in `[start, end)`.
 ///
 /// One range scan of the primary key: few rows, and none at all without a live feed.
@@ -247,8 +250,9 @@ async fn read_statuses(
     start: i64,
     end: i64,
 ) -> Result<Vec<DockStatus>, SinkError> {
-    let rows: Vec<(i64, DateTime<Utc>, i32, i32)> = sqlx::query_as(
-        "select id, time, location_id, bikes from dock_status where id >= $1 and id < $2",
+    let rows: Vec<StatusRow> = sqlx::query_as(
+        "select id, time, location_id, bikes, is_installed, is_renting, is_returning, missing
+         from dock_status where id >= $1 and id < $2",
     )
     .bind(first_id(start))
     .bind(first_id(end))
@@ -257,14 +261,20 @@ async fn read_statuses(
     .map_err(SinkError::database(format!(
         "read statuses from offset {start} on"
     )))?;
-    let statuses = rows
-        .into_iter()
-        .map(|(id, at, location_id, bikes)| DockStatus {
+    let statuses = rows.into_iter().map(
+        |(id, at, location_id, bikes, installed, renting, returning, missing)| DockStatus {
             at,
             id,
             location_id,
             bikes,
-        });
+            service: Service {
+                installed,
+                renting,
+                returning,
+            },
+            missing,
+        },
+    );
     Ok(statuses.collect())
 }
 

@@ -3,10 +3,34 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use domain::Service;
 use domain::availability::DockCount;
 use sqlx::postgres::PgConnection;
 
 use crate::error::SinkError;
+
+/// `location_id, bikes, estimated, is_installed, is_renting, is_returning, last_seen`
+type Row = (i32, i32, bool, bool, bool, bool, Option<DateTime<Utc>>);
+
+fn count_of(row: Row) -> (i32, DockCount) {
+    let (location_id, bikes, estimated, installed, renting, returning, last_seen) = row;
+    let service = Service {
+        installed,
+        renting,
+        returning,
+    };
+    let count = DockCount {
+        bikes,
+        estimated,
+        service,
+        last_seen,
+    };
+    (location_id, count)
+}
+
+fn column<T>(docks: &BTreeMap<i32, DockCount>, of: impl Fn(&DockCount) -> T) -> Vec<T> {
+    docks.values().map(of).collect()
+}
 
 /// What the tables hold, so that only what differs is written.
 #[derive(Debug, Default)]
@@ -24,14 +48,14 @@ impl Published {
                 .fetch_optional(&mut *connection)
                 .await
                 .map_err(failed())?;
-        let docks: Vec<(i32, i32, bool)> =
-            sqlx::query_as("select location_id, bikes, estimated from availability")
-                .fetch_all(connection)
-                .await
-                .map_err(failed())?;
-        let docks = docks
-            .into_iter()
-            .map(|(location_id, bikes, estimated)| (location_id, DockCount { bikes, estimated }));
+        let docks: Vec<Row> = sqlx::query_as(
+            "select location_id, bikes, estimated, is_installed, is_renting, is_returning, last_seen
+             from availability",
+        )
+        .fetch_all(connection)
+        .await
+        .map_err(failed())?;
+        let docks = docks.into_iter().map(count_of);
         Ok(Self {
             clock: clock.map(|(at, _)| at),
             version: clock.map_or(0, |(_, version)| version),
@@ -60,24 +84,26 @@ impl Published {
                      version = c.version + 1, published_at = excluded.published_at
                  returning version
              ), docks as (
-                 insert into availability (location_id, bikes, estimated, version)
-                 select d.location_id, d.bikes, d.estimated, clock.version
-                 from unnest($2::int[], $3::int[], $4::bool[]) as d (location_id, bikes, estimated),
-                     clock
+                 insert into availability (location_id, bikes, estimated, is_installed, is_renting,
+                     is_returning, last_seen, version)
+                 select d.*, clock.version
+                 from unnest($2::int[], $3::int[], $4::bool[], $5::bool[], $6::bool[], $7::bool[],
+                     $8::timestamptz[]) as d, clock
                  on conflict (location_id) do update set bikes = excluded.bikes,
-                     estimated = excluded.estimated, version = excluded.version
+                     estimated = excluded.estimated, is_installed = excluded.is_installed,
+                     is_renting = excluded.is_renting, is_returning = excluded.is_returning,
+                     last_seen = excluded.last_seen, version = excluded.version
              )
              select version from clock, pg_notify('availability', version::text)",
         )
         .bind(clock)
         .bind(docks.keys().copied().collect::<Vec<_>>())
-        .bind(docks.values().map(|count| count.bikes).collect::<Vec<_>>())
-        .bind(
-            docks
-                .values()
-                .map(|count| count.estimated)
-                .collect::<Vec<_>>(),
-        )
+        .bind(column(&docks, |count| count.bikes))
+        .bind(column(&docks, |count| count.estimated))
+        .bind(column(&docks, |count| count.service.installed))
+        .bind(column(&docks, |count| count.service.renting))
+        .bind(column(&docks, |count| count.service.returning))
+        .bind(column(&docks, |count| count.last_seen))
         .fetch_one(connection)
         .await
         .map_err(SinkError::database(format!(

@@ -5,7 +5,7 @@ use std::time::Duration;
 use app::{AppConfig, Server};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::window::window_start;
-use domain::{Body, Inferred, Record, Status};
+use domain::{Body, Inferred, Record, Service, Status, System};
 use expect_test::expect;
 use fluvio::Fluvio;
 use producer::{ProducerConfig, ProducerError, Progress};
@@ -34,6 +34,8 @@ fn status(
         at,
         bikes,
         inferred,
+        service: Service::default(),
+        missing: false,
     });
     let source = FEED.to_owned();
     (partition, Record { source, seq, body })
@@ -111,6 +113,61 @@ async fn a_count_that_falls_is_shown_and_is_marked_departures() {
         3203 5 false
         3204 2 false"#]]
     .assert_eq(&database.lines(docks).await.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_station_offers_and_when_it_was_seen_is_published() {
+    let cluster = Cluster::start().await;
+    let minute = |minutes| morning() + TimeDelta::minutes(minutes);
+    let with = |(partition, mut record): (u32, Record), change: fn(&mut Status)| {
+        if let Body::Status(status) = &mut record.body {
+            change(status);
+        }
+        (partition, record)
+    };
+    let clocks = System {
+        timezone: "Europe/Oslo".to_owned(),
+        language: "nb".to_owned(),
+    };
+    let mut records = vec![
+        (
+            1,
+            Record {
+                source: FEED.to_owned(),
+                seq: 0,
+                body: Body::System(clocks),
+            },
+        ),
+        status(0, (1, minute(0)), 7, None),
+        with(status(1, (2, minute(0)), 4, None), |status| {
+            status.service.renting = false;
+        }),
+        status(2, (3, minute(0)), 9, None),
+        with(status(3, (3, minute(1)), 9, None), |status| {
+            status.missing = true
+        }),
+        with(status(4, (1, minute(1)), 7, None), |status| {
+            status.missing = true
+        }),
+        status(5, (1, minute(3)), 7, None),
+    ];
+    records.extend(tick(FEED, 6, minute(4)));
+    cluster.produce(&records).await;
+    let database = cluster.drain().await;
+    let docks = "select station_id as a, bikes as b, is_installed as c, is_renting as d,
+                     is_returning as e, last_seen as f from availability_view order by 1";
+    expect![[r#"
+        3201 7 true true true
+        3202 4 true false true
+        3203 9 true true true 2020-03-01T05:01:00+00:00"#]]
+    .assert_eq(&database.lines(docks).await.join("\n"));
+    expect!["Europe/Oslo nb"].assert_eq(
+        &database
+            .value("select timezone as a, language as b from system")
+            .await,
+    );
+    assert_eq!(database.value("select count(*) from rejected").await, "0");
+    assert_right(&database).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

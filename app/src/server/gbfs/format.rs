@@ -6,16 +6,19 @@
 //!
 //! Source: <https://github.com/MobilityData/gbfs/blob/v3.0/gbfs.md>.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use serde::Serialize;
 
 use super::System;
-use crate::model::Dock;
-use crate::server::board::Board;
+use crate::model::Count;
+use crate::server::board::{Board, Entry};
+use crate::server::moment::utc;
 
 const VERSION: &str = "3.0";
-const LANGUAGE: &str = "en";
+/// The language of what is written here: the name of the only type of vehicle.
+const ENGLISH: &str = "en";
 
 /// How long a count may be kept, in seconds (chosen: one window of departures).
 pub(super) const STATUS_TTL_S: u32 = 5;
@@ -86,14 +89,18 @@ pub(super) fn write(file: File, board: &Board, system: &System, origin: &str) ->
     let stations_at = board.stations_at()?.utc.as_str();
     Some(match file {
         File::Discovery => envelope(file, stations_at, &discovery(origin)),
-        File::SystemInformation => envelope(file, stations_at, &information(system)),
+        File::SystemInformation => {
+            envelope(file, stations_at, &information(system, board.system()))
+        }
         File::VehicleTypes => envelope(file, stations_at, &vehicle_types()),
         File::StationInformation => {
-            let stations = board.stations().map(station_information).collect();
+            let language = board.system().language.as_str();
+            let information = |entry| station_information(entry, language);
+            let stations = board.stations().map(information).collect();
             envelope(file, stations_at, &Stations { stations })
         }
         File::StationStatus => {
-            let status = |station| station_status(station, clock);
+            let status = |entry| station_status(entry, clock);
             let stations = board.stations().map(status).collect();
             envelope(file, clock, &Stations { stations })
         }
@@ -141,22 +148,22 @@ fn discovery(origin: &str) -> Discovery {
 #[derive(Serialize)]
 struct SystemInformation<'a> {
     system_id: &'a str,
-    languages: [&'static str; 1],
+    languages: [&'a str; 1],
     name: Localized<'a>,
     /// Docks never close.
     opening_hours: &'static str,
     feed_contact_email: &'a str,
-    timezone: &'static str,
+    timezone: &'a str,
 }
 
-fn information(system: &System) -> SystemInformation<'_> {
+fn information<'a>(system: &'a System, source: &'a domain::System) -> SystemInformation<'a> {
     SystemInformation {
         system_id: &system.system_id,
-        languages: [LANGUAGE],
-        name: localized(&system.name),
+        languages: [&source.language],
+        name: localized(&system.name, &source.language),
         opening_hours: "24/7",
         feed_contact_email: &system.contact_email,
-        timezone: "America/New_York",
+        timezone: &source.timezone,
     }
 }
 
@@ -180,7 +187,7 @@ fn vehicle_types() -> VehicleTypes {
             vehicle_type_id: BIKE,
             form_factor: "bicycle",
             propulsion_type: "human",
-            name: localized("Bike"),
+            name: localized("Bike", ENGLISH),
         }],
     }
 }
@@ -198,17 +205,18 @@ struct StationInformation<'a> {
     lon: f64,
 }
 
-fn station_information<'a>((station_id, dock): (&'a str, &'a Dock)) -> StationInformation<'a> {
+fn station_information<'a>(entry: &'a Entry, language: &'a str) -> StationInformation<'a> {
+    let dock = &entry.dock;
     StationInformation {
-        station_id: id(station_id),
-        name: localized(&dock.name),
+        station_id: id(&entry.station_id),
+        name: localized(&dock.name, language),
         lat: dock.lat,
         lon: dock.lon,
     }
 }
 
-/// The three `is_` are required: a station where bikes depart and arrive is in service as far as
-/// anybody knows here.
+/// The three `is_` are required: a station of which no live feed says anything, where bikes depart and
+/// arrive, is in service as far as anybody knows here.
 #[derive(Serialize)]
 struct StationStatus<'a> {
     station_id: String,
@@ -217,7 +225,8 @@ struct StationStatus<'a> {
     is_installed: bool,
     is_renting: bool,
     is_returning: bool,
-    last_reported: &'a str,
+    /// Of a station that its live feed no longer has, when it had it last.
+    last_reported: Cow<'a, str>,
     /// An extension, named as the format asks: the count is net flow, not a count of bikes.
     #[serde(rename = "_estimated", skip_serializing_if = "std::ops::Not::not")]
     estimated: bool,
@@ -229,20 +238,26 @@ struct VehicleCount {
     count: i32,
 }
 
-fn station_status<'a>((station_id, dock): (&str, &Dock), clock: &'a str) -> StationStatus<'a> {
-    let count = dock.count.bikes;
+fn station_status<'a>(entry: &Entry, clock: &'a str) -> StationStatus<'a> {
+    let Count {
+        bikes: count,
+        estimated,
+        service,
+        ..
+    } = entry.dock.count;
+    let last_seen = entry.last_seen.map(|at| Cow::Owned(utc(at)));
     StationStatus {
-        station_id: id(station_id),
+        station_id: id(&entry.station_id),
         num_vehicles_available: count,
         vehicle_types_available: [VehicleCount {
             vehicle_type_id: BIKE,
             count,
         }],
-        is_installed: true,
-        is_renting: true,
-        is_returning: true,
-        last_reported: clock,
-        estimated: dock.count.estimated,
+        is_installed: service.installed,
+        is_renting: service.renting,
+        is_returning: service.returning,
+        last_reported: last_seen.unwrap_or(Cow::Borrowed(clock)),
+        estimated,
     }
 }
 
@@ -251,14 +266,11 @@ type Localized<'a> = [Text<'a>; 1];
 #[derive(Serialize)]
 struct Text<'a> {
     text: &'a str,
-    language: &'static str,
+    language: &'a str,
 }
 
-fn localized(text: &str) -> Localized<'_> {
-    [Text {
-        text,
-        language: LANGUAGE,
-    }]
+fn localized<'a>(text: &'a str, language: &'a str) -> Localized<'a> {
+    [Text { text, language }]
 }
 
 /// An id as the format allows it: printable ASCII without blanks, anything else as `%` and its
