@@ -6,8 +6,20 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use csv::StringRecord;
 
+use crate::reject::cut;
 use crate::time::{Instants, TimeError, new_york, parse_local, resolve};
 use crate::{Reject, Rider, Station, Trip};
+
+/// A trip that lasts longer has a wrong arrival (chosen: Citi Bike's longest, of a bike that was lost
+/// and found, last two thirds of it).
+const TRIP_MAX: TimeDelta = TimeDelta::days(366);
+
+/// An error quotes so many characters of a value or a column's name (chosen: twice the longest
+/// street).
+const QUOTE_CHARS_MAX: usize = 100;
+
+/// An error names so many columns (chosen: as many as a header has, about).
+const NAMES_MAX: usize = 20;
 
 /// What a column means to a trip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +81,46 @@ const COLUMNS: [(Meaning, [&str; GENERATIONS.len()]); 16] = [
 /// How many of [`COLUMNS`] a file without a header has.
 const HEADERLESS_COLUMNS: usize = 15;
 
+/// How tools write that a value is missing, read without regard to case.
+///
+/// In turn: an empty value, SQL databases, pandas and polars, R and Julia, spreadsheets, and what C
+/// prints for no number.
+const MISSING: [&str; 29] = [
+    "",
+    "NULL",
+    "(null)",
+    "\\N",
+    "NaN",
+    "<NA>",
+    "None",
+    "NaT",
+    "nil",
+    "undefined",
+    "NA",
+    "N/A",
+    "n.a.",
+    "<null>",
+    "missing",
+    "#N/A",
+    "#NA",
+    "#N/A N/A",
+    "#VALUE!",
+    "#REF!",
+    "#NULL!",
+    "#NAME?",
+    "#NUM!",
+    "#DIV/0!",
+    "-NaN",
+    "1.#IND",
+    "-1.#IND",
+    "1.#QNAN",
+    "-1.#QNAN",
+];
+
+/// How tools name the column of row numbers that they put before a table's own: pandas and
+/// spreadsheets not at all, read again `Unnamed: 0`, R `X` or `...1`, polars `row_nr` or `index`.
+const INDEX_NAMES: [&str; 7] = ["", "x", "index", "rownr", "rowindex", "rownames", "level0"];
+
 /// Where the file's columns are: made once per file from its first row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Columns {
@@ -102,7 +154,7 @@ struct StationColumns {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FileError {
     /// Nothing in the first row looks like a trip file.
-    #[error("not a trip file: the first row is \"{0}\"")]
+    #[error("not a trip file: the first row is {0:?}")]
     NotTrips(String),
     /// The header differs from every known generation.
     #[error("header of generation \"{generation}\" {}", list(.unknown, .missing, .repeated))]
@@ -119,17 +171,27 @@ pub enum FileError {
 }
 
 fn list(unknown: &[String], missing: &[String], repeated: &[String]) -> String {
-    let quote = |names: &[String]| -> Vec<_> { names.iter().map(|n| format!("\"{n}\"")).collect() };
     [
-        ("has unknown columns", quote(unknown)),
-        ("lacks columns", quote(missing)),
-        ("repeats columns", quote(repeated)),
+        ("has unknown columns", quoted(unknown)),
+        ("lacks columns", quoted(missing)),
+        ("repeats columns", quoted(repeated)),
     ]
     .into_iter()
     .filter(|(_, names)| !names.is_empty())
     .map(|(what, names)| format!("{what} {}", names.join(", ")))
     .collect::<Vec<_>>()
     .join("; ")
+}
+
+/// Quotes the first names and tells how many more there are.
+fn quoted(names: &[String]) -> Vec<String> {
+    let first = names.iter().take(NAMES_MAX);
+    // As in code: a file with other line ends has one line, and names with line ends in them.
+    let mut quoted: Vec<_> = first.map(|name| format!("{name:?}")).collect();
+    if let Some(more) = names.len().checked_sub(NAMES_MAX).filter(|more| *more > 0) {
+        quoted.push(format!("and {more} more"));
+    }
+    quoted
 }
 
 /// A row that cannot become a trip: it is rejected, the file goes on.
@@ -168,7 +230,7 @@ pub enum Reason {
     Blank {
         /// The column as the file spells it.
         column: String,
-        /// The value: empty, `NULL` or `\N`.
+        /// The value: empty, or how a tool writes that it is missing.
         value: String,
     },
     /// A time is unreadable or was skipped by the clocks.
@@ -196,6 +258,16 @@ pub enum Reason {
         column: String,
         /// The value.
         value: String,
+    },
+    /// The trip lasts longer than any does.
+    #[error("{column} \"{value}\" is more than a year after the departure \"{departure}\"")]
+    TooLong {
+        /// The column as the file spells it.
+        column: String,
+        /// The arrival.
+        value: String,
+        /// The departure.
+        departure: String,
     },
     /// The trip ends before it begins.
     #[error("{column} \"{value}\" is before the departure \"{departure}\"")]
@@ -242,8 +314,8 @@ impl Columns {
     ///
     /// # Errors
     /// [`RowError`] if the row is cut, a station has no id or no place, a time is unreadable or
-    /// does not exist, or the trip ends before it begins. A missing bike, rider or duration is no
-    /// error.
+    /// does not exist, or the trip ends before it begins or more than a year later. A missing bike,
+    /// rider or duration is no error.
     pub fn parse_row(&self, row: &StringRecord, file: &str, line: u64) -> Result<Trip, RowError> {
         self.trip(row).map_err(|reason| RowError {
             file: file.to_owned(),
@@ -287,11 +359,25 @@ impl Columns {
         if arrived_at < departed_at {
             return Err(Reason::ArrivalFirst {
                 column: self.arrived_at.name.clone(),
-                value: self.arrived_at.value(row).to_owned(),
-                departure: self.departed_at.value(row).to_owned(),
+                value: quote(self.arrived_at.value(row)),
+                departure: quote(self.departed_at.value(row)),
+            });
+        }
+        if arrived_at - departed_at > TRIP_MAX {
+            return Err(Reason::TooLong {
+                column: self.arrived_at.name.clone(),
+                value: quote(self.arrived_at.value(row)),
+                departure: quote(self.departed_at.value(row)),
             });
         }
         Ok((departed_at, arrived_at))
+    }
+
+    /// The departure as the row has it, for an error: `started_at "2032-03-05 08:00:00"`.
+    #[must_use]
+    pub fn departure_text(&self, row: &StringRecord) -> String {
+        let Column { name, .. } = &self.departed_at;
+        format!("{name} \"{}\"", quote(self.departed_at.value(row)))
     }
 
     fn headerless(first_row: &StringRecord) -> Result<Self, FileError> {
@@ -325,7 +411,8 @@ struct Header<'a> {
 
 impl Header<'_> {
     fn check(&self) -> Result<(), FileError> {
-        let spell = |index: usize| self.first_row[index].trim().to_owned();
+        let spell = |index: usize| quote(self.first_row[index].trim());
+        let is_index = |index: usize| is_index_name(&self.names[index]);
         let known = |name: &String| {
             COLUMNS
                 .iter()
@@ -333,11 +420,11 @@ impl Header<'_> {
         };
         let all = || 0..self.names.len();
         let unknown: Vec<_> = all()
-            .filter(|&i| !known(&self.names[i]))
+            .filter(|&i| !is_index(i) && !known(&self.names[i]))
             .map(spell)
             .collect();
         let repeated: Vec<_> = all()
-            .filter(|&i| self.names[..i].contains(&self.names[i]))
+            .filter(|&i| !is_index(i) && self.names[..i].contains(&self.names[i]))
             .map(spell)
             .collect();
         let missing: Vec<_> = COLUMNS
@@ -386,7 +473,7 @@ impl Header<'_> {
         let index = self.names.iter().position(|name| *name == bare(spelling))?;
         Some(Column {
             index,
-            name: self.first_row[index].trim().to_owned(),
+            name: quote(self.first_row[index].trim()),
         })
     }
 
@@ -404,6 +491,30 @@ impl Meaning {
     fn is_optional(self) -> bool {
         matches!(self, Self::Unused | Self::Duration | Self::Rider)
     }
+}
+
+/// Whether a value, without blanks around it, says that there is none.
+fn is_missing(value: &str) -> bool {
+    // Nearly every value ends in a digit or is longer; none of these does.
+    let may_be = value.len() <= 9 && !value.ends_with(|last: char| last.is_ascii_digit());
+    may_be
+        && MISSING
+            .iter()
+            .any(|missing| value.eq_ignore_ascii_case(missing))
+}
+
+/// Whether a column with this bare name numbers the rows.
+fn is_index_name(name: &str) -> bool {
+    let number = name
+        .strip_prefix("unnamed")
+        .or_else(|| name.strip_prefix('x'));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    INDEX_NAMES.contains(&name) || is_number(number.unwrap_or(name))
+}
+
+/// As much of a text as an error quotes.
+fn quote(text: &str) -> String {
+    cut(text, QUOTE_CHARS_MAX)
 }
 
 /// A column's name without case, blanks and underscores.
@@ -431,10 +542,10 @@ fn best_generation(names: &[String]) -> (usize, usize) {
 }
 
 impl Column {
-    /// The value without blanks around it; empty where the file says `NULL` or `\N`.
+    /// The value without blanks around it; empty where it is missing.
     fn value<'a>(&self, row: &'a StringRecord) -> &'a str {
         match row[self.index].trim() {
-            "NULL" | "\\N" => "",
+            value if is_missing(value) => "",
             value => value,
         }
     }
@@ -443,7 +554,7 @@ impl Column {
         match self.value(row) {
             "" => Err(Reason::Blank {
                 column: self.name.clone(),
-                value: row[self.index].to_owned(),
+                value: quote(&row[self.index]),
             }),
             value => Ok(value),
         }
@@ -462,7 +573,7 @@ impl Column {
             .and_then(new_york)
             .map_err(|problem| Reason::Time {
                 column: self.name.clone(),
-                value: value.to_owned(),
+                value: quote(value),
                 problem,
             })
     }
@@ -473,12 +584,12 @@ impl Column {
         match value.parse::<f64>() {
             Ok(0.0) => Err(Reason::Zero {
                 column: self.name.clone(),
-                value: value.to_owned(),
+                value: quote(value),
             }),
             Ok(degrees) if degrees.abs() <= limit => Ok(degrees),
             _ => Err(Reason::Coordinate {
                 column: self.name.clone(),
-                value: value.to_owned(),
+                value: quote(value),
             }),
         }
     }
@@ -672,6 +783,92 @@ mod tests {
     }
 
     #[test]
+    fn missing_is_missing_however_a_tool_writes_it() {
+        for missing in MISSING.iter().flat_map(|text| {
+            [
+                text.to_lowercase(),
+                text.to_uppercase(),
+                format!(" {text} "),
+            ]
+        }) {
+            let reason = |good: &str| {
+                let error = parse(NEW, &NEW_ROW.replacen(good, &missing, 1)).unwrap_err();
+                error.reason
+            };
+            for good in [
+                "6551.02",
+                "Grand Army Plaza",
+                "40.755",
+                "-73.973",
+                "2021-07-13 18:01:43",
+            ] {
+                let reason = reason(good);
+                assert!(matches!(reason, Reason::Blank { .. }), "{good}: {reason}");
+            }
+            let row = LEGACY_ROW
+                .replace("42381", &missing)
+                .replace("Subscriber", &missing);
+            let trip = parse(LEGACY, &row).unwrap();
+            assert_eq!((trip.bike_id, trip.rider), (None, None), "{missing:?}");
+        }
+    }
+
+    #[test]
+    fn what_only_looks_like_missing_is_a_value() {
+        for name in ["Nan Ave", "Nonesuch St", "N", "NAN 2", "Null Point Pier"] {
+            let trip = parse(NEW, &NEW_ROW.replace("W 44 St & 5 Ave", name)).unwrap();
+            assert_eq!(trip.from.street, name);
+        }
+        check_reason(
+            NEW,
+            NEW_ROW,
+            "40.755",
+            "-inf",
+            expect![[r#"a.csv, line 2: start_lat "-inf" is not a coordinate in degrees"#]],
+        );
+    }
+
+    #[test]
+    fn a_column_of_row_numbers_is_taken_in_every_generation() {
+        let title = LEGACY.replace("starttime", "Start Time");
+        for header in [LEGACY, &title, NEW] {
+            let plain = Columns::from_header(&fields(header)).unwrap();
+            for name in [
+                "",
+                " ",
+                "Unnamed: 0",
+                "Unnamed: 0.1",
+                "...1",
+                "X",
+                "X.1",
+                "row_nr",
+                "index",
+            ] {
+                for header in [format!("{name},{header}"), format!("{header},{name}")] {
+                    let columns = Columns::from_header(&fields(&header)).unwrap();
+                    assert_eq!(columns.width, plain.width + 1, "{header}");
+                }
+            }
+            let twice = format!(",Unnamed: 0,{header},");
+            assert!(Columns::from_header(&fields(&twice)).is_ok(), "{twice}");
+        }
+        let trip = parse(&format!(",{LEGACY}"), &format!("17,{LEGACY_ROW}")).unwrap();
+        assert_eq!(trip, parse(LEGACY, LEGACY_ROW).unwrap());
+    }
+
+    #[test]
+    fn an_error_is_short_however_long_the_file_is() {
+        let header = format!("{},{}", "ride_id", "x7f03,".repeat(9_000));
+        let error = Columns::from_header(&fields(&header)).unwrap_err();
+        assert!(error.to_string().len() < 1_000, "{error}");
+        expect![[r#"header of generation "2021" has unknown columns "x7f03", "x7f03", "#]]
+            .assert_eq(error.to_string().get(..66).unwrap());
+        let endless = NEW_ROW.replace("40.755", &"7".repeat(60_000));
+        let error = parse(NEW, &endless).unwrap_err();
+        assert!(error.to_string().len() < 500, "{error}");
+    }
+
+    #[test]
     fn a_row_that_cannot_be_a_trip_says_why() {
         check_reason(
             LEGACY,
@@ -717,9 +914,7 @@ mod tests {
             LEGACY_ROW,
             "40.7272235",
             "NaN",
-            expect![[
-                r#"a.csv, line 2: start station latitude "NaN" is not a coordinate in degrees"#
-            ]],
+            expect![[r#"a.csv, line 2: start station latitude "NaN" is blank"#]],
         );
         check_reason(
             LEGACY,
@@ -742,6 +937,24 @@ mod tests {
             "2020-03-08 02:14:07.0000",
             expect![[
                 r#"a.csv, line 2: starttime "2020-03-08 02:14:07.0000" does not exist in America/New_York: the clocks went forward"#
+            ]],
+        );
+        check_reason(
+            LEGACY,
+            LEGACY_ROW,
+            "2020-03-01 00:20:36.0880",
+            "0204-03-01 00:20:36",
+            expect![[
+                r#"a.csv, line 2: stoptime "0204-03-01 00:20:36" is not of the years 2000 to 2099"#
+            ]],
+        );
+        check_reason(
+            LEGACY,
+            LEGACY_ROW,
+            "2020-03-01 00:20:36.0880",
+            "2021-03-03 00:20:36",
+            expect![[
+                r#"a.csv, line 2: stoptime "2021-03-03 00:20:36" is more than a year after the departure "2020-03-01 00:14:07.0000""#
             ]],
         );
         check_reason(

@@ -3,6 +3,8 @@
 //! Trip files carry wall-clock times without an offset. Once a year an hour is skipped: such a
 //! time does not exist and is an error. Once a year an hour happens twice: [`resolve`] chooses.
 
+use std::ops::RangeInclusive;
+
 use chrono::{
     DateTime, Datelike, MappedLocalTime, NaiveDate, NaiveDateTime, TimeDelta, TimeZone, Utc,
 };
@@ -13,12 +15,18 @@ use chrono_tz::America::New_York;
 /// Chosen: the coarsest form has minutes only, so either end may be off by nearly one.
 const DURATION_AGREES_WITHIN: TimeDelta = TimeDelta::minutes(2);
 
+/// Years of trip files (chosen: what two digits can name, and what names of months can).
+const YEARS: RangeInclusive<i32> = 2_000..=2_099;
+
 /// A time that cannot be used; the message follows the column and the quoted value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TimeError {
     /// The text has none of the known forms, or names no day of the calendar.
     #[error("is not a time")]
     Unreadable,
+    /// No trip file is of that year.
+    #[error("is not of the years {} to {}", YEARS.start(), YEARS.end())]
+    Year,
     /// The clocks went forward over it.
     #[error("does not exist in America/New_York: the clocks went forward")]
     Skipped,
@@ -45,12 +53,16 @@ pub struct Instants {
 /// ```
 ///
 /// # Errors
-/// [`TimeError::Unreadable`].
+/// [`TimeError::Unreadable`]; [`TimeError::Year`] if it is not of the years 2000 to 2099.
 pub fn parse_local(text: &str) -> Result<NaiveDateTime, TimeError> {
     let mut scanner = Scanner(text.trim().as_bytes());
-    scan(&mut scanner)
+    let local = scan(&mut scanner)
         .filter(|_| scanner.0.is_empty())
-        .ok_or(TimeError::Unreadable)
+        .ok_or(TimeError::Unreadable)?;
+    match YEARS.contains(&local.year()) {
+        true => Ok(local),
+        false => Err(TimeError::Year),
+    }
 }
 
 /// Gives the instants at which clocks in New York showed this time.
@@ -220,7 +232,6 @@ fn scan_date(scanner: &mut Scanner<'_>) -> Option<NaiveDate> {
         _ => return None,
     };
     NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, first, day)
-        .filter(|date| date.year() >= 1_970)
 }
 
 /// Takes up to nine fraction digits and gives microseconds.
@@ -319,6 +330,30 @@ mod tests {
                 2013-07-01 00:00:00.1234567890   is not a time
                 1/2/3 00:00:00                   is not a time
                 tomorrow                         is not a time
+            "#]],
+        );
+    }
+
+    #[test]
+    fn a_year_of_no_trip_file_is_an_error_in_every_form() {
+        check_forms(
+            &[
+                "2000-01-01 00:00:00",
+                "12/31/2099 23:59:59",
+                "0213-07-01 00:00:00",
+                "1999-12-31T23:59:59",
+                "2100-01-01 00:00",
+                "7/1/0213 0:00",
+                "7/1/1970 0:00",
+            ],
+            expect![[r#"
+                2000-01-01 00:00:00              2000-01-01T00:00:00
+                12/31/2099 23:59:59              2099-12-31T23:59:59
+                0213-07-01 00:00:00              is not of the years 2000 to 2099
+                1999-12-31T23:59:59              is not of the years 2000 to 2099
+                2100-01-01 00:00                 is not of the years 2000 to 2099
+                7/1/0213 0:00                    is not of the years 2000 to 2099
+                7/1/1970 0:00                    is not of the years 2000 to 2099
             "#]],
         );
     }
