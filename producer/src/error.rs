@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use domain::Position;
+use domain::reject::{REASON_CHARS_MAX, cut};
 use domain::source::Run;
 use parquet::errors::ParquetError;
 use zip::result::ZipError;
@@ -215,6 +216,19 @@ pub enum RefusedFile {
         /// The newest that is known.
         known: u32,
     },
+    /// It holds trips that are taken from another file, and others.
+    #[error(
+        "{shared} of its {trips} trips are in \"{other}\", which is taken: take one of the two away, \
+         or the trips that both have out of this one"
+    )]
+    PartTaken {
+        /// How many, or about how many, trips are in both.
+        shared: String,
+        /// Its trips.
+        trips: u64,
+        /// The other file's name.
+        other: String,
+    },
     /// The columns are not those of a trip file.
     #[error("its columns are unknown")]
     Columns(#[from] domain::csv::FileError),
@@ -243,7 +257,7 @@ impl RefusedFile {
     }
 }
 
-/// The error and its causes in one line.
+/// The error and its causes in one line, as long as a reject's reason at most.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
@@ -252,5 +266,5 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
         text.push_str(&cause.to_string());
         next = cause.source();
     }
-    text
+    cut(&text, REASON_CHARS_MAX)
 }

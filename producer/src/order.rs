@@ -212,6 +212,7 @@ mod tests {
             counts: sorter.counts,
             rows: sorter.finish().unwrap(),
             hash: xxhash_rust::xxh3::xxh3_64(name.as_bytes()),
+            sample: crate::source::Sample::default(),
         };
         Feed::file(name, table, Path::new("never-written")).unwrap()
     }

@@ -12,6 +12,7 @@ mod replay;
 mod ticks;
 mod under_way;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,7 +32,7 @@ use crate::partition::Partitions;
 use crate::progress::{Progress, Reading, Summary};
 use crate::resume::Tails;
 use crate::send::{self, Confirmed};
-use crate::source::{SentUnit, Source};
+use crate::source::{HeldFiles, SentUnit, Source};
 use crate::spill::Spill;
 
 /// How long to wait for a topic that was created just now.
@@ -75,7 +76,10 @@ pub fn run(
         let partitions = Box::pin(find_partitions(fluvio, &config.topic)).await?;
         // Out of the run's own future: what is needed once must not make it large for good.
         let mut tails = Box::pin(Tails::read(fluvio, &config, partitions)).await?;
-        let sent = still_there(source.sent(), &mut tails).await?;
+        let held = HeldFiles {
+            sent: still_there(source.sent(), &mut tails).await?,
+            taken: begun(&source.taken(), &mut tails).await?,
+        };
         let ends = tails.ends();
 
         let confirmed = Confirmed::new(partitions);
@@ -88,8 +92,8 @@ pub fn run(
         };
         let clock = ReplayClock::new(config.speed, config.paced_from);
         let mut replay = Replay::new(links, clock, progress);
-        replay.count_sent(&sent, source.duplicate_files());
-        let months = source.start(sent);
+        replay.count_sent(&held.sent);
+        let months = source.start(held);
         let delivery = send::deliver(fluvio, &config, waiting, &ends, &confirmed, &stop);
         let (replay, ()) = tokio::try_join!(replay.run(months, tails, queues), delivery)?;
         let summary = replay.end()?;
@@ -110,14 +114,12 @@ async fn still_there(
     tails: &mut Tails,
 ) -> Result<Vec<SentUnit>, ProducerError> {
     let files = || sent.iter().flat_map(|unit| &unit.files);
-    let identities: Vec<_> = files().map(|file| format!("{:016x}", file.hash)).collect();
-    let identities: Vec<_> = identities.iter().map(String::as_str).collect();
-    let partitions = tails.find(&identities).await?;
-    let next_seq = |file: usize| partitions.iter().map(|seen| seen[file].next_seq).max();
+    let hashes: Vec<_> = files().map(|file| file.hash).collect();
+    let next_seqs = next_seqs(&hashes, tails).await?;
     // The last row is on some partition; the note says that those before it were confirmed.
     let is_there: Vec<_> = files()
-        .enumerate()
-        .map(|(index, file)| next_seq(index).unwrap_or(0) >= file.counts.rows)
+        .zip(next_seqs)
+        .map(|(file, next_seq)| next_seq >= file.counts.rows)
         .collect();
     let mut is_there = is_there.into_iter();
     let there = |unit: &SentUnit| {
@@ -125,6 +127,28 @@ async fn still_there(
         files.into_iter().all(|is_there| is_there)
     };
     Ok(sent.into_iter().filter(there).collect())
+}
+
+/// Of the files with these hashes, those of which this topic holds rows.
+async fn begun(hashes: &[u64], tails: &mut Tails) -> Result<HashSet<u64>, ProducerError> {
+    let next_seqs = next_seqs(hashes, tails).await?;
+    let files = hashes.iter().zip(next_seqs);
+    Ok(files
+        .filter(|(_, next_seq)| *next_seq > 0)
+        .map(|(hash, _)| *hash)
+        .collect())
+}
+
+/// For each file the first `seq` that is on no partition.
+async fn next_seqs(
+    hashes: &[u64],
+    tails: &mut Tails,
+) -> Result<impl Iterator<Item = u64>, ProducerError> {
+    let identities: Vec<_> = hashes.iter().map(|hash| format!("{hash:016x}")).collect();
+    let identities: Vec<_> = identities.iter().map(String::as_str).collect();
+    let partitions = tails.find(&identities).await?;
+    let next_seq = move |file: usize| partitions.iter().map(|seen| seen[file].next_seq).max();
+    Ok((0..hashes.len()).map(move |file| next_seq(file).unwrap_or(0)))
 }
 
 /// Asks for the topic until it is there: one that was created just now may take a moment.

@@ -29,7 +29,7 @@ use crate::order::{Feed, Merged};
 use crate::prepared::TripTexts;
 use crate::progress::{Progress, Reading, Reporter, Summary};
 use crate::row::Content;
-use crate::source::{Family, Loaded, Month, Source};
+use crate::source::{Family, HeldFiles, Loaded, Month, Source};
 use crate::spill::Spill;
 
 /// A stop is looked for once in so many rows (chosen: a few milliseconds' work).
@@ -48,7 +48,7 @@ pub struct PrepareSummary {
     pub files: u64,
     /// Of these, files that were there already, made of the same sources.
     pub unchanged: u64,
-    /// Files left out because another file has the same content, or the same month by its name.
+    /// Files left out because their trips are in another file.
     pub duplicate_files: u64,
     /// Files that could not be used; each is one of `rejected`.
     pub refused_files: u64,
@@ -89,19 +89,15 @@ pub async fn prepare(
             ..PrepareSummary::default()
         });
     };
-    let summary = PrepareSummary {
-        duplicate_files: opened.duplicate_files(),
-        ..PrepareSummary::default()
-    };
     let job = Job {
         report: Report::new(&spill)?,
         spill,
         outputs,
-        summary,
+        summary: PrepareSummary::default(),
         reporter: Reporter::new(progress),
         stop,
     };
-    let months = opened.start(Vec::new());
+    let months = opened.start(HeldFiles::default());
     tokio::task::spawn_blocking(move || job.run(months)).await?
 }
 

@@ -32,6 +32,9 @@ const FORMAT_KEY: &str = "bikeshare.format";
 /// Key of the sources, a JSON list of texts, that the trips are from.
 const SOURCES_KEY: &str = "bikeshare.sources";
 
+/// Key of the sample of its trips, as JSON; older files have none.
+const SAMPLE_KEY: &str = "bikeshare.sample";
+
 /// Who has written a file.
 const WRITER: &str = concat!("bikeshare ", env!("CARGO_PKG_VERSION"));
 
@@ -78,17 +81,11 @@ impl Origin {
 
     /// Reads a footer.
     fn of(footer: &FileMetaData) -> Result<Self, RefusedFile> {
-        let pairs = footer
-            .key_value_metadata()
-            .map_or(&[] as &[_], Vec::as_slice);
-        let value = |key| {
-            let pair = pairs.iter().find(|pair| pair.key == key);
-            pair.and_then(|pair| pair.value.clone())
-        };
+        let value = |key| value(footer, key).ok_or(RefusedFile::NotPrepared);
         Ok(Self {
             writer: footer.created_by().unwrap_or_default().to_owned(),
-            format: value(FORMAT_KEY).ok_or(RefusedFile::NotPrepared)?,
-            sources: value(SOURCES_KEY).ok_or(RefusedFile::NotPrepared)?,
+            format: value(FORMAT_KEY)?.to_owned(),
+            sources: value(SOURCES_KEY)?.to_owned(),
         })
     }
 
@@ -110,6 +107,12 @@ impl Origin {
             KeyValue::new(SOURCES_KEY.to_owned(), self.sources.clone()),
         ]
     }
+}
+
+/// What a footer says under a key.
+fn value<'a>(footer: &'a FileMetaData, key: &str) -> Option<&'a str> {
+    let mut pairs = footer.key_value_metadata()?.iter();
+    pairs.find(|pair| pair.key == key)?.value.as_deref()
 }
 
 /// A failure of the disk is one; anything else is the file's fault.
@@ -137,6 +140,7 @@ mod tests {
     use crate::compact::{Names, instant};
     use crate::row::{Content, Row};
     use crate::samples;
+    use crate::source::Sampler;
 
     fn trip() -> impl Strategy<Value = Trip> {
         let times = (0_i64..4_000_000_000_000_000, 0_i64..1_000_000_000_000);
@@ -243,6 +247,20 @@ mod tests {
                 "5: a station id is empty",
             ]
         );
+    }
+
+    #[test]
+    fn a_file_carries_the_sample_of_its_trips() {
+        let trips: Vec<_> = (0..9_000)
+            .map(|number| at(number * 60_000_000, 7))
+            .collect();
+        let (mut names, mut sampler) = (Names::default(), Sampler::default());
+        for trip in &trips {
+            sampler.push(&names.compact(trip), &names);
+        }
+        let file = Box::new(Cursor::new(file(&trips)));
+        let (rows, _) = PreparedRows::open("a.parquet", file).unwrap();
+        assert_eq!(rows.sample(), Some(sampler.finish()));
     }
 
     #[test]

@@ -59,7 +59,7 @@ pub struct Summary {
     pub rejected: u64,
     /// Of the rows produced and rejected, those an earlier run had sent.
     pub already_produced: u64,
-    /// Files left out because another file has the same content, or the same month by its name.
+    /// Files left out because their trips are in another file.
     pub duplicate_files: u64,
     /// Files that could not be used; each is one of `rejected`.
     pub refused_files: u64,

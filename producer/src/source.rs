@@ -9,8 +9,11 @@ mod kept;
 mod loader;
 mod months;
 mod rows;
+mod sample;
 mod store;
+mod strays;
 mod table;
+mod taken;
 mod unpack;
 
 use std::fmt;
@@ -27,8 +30,9 @@ use self::catalog::Catalog;
 pub(crate) use self::folder::Folder;
 pub(crate) use self::kept::Kept;
 use self::loader::Loader;
-pub(crate) use self::loader::{Loaded, SentUnit};
+pub(crate) use self::loader::{HeldFiles, Loaded, SentUnit};
 pub(crate) use self::months::{Family, Month};
+pub(crate) use self::sample::{Sample, Sampler};
 use self::store::Packing;
 pub(crate) use self::store::{Entry, Input, Listing, REPORT, Store};
 use self::table::NotRead;
@@ -186,19 +190,17 @@ impl Opened {
         }
     }
 
-    /// Files left out because another one holds the same month.
-    pub(crate) fn duplicate_files(&self) -> u64 {
+    /// Hashes of the files that earlier runs have taken, as far as that was noted.
+    pub(crate) fn taken(&self) -> Vec<u64> {
         match self {
-            Self::City(_) => 0,
-            Self::Files(loader) => loader.duplicate_files(),
+            Self::City(_) => Vec::new(),
+            Self::Files(loader) => loader.taken(),
         }
     }
 
-    /// Starts to read everything but `skip`, on a thread of its own, which ends with the receiver.
-    pub(crate) fn start(
-        self,
-        skip: Vec<SentUnit>,
-    ) -> mpsc::Receiver<Result<Loaded, ProducerError>> {
+    /// Starts to read everything but what was sent, on a thread of its own, which ends with the
+    /// receiver.
+    pub(crate) fn start(self, held: HeldFiles) -> mpsc::Receiver<Result<Loaded, ProducerError>> {
         let (sender, receiver) = mpsc::channel(MONTHS_AHEAD);
         match self {
             Self::City(city) => {
@@ -210,7 +212,7 @@ impl Opened {
             }
             Self::Files(loader) => {
                 let runtime = Handle::current();
-                tokio::task::spawn_blocking(move || loader.run(&skip, &sender, &runtime));
+                tokio::task::spawn_blocking(move || loader.run(&held, &sender, &runtime));
             }
         }
         receiver

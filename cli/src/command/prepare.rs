@@ -50,7 +50,7 @@ struct Outcome {
     files: u64,
     /// Of these, files that were there already.
     unchanged: u64,
-    /// Files left out because another one has the same content or month.
+    /// Files left out because their trips are in another one.
     duplicate_files: u64,
     /// Files that could not be used; each is one of `rejected`.
     refused_files: u64,

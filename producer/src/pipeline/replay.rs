@@ -126,8 +126,7 @@ impl<'a> Replay<'a> {
     }
 
     /// Counts units that an earlier run has sent and that are not read.
-    pub(super) fn count_sent(&mut self, sent: &[SentUnit], duplicate_files: u64) {
-        self.summary.duplicate_files = duplicate_files;
+    pub(super) fn count_sent(&mut self, sent: &[SentUnit]) {
         for file in sent.iter().flat_map(|unit| &unit.files) {
             let Counts { rows, rejected } = file.counts;
             self.summary.rows_read += rows;

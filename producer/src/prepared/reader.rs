@@ -15,11 +15,11 @@ use parquet::file::serialized_reader::SerializedFileReader;
 
 use super::columns::{ColumnReaders, Columns, Places};
 use super::writer::{CASUAL, MEMBER};
-use super::{Origin, disk_failure, schema};
+use super::{Origin, SAMPLE_KEY, disk_failure, schema, value};
 use crate::compact::{CompactTrip, NAMES_MAX, NameIndex, Names, Place};
 use crate::error::RefusedFile;
 use crate::row::{Content, Row};
-use crate::source::Input;
+use crate::source::{Input, Sample};
 
 /// Rows decoded at a time (chosen: 2 MB, and no faster beyond it).
 const BATCH_ROWS: usize = 4_096;
@@ -70,6 +70,25 @@ impl PreparedRows {
             is_damaged: false,
         };
         Ok((rows, count))
+    }
+
+    /// The sample in the footer, if one of all rows is there.
+    pub(crate) fn sample(&self) -> Option<Sample> {
+        let footer = self.file.metadata().file_metadata();
+        let sample: Sample = serde_json::from_str(value(footer, SAMPLE_KEY)?).ok()?;
+        let rows = u64::try_from(footer.num_rows()).ok()?;
+        Some(sample).filter(|sample| sample.trips == rows && sample.is_valid())
+    }
+
+    /// Goes back to the first row; the names it has given so far are forgotten.
+    pub(crate) fn rewind(&mut self) {
+        self.next_group = 0;
+        self.columns = None;
+        self.ready = Vec::new().into_iter();
+        self.texts = KnownTexts::default();
+        self.number = 0;
+        self.last_at = i64::MIN;
+        self.is_damaged = false;
     }
 
     /// Where a file's trips are from.

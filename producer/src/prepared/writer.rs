@@ -7,14 +7,15 @@ use domain::Rider;
 use parquet::basic::{Compression, Encoding};
 use parquet::data_type::ByteArray;
 use parquet::errors::ParquetError;
-use parquet::file::metadata::SortingColumn;
+use parquet::file::metadata::{KeyValue, SortingColumn};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 
 use super::columns::{Columns, Places};
-use super::{Origin, WRITER, disk_failure, schema};
+use super::{Origin, SAMPLE_KEY, WRITER, disk_failure, schema};
 use crate::compact::{CompactTrip, NameIndex, Names, Place};
+use crate::source::Sampler;
 
 /// Rows of a row group (chosen: 15 MB in memory while it is written; a month has up to 60).
 const GROUP_ROWS: usize = 1 << 16;
@@ -35,6 +36,7 @@ const BY_DEPARTURE: SortingColumn = SortingColumn {
 pub(crate) struct TripWriter<W: Write + Send> {
     file: SerializedFileWriter<W>,
     columns: Columns,
+    sampler: Sampler,
 }
 
 impl<W: Write + Send> TripWriter<W> {
@@ -47,6 +49,7 @@ impl<W: Write + Send> TripWriter<W> {
         Ok(Self {
             file: file.map_err(failure)?,
             columns: Columns::default(),
+            sampler: Sampler::default(),
         })
     }
 
@@ -60,6 +63,7 @@ impl<W: Write + Send> TripWriter<W> {
         names: &Names,
         texts: &mut TripTexts,
     ) -> io::Result<()> {
+        self.sampler.push(trip, names);
         let columns = &mut self.columns;
         columns.departed_at.push(trip.departed_at);
         columns.from.push(&trip.from, names, texts);
@@ -91,6 +95,9 @@ impl<W: Write + Send> TripWriter<W> {
         if self.columns.len() > 0 {
             self.write_group()?;
         }
+        let sample = serde_json::to_string(&self.sampler.finish())?;
+        let sample = KeyValue::new(SAMPLE_KEY.to_owned(), sample);
+        self.file.append_key_value_metadata(sample);
         self.file.close().map_err(failure)?;
         Ok(())
     }

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use tracing::warn;
 use zip::ZipArchive;
 
-use super::months::{Month, left_out};
+use super::months::Month;
 use super::store::{Entry, Input, Listing, Packing, Store};
 use super::table::NotRead;
 use super::unpack::members;
@@ -29,8 +28,16 @@ pub(crate) struct Catalog {
     pub(crate) units: Vec<Unit>,
     /// Whether the source names one file: then it is an error if it cannot be used.
     pub(crate) is_single: bool,
-    /// Files left out because another file holds the same month.
-    pub(crate) duplicate_files: u64,
+}
+
+impl Unit {
+    /// Its name, of a part of an archive the first member's.
+    pub(crate) fn name(&self) -> String {
+        match self.members.first() {
+            Some(member) => format!("{}/{member}", self.entry.name),
+            None => self.entry.name.clone(),
+        }
+    }
 }
 
 impl Catalog {
@@ -47,12 +54,10 @@ impl Catalog {
         for entry in &entries {
             found.extend(contents(store.as_ref(), entry, reading)?);
         }
-        let (units, duplicate_files) = units(found);
         Ok(Self {
             store,
-            units,
+            units: units(found),
             is_single,
-            duplicate_files,
         })
     }
 }
@@ -104,17 +109,10 @@ fn list(store: &dyn Store, entry: &Entry) -> Result<Vec<Found>, RefusedFile> {
     Ok(found.collect())
 }
 
-/// Puts together what belongs to one month of one file; tells how many files are left out.
-fn units(found: Vec<Found>) -> (Vec<Unit>, u64) {
-    let names: Vec<_> = found.iter().map(|found| found.name.as_str()).collect();
-    let left_out = left_out(&names);
-    let duplicate_files = warn_of(&names, &left_out);
+/// Puts together what belongs to one month of one file.
+fn units(found: Vec<Found>) -> Vec<Unit> {
     let mut units: BTreeMap<(Option<Month>, String), Unit> = BTreeMap::new();
-    for (found, _) in found
-        .into_iter()
-        .zip(left_out)
-        .filter(|(_, left)| left.is_none())
-    {
+    for found in found {
         let month = Month::in_name(&found.name);
         let unit = units.entry((month, found.entry.name.clone()));
         let unit = unit.or_insert_with(|| Unit {
@@ -124,22 +122,5 @@ fn units(found: Vec<Found>) -> (Vec<Unit>, u64) {
         });
         unit.members.extend(found.member);
     }
-    (units.into_values().collect(), duplicate_files)
-}
-
-/// Says which file is taken instead of which; tells how many are left out.
-pub(super) fn warn_of(names: &[&str], left_out: &[Option<usize>]) -> u64 {
-    let mut count = 0;
-    for (name, taken) in names.iter().zip(left_out) {
-        let Some(taken) = taken.map(|index| names[index]) else {
-            continue;
-        };
-        count += 1;
-        warn!(
-            file = name,
-            duplicate_of = taken,
-            "file \"{name}\" is left out: \"{taken}\" is taken for the same month",
-        );
-    }
-    count
+    units.into_values().collect()
 }

@@ -40,11 +40,8 @@ fn read(source: Source, config: &ProducerConfig) -> Result<Months, ProducerError
         let (progress, _) = watch::channel(Progress::default());
         let reading = Reading::new(progress, CancellationToken::new());
         let opened = source.open(&config.s3, &spill, &reading).await?.unwrap();
-        let mut months = Months {
-            duplicate_files: opened.duplicate_files(),
-            ..Months::default()
-        };
-        let mut receiver = opened.start(Vec::new());
+        let mut months = Months::default();
+        let mut receiver = opened.start(HeldFiles::default());
         while let Some(loaded) = receiver.recv().await {
             let loaded = loaded?;
             months.duplicate_files += loaded.duplicate_files;
@@ -554,25 +551,184 @@ fn a_folder_is_read_by_name_and_the_same_content_once_however_it_is_packed() {
 }
 
 #[test]
-fn a_month_that_is_there_twice_is_taken_once_wherever_it_lies() {
-    let folder = folder(&[("202001-trips.csv", "basic.csv")]);
-    let [new, unquoted] =
-        ["new.csv", "unquoted.csv"].map(|file| std::fs::read(testdata().join(file)).unwrap());
-    let month = zip(&[
-        ("202002-trips_1.csv", &new),
-        ("202002-trips.csv", &unquoted),
-    ]);
+fn files_with_other_trips_are_all_taken_whatever_their_names_say() {
+    let folder = folder(&[("201905-trips.csv", "basic.csv")]);
+    let [cut, depots] = ["cut-in-quotes.csv", "depots.csv"]
+        .map(|file| std::fs::read(testdata().join(file)).unwrap());
     let year: [(&str, &[u8]); 2] = [
-        ("2020/202001-trips_1.csv", &new),
-        ("2020/202002-trips.zip", &month),
+        ("2019/201905-trips.csv", &depots),
+        ("2019/201905-trips_1.csv", &cut),
     ];
-    std::fs::write(folder.path().join("2020.zip"), zip(&year)).unwrap();
+    std::fs::write(folder.path().join("2019.zip"), zip(&year)).unwrap();
     check_folder(
         folder.path(),
         expect![[r#"
-        duplicates 2, refused 0
-        202001-trips.csv 3
-        202002-trips.csv 2
+            duplicates 0, refused 0
+            201905-trips.csv 3
+            201905-trips_1.csv 4
+            201905-trips.csv 3
+            1 2019.zip/2019/201905-trips_1.csv, line 3: row has 9 fields, the header has 15 | 600,"2019-05-06 08:01:00.0000","2019-05-06 08:11:00.0000",101,"Oak St & 1 Ave",40.7301,-73.9901,102,"Elm St & 2
+            3 2019.zip/2019/201905-trips_1.csv, line 5: row has 9 fields, the header has 15 | 600,"2019-05-06 08:03:00.0000","2019-05-06 08:13:00.0000",101,"Oak St & 1 Ave",40.7301,-73.9901,102,"Elm St
+        "#]],
+    );
+}
+
+/// A simulated city's file in the legacy form.
+fn city(parameters: &str) -> String {
+    let mut text = Vec::new();
+    write_csv(&parameters.parse().unwrap(), &mut text).unwrap();
+    String::from_utf8(text).unwrap()
+}
+
+/// The same trips as they were published again: another header, no bikes, other station ids, places
+/// a bit off, and times by `change`.
+fn published_again(text: &str, change: impl Fn(DateTime<Utc>) -> DateTime<Utc>) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("city.csv");
+    std::fs::write(&path, text).unwrap();
+    let mut again = "ride_id,rideable_type,started_at,ended_at,start_station_name,\
+        start_station_id,end_station_name,end_station_id,start_lat,start_lng,end_lat,end_lng,\
+        member_casual\n"
+        .to_owned();
+    for record in records(load(&path).unwrap()) {
+        let Body::Trip(trip) = record.body else {
+            continue;
+        };
+        let at = |at| {
+            domain::time::to_new_york(change(at))
+                .format("%F %T%.3f")
+                .to_string()
+        };
+        let Station {
+            station_id: from,
+            street: from_street,
+            lat,
+            lon,
+        } = trip.from;
+        let Station {
+            station_id: to,
+            street: to_street,
+            lat: to_lat,
+            lon: to_lon,
+        } = trip.to;
+        again += &format!(
+            "{:016X},classic_bike,{},{},{from_street},HB{from},{to_street},HB{to},{},{},{},{},member\n",
+            record.seq,
+            at(trip.departed_at),
+            at(trip.arrived_at),
+            lat + 0.000_2,
+            lon - 0.000_2,
+            to_lat - 0.000_2,
+            to_lon + 0.000_2,
+        );
+    }
+    again
+}
+
+fn first_lines(text: &str, count: usize) -> String {
+    text.split_inclusive('\n').take(count).collect()
+}
+
+#[test]
+fn a_month_is_taken_once_under_whatever_names_and_in_whatever_form_it_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
+    let month = |month: u32| {
+        city(&format!(
+            "seed={month},trips=3000,start=2019-{month:02}-01,days=28,stations=60,bikes=300"
+        ))
+    };
+    let (may, june) = (month(5), month(6));
+    let seconds = |at: DateTime<Utc>| DateTime::from_timestamp(at.timestamp(), 0).unwrap();
+    let millis = |at: DateTime<Utc>| at + chrono::TimeDelta::milliseconds(at.timestamp() % 9 - 4);
+    let year: [(&str, &[u8]); 2] = [
+        ("2019/201905-citibike-tripdata_1.csv", may.as_bytes()),
+        ("2019/201906-citibike-tripdata_1.csv", june.as_bytes()),
+    ];
+    write("2019-citibike-tripdata.zip", &zip(&year));
+    // In turn: a typing mistake, what a browser makes of a second download, and no name at all.
+    write(
+        "201905-citbike-tripdata.csv",
+        published_again(&may, seconds).as_bytes(),
+    );
+    write(
+        "201905-citibike-tripdata (1).csv",
+        &may.replace("\n", "\r\n").into_bytes(),
+    );
+    write(
+        "download.csv.gz",
+        &gzip(published_again(&may, millis).as_bytes()),
+    );
+    check_folder(
+        folder.path(),
+        expect![[r#"
+            duplicates 3, refused 0
+            download.csv.gz 3000
+            201906-citibike-tripdata_1.csv 3000
+        "#]],
+    );
+}
+
+#[test]
+fn a_file_that_holds_more_is_taken_instead_of_what_it_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    let may = city("trips=900,start=2019-05-01,days=28,stations=60,bikes=300");
+    let header = first_lines(&may, 1);
+    let last: String = may.split_inclusive('\n').skip(801).collect();
+    write("201905-a.csv", &first_lines(&may, 501));
+    write("201905-b.csv", &(header + &last));
+    write("201905-whole.csv", &may);
+    check_folder(
+        folder.path(),
+        expect![[r#"
+            duplicates 2, refused 0
+            201905-whole.csv 900
+        "#]],
+    );
+}
+
+#[test]
+fn a_file_that_holds_a_part_of_another_ones_trips_is_refused_with_how_many() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    let may = city("trips=900,start=2019-05-01,days=28,stations=60,bikes=300");
+    let header = first_lines(&may, 1);
+    let rest: String = may.split_inclusive('\n').skip(401).collect();
+    write("201905-a.csv", &first_lines(&may, 601));
+    write("201905-b.csv", &(header + &rest));
+    check_folder(
+        folder.path(),
+        expect![[r#"
+        duplicates 0, refused 1
+        201905-a.csv 600
+        201905-b.csv 1
+        0 201905-b.csv, line 1: file refused: 200 of its 500 trips are in "201905-a.csv", which is taken: take one of the two away, or the trips that both have out of this one | 
+    "#]],
+    );
+}
+
+#[test]
+fn a_row_dated_far_outside_its_files_month_is_rejected_with_its_line() {
+    let folder = folder(&[("202107-trips.csv", "new.csv")]);
+    let text = std::fs::read_to_string(testdata().join("new.csv")).unwrap();
+    let last = text.lines().last().unwrap();
+    let rows = [
+        last.replacen("2021", "2037", 2),
+        last.replacen("2021", "0021", 2),
+    ];
+    std::fs::write(
+        folder.path().join("202107-trips.csv"),
+        format!("{text}{}\n", rows.join("\n")),
+    )
+    .unwrap();
+    check_folder(
+        folder.path(),
+        expect![[r#"
+        duplicates 0, refused 0
+        202107-trips.csv 5
+        1 202107-trips.csv, line 6: started_at "0021-07-05 07:59:00" is not of the years 2000 to 2099 | AA03,docked_bike,0021-07-05 07:59:00,0021-07-05 08:06:00,Ash St & 3 Ave,HB103,Oak St & 1 Ave,6101.01,40.7503,-73.9703,40.7301,-73.9901,casual
+        2 202107-trips.csv, line 5: started_at "2037-07-05 07:59:00" is more than 31 days away from 2021-07, the month in the file's name | AA03,docked_bike,2037-07-05 07:59:00,2037-07-05 08:06:00,Ash St & 3 Ave,HB103,Oak St & 1 Ave,6101.01,40.7503,-73.9703,40.7301,-73.9901,casual
     "#]],
     );
 }
@@ -580,7 +736,8 @@ fn a_month_that_is_there_twice_is_taken_once_wherever_it_lies() {
 #[test]
 fn a_bad_file_in_a_folder_is_refused_counted_and_kept_as_one_reject() {
     let folder = folder(&[("a.csv", "basic.csv"), ("b.csv", "unknown-header.csv")]);
-    let basic = std::fs::read(testdata().join("basic.csv")).unwrap();
+    let [basic, new] =
+        ["basic.csv", "new.csv"].map(|file| std::fs::read(testdata().join(file)).unwrap());
     let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
     write("c.csv", b"");
     write("d.csv", b"\0\x01\x02binary");
@@ -589,7 +746,7 @@ fn a_bad_file_in_a_folder_is_refused_counted_and_kept_as_one_reject() {
     write("g.zip", &zip(&[("inner.zip", b"PK"), ("readme.txt", b"")]));
     write(
         "h.zip",
-        &zip(&[("x.csv", &basic[..basic.len() - 1]), ("y.csv", b"")]),
+        &zip(&[("x.csv", &new[..new.len() - 1]), ("y.csv", b"")]),
     );
     write("i.csv.gz", b"plain text");
     check_folder(

@@ -18,6 +18,7 @@ use tracing::warn;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::catalog::Unit;
+use super::sample::Sample;
 use super::store::Store;
 use super::table::Table;
 use crate::compact::{Names, Texts};
@@ -50,6 +51,9 @@ struct FileNote {
     counts: Counts,
     runs: Vec<Run>,
     names: Texts,
+    /// None once it was sent; older programs have kept none.
+    #[serde(default)]
+    sample: Option<Sample>,
 }
 
 /// A file all of whose rows were sent.
@@ -108,7 +112,9 @@ impl Kept {
     pub(crate) fn tables(&self) -> Option<Vec<(String, Table)>> {
         let note = self.note().filter(|note| !note.is_sent)?;
         // A prepared file is in order where it lies: nothing of it is kept but this note.
-        let is_here = |file: &FileNote| !file.runs.is_empty() || file.counts.rows == 0;
+        let is_here = |file: &FileNote| {
+            file.sample.is_some() && (!file.runs.is_empty() || file.counts.rows == 0)
+        };
         if !note.files.iter().all(is_here) {
             return None;
         }
@@ -126,6 +132,7 @@ impl Kept {
                 rows: Sorted::Runs(file.runs),
                 counts: file.counts,
                 hash: file.hash,
+                sample: file.sample.unwrap_or_default(),
             };
             (file.name, table)
         });
@@ -154,6 +161,7 @@ impl Kept {
                 counts: table.counts,
                 runs: runs.to_vec(),
                 names: table.names.to_texts(),
+                sample: Some(table.sample.clone()),
             });
         }
         self.write(&Note {
@@ -179,6 +187,7 @@ impl Kept {
             .map(|file| FileNote {
                 runs: Vec::new(),
                 names: Texts::default(),
+                sample: None,
                 ..file.clone()
             })
             .collect();
@@ -253,6 +262,7 @@ mod tests {
             counts: sorter.counts,
             rows: sorter.finish().unwrap(),
             hash: 7,
+            sample: Sample::default(),
         };
         (kept, vec![("x.csv".to_owned(), table)])
     }

@@ -1,30 +1,34 @@
-//! Reads units, one month after the other, and keeps one table for each content.
+//! Reads units, one month after the other, and takes each trip from one file.
 //!
 //! ```text
-//!  unit ─ kept? ───────────────────────────── runs ─┐
-//!    └─ open ─ unpack ─ parse ─ order ─ keep ─ table ─┴─▶ feeds of a month ─▶ the pipeline
+//!  unit ─ kept? ──────────────────────────── runs ─┐
+//!    └─ open ─ unpack ─ parse ─ order ─ sample ─ table ─┴─ taken? ─▶ feeds of a month ─▶ the pipeline
 //! ```
 //!
-//! One month is prepared while the one before is sent. Runs on a thread that may block.
+//! All units of a month are read before one of its rows is handed over, so that of two files with
+//! the same trips the better one can be taken (see [`super::taken`]). One month is prepared while
+//! the one before is sent. Runs on a thread that may block.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Seek, Write};
 use std::sync::Arc;
 
+use domain::reject::{FILE_CHARS_MAX, cut};
 use flate2::read::MultiGzDecoder;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 use xxhash_rust::xxh3::xxh3_64;
 use zip::ZipArchive;
 
-use super::catalog::{Catalog, Unit, warn_of};
+use super::catalog::{Catalog, Unit};
 use super::kept::{self, Kept, SentFile};
-use super::months::{Month, left_out};
+use super::months::{Month, Preference};
 use super::store::{Entry, Input, Packing};
 use super::table::{self, NotRead, Table, content_hash};
-use super::unpack::{Bounded, DEPTH_MAX, Member, members};
+use super::taken::{Taken, Verdict};
+use super::unpack::{Bounded, DEPTH_MAX, members};
 use crate::error::{ProducerError, RefusedFile, chain};
 use crate::order::Feed;
 use crate::progress::{Counted, Reading};
@@ -32,6 +36,9 @@ use crate::spill::Spill;
 
 /// Bytes copied or hashed at a time (chosen: what a disk gives at once).
 const COPY_BYTES: usize = 256 * 1024;
+
+/// Folder of the notes of what was taken, beside what is kept of the stores.
+const TAKEN: &str = "taken";
 
 /// One month's files, ready to be merged.
 #[derive(Debug, Default)]
@@ -42,7 +49,7 @@ pub(crate) struct Loaded {
     pub(crate) kept: Vec<(Kept, usize)>,
     /// The month to come; none if this is the last one.
     pub(crate) next_month: Option<Month>,
-    /// Files left out because another one has the same content.
+    /// Files left out because another one has the same content or the same trips.
     pub(crate) duplicate_files: u64,
     /// Files that could not be used; each is one reject.
     pub(crate) refused_files: u64,
@@ -50,6 +57,14 @@ pub(crate) struct Loaded {
 
 /// Files with their names, archives' names before them.
 type Tables = Vec<(String, Table)>;
+
+/// A unit of the month being read.
+struct ReadUnit {
+    number: usize,
+    tables: Tables,
+    /// Whether reading it again would give the same and is worth sparing.
+    is_to_keep: bool,
+}
 
 /// Reads the units of a catalog.
 #[derive(Debug)]
@@ -60,6 +75,16 @@ pub(crate) struct Loader {
     reading: Reading,
     /// Name of the file that had this content first.
     seen: HashMap<u64, String>,
+    taken: Taken,
+}
+
+/// What the topic holds of earlier runs' files.
+#[derive(Debug, Default)]
+pub(crate) struct HeldFiles {
+    /// Units all of whose rows are there: they are not read.
+    pub(crate) sent: Vec<SentUnit>,
+    /// Hashes of files of which there are rows.
+    pub(crate) taken: HashSet<u64>,
 }
 
 /// A unit that an earlier run has sent, if the topic is still the same.
@@ -87,18 +112,20 @@ impl Loader {
             .map(|unit| Kept::of(&folder, unit))
             .collect();
         kept::remove_others(&folder, &kept).map_err(|source| spill.error(source))?;
+        let notes = spill.is_lasting().then(|| spill.folder().join(TAKEN));
         Ok(Self {
             catalog,
             kept,
+            taken: Taken::read(notes),
             spill,
             reading,
             seen: HashMap::new(),
         })
     }
 
-    /// Files left out because another one holds the same month.
-    pub(crate) fn duplicate_files(&self) -> u64 {
-        self.catalog.duplicate_files
+    /// Hashes of the files that earlier runs have taken, as far as that was noted.
+    pub(crate) fn taken(&self) -> Vec<u64> {
+        self.taken.hashes().collect()
     }
 
     /// The units of which a note says that they were sent.
@@ -107,13 +134,20 @@ impl Loader {
         self.kept.iter().enumerate().filter_map(sent).collect()
     }
 
-    /// Reads all units but those in `skip`, and hands over a month whenever the last one was taken.
+    /// Reads all units but those that were sent, and hands over a month whenever the last one was
+    /// taken.
     pub(crate) fn run(
         mut self,
-        skip: &[SentUnit],
+        held: &HeldFiles,
         to: &mpsc::Sender<Result<Loaded, ProducerError>>,
         runtime: &Handle,
     ) {
+        if let Err(source) = self.taken.keep_only(&held.taken) {
+            let error = self.spill.error(source);
+            // Nobody waits for it if the run has ended.
+            return runtime.block_on(to.send(Err(error))).unwrap_or_default();
+        }
+        let skip = &held.sent;
         let files = skip.iter().flat_map(|unit| &unit.files);
         self.seen = files.map(|file| (file.hash, file.name.clone())).collect();
         let mut months = self.months(&skip.iter().map(|sent| sent.unit).collect());
@@ -158,31 +192,93 @@ impl Loader {
 
     fn month(&mut self, units: &[usize]) -> Result<Loaded, NotRead> {
         let mut loaded = Loaded::default();
-        for &unit in units {
-            self.unit(unit, &mut loaded)?;
+        let mut read = Vec::new();
+        for number in self.by_preference(units) {
+            let unit = self.unit(number, &mut read, &mut loaded)?;
+            read.push(unit);
+        }
+        read.sort_by_key(|unit| unit.number);
+        for unit in &read {
+            if unit.is_to_keep && self.spill.is_lasting() {
+                let saved = self.kept[unit.number].save(&unit.tables);
+                saved.map_err(|source| self.spill.error(source))?;
+            }
+        }
+        let settled = self.taken.settle();
+        settled.map_err(|source| self.spill.error(source))?;
+        for unit in read {
+            self.hand_over(unit, &mut loaded)?;
         }
         Ok(loaded)
     }
 
-    fn unit(&mut self, number: usize, loaded: &mut Loaded) -> Result<(), NotRead> {
-        let kept = self.kept[number].clone();
-        let (tables, is_to_keep) = match kept.tables() {
+    /// The better ones first: of two with the same trips the first is taken, and need not be undone.
+    fn by_preference(&self, units: &[usize]) -> Vec<usize> {
+        let mut units = units.to_vec();
+        units.sort_by_cached_key(|&number| Preference::of(&self.catalog.units[number].name()));
+        units
+    }
+
+    fn unit(
+        &mut self,
+        number: usize,
+        read: &mut [ReadUnit],
+        loaded: &mut Loaded,
+    ) -> Result<ReadUnit, NotRead> {
+        let (tables, is_to_keep) = match self.kept[number].tables() {
             Some(tables) => (tables, false),
             None => self.read(number, loaded)?,
         };
-        let count = tables.len();
-        let tables: Vec<_> = tables
-            .into_iter()
-            .filter(|(name, table)| self.is_new(name, table.hash))
-            .collect();
-        // A copy of another file may be all that is left of it the next time.
-        if is_to_keep && self.spill.is_lasting() && tables.len() == count {
-            let saved = kept.save(&tables);
-            saved.map_err(|source| self.spill.error(source))?;
-        }
-        loaded.duplicate_files += (count - tables.len()) as u64;
-        loaded.kept.push((kept.clone(), tables.len()));
+        let mut unit = ReadUnit {
+            number,
+            tables: Vec::new(),
+            is_to_keep,
+        };
         for (name, table) in tables {
+            self.file(name, table, &mut unit, read, loaded);
+        }
+        Ok(unit)
+    }
+
+    /// Takes a file, or finds that its trips are taken.
+    fn file(
+        &mut self,
+        name: String,
+        table: Table,
+        unit: &mut ReadUnit,
+        read: &mut [ReadUnit],
+        loaded: &mut Loaded,
+    ) {
+        let verdict = match self.is_new(&name, table.hash) {
+            true => self.taken.judge(&name, table.hash, &table.sample),
+            false => Verdict::LeaveOut,
+        };
+        // A copy of another file may be all that is left of it the next time.
+        unit.is_to_keep &= matches!(verdict, Verdict::Take { .. });
+        match verdict {
+            Verdict::LeaveOut => loaded.duplicate_files += 1,
+            Verdict::Refuse(reason) => {
+                loaded.refused_files += 1;
+                unit.tables.push(refused(name, table.hash, &reason));
+            }
+            Verdict::Take { instead_of } => {
+                unit.tables.push((name, table));
+                for other in read.iter_mut().chain([unit]) {
+                    let count = other.tables.len();
+                    other
+                        .tables
+                        .retain(|(_, table)| !instead_of.contains(&table.hash));
+                    loaded.duplicate_files += (count - other.tables.len()) as u64;
+                    other.is_to_keep &= count == other.tables.len();
+                }
+            }
+        }
+    }
+
+    fn hand_over(&self, unit: ReadUnit, loaded: &mut Loaded) -> Result<(), NotRead> {
+        let kept = &self.kept[unit.number];
+        loaded.kept.push((kept.clone(), unit.tables.len()));
+        for (name, table) in unit.tables {
             let feed = Feed::file(&name, table, &kept.folder);
             let feed = feed.map_err(|source| self.spill.error(source))?;
             loaded.feeds.push(feed);
@@ -215,7 +311,6 @@ impl Loader {
             kept,
             unit,
             tables: Vec::new(),
-            duplicates: 0,
             refused: 0,
         };
         match reader.entry() {
@@ -224,7 +319,6 @@ impl Loader {
             }
             read => read?,
         }
-        loaded.duplicate_files += reader.duplicates;
         loaded.refused_files += reader.refused;
         // A file that was refused may be better the next time.
         let is_to_keep = reader.refused == 0;
@@ -248,7 +342,6 @@ struct UnitReader<'a> {
     kept: &'a Kept,
     unit: &'a Unit,
     tables: Tables,
-    duplicates: u64,
     refused: u64,
 }
 
@@ -279,8 +372,9 @@ impl UnitReader<'_> {
         if depth == 1 && !self.unit.members.is_empty() {
             members.retain(|member| self.unit.members.contains(&member.name));
         }
-        for member in self.without_duplicates(name, members) {
-            let name = format!("{name}/{}", member.name);
+        members.sort_by_cached_key(|member| Preference::of(&member.name));
+        for member in members {
+            let name = format!("{name}/{}", cut(&member.name, FILE_CHARS_MAX));
             let mut checksum = 0;
             let read = match archive.by_name(&member.name) {
                 Ok(file) => {
@@ -296,21 +390,6 @@ impl UnitReader<'_> {
             }
         }
         Ok(())
-    }
-
-    /// Leaves out members that hold the same month as another one.
-    fn without_duplicates(&mut self, archive: &str, members: Vec<Member>) -> Vec<Member> {
-        let names: Vec<_> = members
-            .iter()
-            .map(|member| format!("{archive}/{}", member.name))
-            .collect();
-        let names: Vec<_> = names.iter().map(String::as_str).collect();
-        let left_out = left_out(&names);
-        self.duplicates += warn_of(&names, &left_out);
-        let taken = members.into_iter().zip(left_out);
-        taken
-            .filter_map(|(member, instead)| instead.is_none().then_some(member))
-            .collect()
     }
 
     fn member(
@@ -353,7 +432,7 @@ impl UnitReader<'_> {
     }
 
     fn prepared(&mut self, name: &str, input: Box<dyn Input>, hash: u64) -> Result<(), NotRead> {
-        let table = table::prepared(name, input, hash)?;
+        let table = table::prepared(name, input, hash, &self.loader.reading)?;
         info!(
             file = name,
             rows = table.counts.rows,
@@ -413,14 +492,20 @@ impl UnitReader<'_> {
 
     /// Keeps a file that cannot be used as one reject.
     fn refuse(&mut self, name: &str, content_hash: u64, reason: &RefusedFile) {
-        let reason = chain(reason);
-        error!(file = name, "file \"{name}\" is refused: {reason}");
         self.refused += 1;
-        // With its name in the hash: two unreadable files are not duplicates of each other.
-        let hash = content_hash ^ xxh3_64(name.as_bytes());
         self.tables
-            .push((name.to_owned(), table::refused(name, hash, &reason)));
+            .push(refused(name.to_owned(), content_hash, reason));
     }
+}
+
+/// The one reject of a file that cannot be used.
+fn refused(name: String, content_hash: u64, reason: &RefusedFile) -> (String, Table) {
+    let reason = chain(reason);
+    warn!(file = name, "file \"{name}\" is refused: {reason}");
+    // With its name in the hash: two unreadable files are not duplicates of each other.
+    let hash = content_hash ^ xxh3_64(name.as_bytes());
+    let table = table::refused(&name, hash, &reason);
+    (name, table)
 }
 
 /// Hash of the bytes as they lie in the store.

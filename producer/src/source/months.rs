@@ -1,18 +1,16 @@
-//! Which month a file holds, and which of several files of the same month to take: by their names.
+//! Which months a file holds, and which of several files to take: by their names.
 //!
 //! ```text
-//!  2018-citibike-tripdata.zip/201804-citibike-tripdata.csv             ← taken: unsuffixed
-//!  2018-citibike-tripdata.zip/4_April/201804-citibike-tripdata_1.csv   ← left out
-//!  202401-citibike-tripdata.zip/202401-citibike-tripdata_1.csv         ← taken: parts of one month
-//!  202401-citibike-tripdata.zip/202401-citibike-tripdata_2.csv         ← belong together
+//!  2018-citibike-tripdata.zip/201804-citibike-tripdata.csv             ← first choice: unsuffixed
+//!  2018-citibike-tripdata.zip/4_April/201804-citibike-tripdata.csv     ← deeper
+//!  2018-citibike-tripdata.zip/4_April/201804-citibike-tripdata_1.csv   ← a part
 //! ```
 //!
-//! A month that is there prepared is taken so. Files are the same month's if nothing but folder,
-//! packing, part number and punctuation tells their names apart. Names are `/`-separated, archives
-//! being folders. Not here: what files hold; equal contents are found by their hash.
+//! Names only tell in which order to look: whether two files hold the same trips, the trips tell
+//! (see [`super::taken`]). Names are `/`-separated, archives being folders.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
+use std::ops::Range;
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, Utc};
 use domain::time;
@@ -21,6 +19,9 @@ use crate::prepared;
 
 /// Endings that say how a file is packed.
 const ENDINGS: [&str; 4] = [".csv", ".zip", ".gz", prepared::ENDING];
+
+/// Years that names can name.
+const YEARS: Range<u16> = 2000..2100;
 
 /// A part number has so many digits at most (chosen: a month has about five parts).
 const PART_DIGITS_MAX: usize = 3;
@@ -85,7 +86,7 @@ impl Month {
         let month = number(name.get(start..start + 2)?)?;
         let more_digits = name.get(start + 2).is_some_and(u8::is_ascii_digit);
         let month = u8::try_from(month).ok()?;
-        ((2000..2100).contains(&year) && (1..=12).contains(&month) && !more_digits)
+        (YEARS.contains(&year) && (1..=12).contains(&month) && !more_digits)
             .then_some((Self { year, month }, start + 2))
     }
 
@@ -112,37 +113,100 @@ fn number(digits: &[u8]) -> Option<u16> {
     text.parse().ok().filter(|_| all_digits)
 }
 
-/// What a name says about a file.
-#[derive(Debug)]
-struct Named<'a> {
-    folder: &'a str,
-    /// Its letters and digits, without ending and part number.
-    stem: String,
-    part: Option<u32>,
-    is_prepared: bool,
+/// Which of several files with the same trips is taken: the least.
+///
+/// One that is there prepared, else one that is a whole month by its name, the shallowest, the one
+/// with the shortest name: browsers and people make names longer when they copy.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Preference {
+    is_not_prepared: bool,
+    is_part: bool,
+    depth: usize,
+    letters: usize,
+    name: String,
 }
 
-impl<'a> Named<'a> {
-    /// None if the name has no month: then nothing says that two files are the same.
-    fn new(name: &'a str) -> Option<(Month, Self)> {
-        let month = Month::in_name(name)?;
+impl Preference {
+    /// Of a name, `/`-separated, archives being folders.
+    pub(crate) fn of(name: &str) -> Self {
         let (folder, file) = name.rsplit_once('/').unwrap_or(("", name));
+        let depth = folder.split('/').filter(|part| !part.is_empty()).count();
         let (stem, part) = stem_and_part(file);
-        let named = Self {
-            folder,
-            stem: letters(stem),
-            part,
-            is_prepared: file.to_ascii_lowercase().ends_with(prepared::ENDING),
-        };
-        Some((month, named))
+        Self {
+            is_not_prepared: !file.to_ascii_lowercase().ends_with(prepared::ENDING),
+            is_part: part.is_some(),
+            depth,
+            letters: stem.len(),
+            name: name.to_owned(),
+        }
+    }
+}
+
+/// The months that a file may hold, by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) first: Month,
+    pub(crate) last: Month,
+}
+
+impl Span {
+    /// From the first to the last month in a file's own name, else in that of its archive; where a
+    /// name has no month, its years.
+    pub(crate) fn in_name(name: &str) -> Option<Self> {
+        name.rsplit('/').find_map(|part| {
+            let months = numbers(part, Month::at);
+            Self::around(months).or_else(|| Self::around(numbers(part, year_at).flatten()))
+        })
     }
 
-    fn depth(&self) -> usize {
-        self.folder
-            .split('/')
-            .filter(|part| !part.is_empty())
-            .count()
+    fn around(months: impl Iterator<Item = Month>) -> Option<Self> {
+        months.fold(None, |span, month| {
+            let Self { first, last } = span.unwrap_or(Self {
+                first: month,
+                last: month,
+            });
+            Some(Self {
+                first: first.min(month),
+                last: last.max(month),
+            })
+        })
     }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.first == self.last {
+            true => self.first.fmt(f),
+            false => write!(f, "{} to {}", self.first, self.last),
+        }
+    }
+}
+
+/// What `at` finds in a name, from left to right.
+fn numbers<T>(
+    name: &str,
+    at: impl Fn(&[u8], usize) -> Option<(T, usize)>,
+) -> impl Iterator<Item = T> {
+    let mut start = 0;
+    std::iter::from_fn(move || {
+        let found = (start..name.len()).find_map(|start| at(name.as_bytes(), start));
+        found.map(|(found, end)| {
+            start = end;
+            found
+        })
+    })
+}
+
+/// The first and last month of the year at this place, and where it ends.
+fn year_at(name: &[u8], start: usize) -> Option<([Month; 2], usize)> {
+    let is_digit = |at: usize| name.get(at).is_some_and(u8::is_ascii_digit);
+    if start > 0 && is_digit(start - 1) || is_digit(start + 4) {
+        return None;
+    }
+    let year = number(name.get(start..start + 4)?)?;
+    YEARS
+        .contains(&year)
+        .then_some(([1, 12].map(|month| Month { year, month }), start + 4))
 }
 
 /// The name without endings and part number, and the part.
@@ -205,71 +269,11 @@ fn without_endings(mut name: &str) -> &str {
     name
 }
 
-/// For each name: none if the file is to be taken, or the index of the one taken instead of it.
-///
-/// Of a month the shallowest unsuffixed file is taken, a prepared one before all others; without
-/// one, the parts of the shallowest folder, and parts of other folders if none of their numbers is
-/// taken yet.
-pub(crate) fn left_out(names: &[&str]) -> Vec<Option<usize>> {
-    let mut instead = vec![None; names.len()];
-    let mut same: HashMap<(Month, String), Vec<(usize, Named<'_>)>> = HashMap::new();
-    for (index, name) in names.iter().enumerate() {
-        if let Some((month, named)) = Named::new(name) {
-            let key = (month, named.stem.clone());
-            same.entry(key).or_default().push((index, named));
-        }
-    }
-    for mut files in same.into_values().filter(|files| files.len() > 1) {
-        files.sort_by_key(|(index, named)| (!named.is_prepared, named.depth(), names[*index]));
-        let taken = taken(&files);
-        let first = *taken.iter().next().expect("at least one is taken");
-        let others = files.iter().filter(|(index, _)| !taken.contains(index));
-        others.for_each(|(index, _)| instead[*index] = Some(first));
-    }
-    instead
-}
-
-/// The files to take of one month, given the shallowest first.
-fn taken(files: &[(usize, Named<'_>)]) -> BTreeSet<usize> {
-    if let Some((index, _)) = files.iter().find(|(_, named)| named.part.is_none()) {
-        return BTreeSet::from([*index]);
-    }
-    // In the order of the files: a folder's first file tells where it stands.
-    let mut folders: Vec<(&str, BTreeMap<u32, usize>)> = Vec::new();
-    for (index, named) in files {
-        let part = named.part.unwrap_or_default();
-        match folders
-            .iter_mut()
-            .find(|(folder, _)| *folder == named.folder)
-        {
-            Some((_, parts)) => {
-                parts.entry(part).or_insert(*index);
-            }
-            None => folders.push((named.folder, BTreeMap::from([(part, *index)]))),
-        }
-    }
-    let mut taken = BTreeMap::new();
-    for (_, parts) in folders {
-        if parts.keys().all(|part| !taken.contains_key(part)) {
-            taken.extend(parts);
-        }
-    }
-    taken.into_values().collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use expect_test::{Expect, expect};
+    use expect_test::expect;
 
     use super::*;
-
-    fn check(names: &[&str], expected: Expect) {
-        let lines = names.iter().zip(left_out(names)).map(|(name, instead)| {
-            let instead = instead.map(|index| format!("  (taken: {})", names[index]));
-            format!("{name}{}\n", instead.unwrap_or_default())
-        });
-        expected.assert_eq(&lines.collect::<String>());
-    }
 
     #[test]
     fn a_month_is_read_from_the_files_own_name() {
@@ -306,106 +310,52 @@ mod tests {
     }
 
     #[test]
-    fn the_shallowest_unsuffixed_file_of_a_month_is_taken() {
-        check(
-            &[
-                "2018.zip/4_April/201804-citibike-tripdata.csv",
-                "2018.zip/4_April/201804-citibike-tripdata_1.csv",
-                "2018.zip/4_April/201804-citibike-tripdata_2.csv",
-                "2018.zip/201804-citibike-tripdata.csv",
-                "2018.zip/201805-citibike-tripdata.csv",
-            ],
-            expect![[r#"
-                2018.zip/4_April/201804-citibike-tripdata.csv  (taken: 2018.zip/201804-citibike-tripdata.csv)
-                2018.zip/4_April/201804-citibike-tripdata_1.csv  (taken: 2018.zip/201804-citibike-tripdata.csv)
-                2018.zip/4_April/201804-citibike-tripdata_2.csv  (taken: 2018.zip/201804-citibike-tripdata.csv)
-                2018.zip/201804-citibike-tripdata.csv
-                2018.zip/201805-citibike-tripdata.csv
-            "#]],
+    fn a_file_may_hold_all_months_of_its_name_or_of_its_archives() {
+        let span = |name| Span::in_name(name).map(|span| span.to_string());
+        let found = |text: &str| Some(text.to_owned());
+        assert_eq!(span("201306-citibike-tripdata.csv"), found("2013-06"));
+        assert_eq!(
+            span("201307-201402-citibike-tripdata.zip"),
+            found("2013-07 to 2014-02")
         );
+        assert_eq!(
+            span("2018-trips.zip/4_April/201804-trips_1.csv"),
+            found("2018-04")
+        );
+        assert_eq!(span("JC-201902.zip/export.csv"), found("2019-02"));
+        assert_eq!(
+            span("2018-citibike-tripdata.zip/all.csv"),
+            found("2018-01 to 2018-12")
+        );
+        assert_eq!(span("trips 2016 and 2017.csv"), found("2016-01 to 2017-12"));
+        assert_eq!(span("trips-2026-06-01.csv"), found("2026-06"));
+        assert_eq!(span("20180401.csv"), None);
+        assert_eq!(span("stations-12018.csv"), None);
+        assert_eq!(span("trips.csv"), None);
     }
 
     #[test]
-    fn a_month_in_a_yearly_archive_and_on_its_own_is_taken_on_its_own() {
-        check(
-            &[
-                "2024.zip/202401-citibike-tripdata.zip",
-                "202401-citibike-tripdata.zip",
-                "JC-202401-citibike-tripdata.csv.zip",
-            ],
-            expect![[r#"
-                2024.zip/202401-citibike-tripdata.zip  (taken: 202401-citibike-tripdata.zip)
-                202401-citibike-tripdata.zip
-                JC-202401-citibike-tripdata.csv.zip
-            "#]],
-        );
-    }
-
-    #[test]
-    fn parts_of_a_month_belong_together() {
-        check(
-            &[
-                "201701-citibike-tripdata.csv_1.csv",
-                "201701-citibike-tripdata.csv_2.csv",
-                "old/201701-citibike-tripdata_1.csv",
-                "old/201701-citibike-tripdata_2.csv",
-                "old/201701-citibike-tripdata_3.csv",
-            ],
-            expect![[r#"
-                201701-citibike-tripdata.csv_1.csv
-                201701-citibike-tripdata.csv_2.csv
-                old/201701-citibike-tripdata_1.csv  (taken: 201701-citibike-tripdata.csv_1.csv)
-                old/201701-citibike-tripdata_2.csv  (taken: 201701-citibike-tripdata.csv_1.csv)
-                old/201701-citibike-tripdata_3.csv  (taken: 201701-citibike-tripdata.csv_1.csv)
-            "#]],
-        );
-    }
-
-    #[test]
-    fn parts_in_archives_of_their_own_belong_together() {
-        check(
-            &["a.zip/202401_1.csv", "b.zip/202401_2.csv"],
-            expect![[r#"
-                a.zip/202401_1.csv
-                b.zip/202401_2.csv
-            "#]],
-        );
-    }
-
-    #[test]
-    fn punctuation_and_packing_do_not_tell_files_apart() {
-        check(
-            &[
-                "2013-07 - Citi Bike trip data.csv",
-                "201307-citibike-tripdata.csv.gz",
-            ],
-            expect![[r#"
-                2013-07 - Citi Bike trip data.csv
-                201307-citibike-tripdata.csv.gz  (taken: 2013-07 - Citi Bike trip data.csv)
-            "#]],
-        );
-    }
-
-    #[test]
-    fn a_month_that_is_there_prepared_is_taken_so() {
-        check(
-            &[
-                "202003-citibike-tripdata.csv.zip",
-                "prepared/202003-citibike-tripdata.parquet",
-                "JC-202003-citibike-tripdata.csv",
-                "202004-citibike-tripdata_1.csv",
-                "202004-citibike-tripdata.parquet",
-                "202003-from-202004-citibike-tripdata.parquet",
-            ],
-            expect![[r#"
-                202003-citibike-tripdata.csv.zip  (taken: prepared/202003-citibike-tripdata.parquet)
-                prepared/202003-citibike-tripdata.parquet
-                JC-202003-citibike-tripdata.csv
-                202004-citibike-tripdata_1.csv  (taken: 202004-citibike-tripdata.parquet)
-                202004-citibike-tripdata.parquet
-                202003-from-202004-citibike-tripdata.parquet
-            "#]],
-        );
+    fn of_the_same_trips_a_prepared_whole_shallow_short_name_is_preferred() {
+        let mut names = [
+            "201804-citibike-tripdata (1).csv",
+            "201804-citibike-tripdata_1.csv",
+            "2018.zip/201804-citibike-tripdata.csv",
+            "2018.zip/4_April/201804-citibike-tripdata.csv",
+            "old/201804-citibike-tripdata.parquet",
+            "x_2018_04.csv",
+            "201804-citibike-tripdata.csv",
+        ];
+        names.sort_by_cached_key(|name| Preference::of(name));
+        expect![[r#"
+            old/201804-citibike-tripdata.parquet
+            x_2018_04.csv
+            201804-citibike-tripdata.csv
+            201804-citibike-tripdata (1).csv
+            2018.zip/201804-citibike-tripdata.csv
+            2018.zip/4_April/201804-citibike-tripdata.csv
+            201804-citibike-tripdata_1.csv
+        "#]]
+        .assert_eq(&(names.join("\n") + "\n"));
     }
 
     #[test]
@@ -430,32 +380,6 @@ mod tests {
         assert_eq!(
             key("2013-07 - Citi Bike trip data.csv"),
             key("201308-citibike-tripdata.csv")
-        );
-    }
-
-    #[test]
-    fn other_names_are_other_files() {
-        check(
-            &[
-                "201803-north.csv",
-                "201803-south.csv",
-                "trips-2026-06-01.csv",
-                "trips-2026-06-02.csv",
-                "x_2020_03.csv",
-                "x_2020_04.csv",
-                "a/trips.csv",
-                "b/trips.csv",
-            ],
-            expect![[r#"
-                201803-north.csv
-                201803-south.csv
-                trips-2026-06-01.csv
-                trips-2026-06-02.csv
-                x_2020_03.csv
-                x_2020_04.csv
-                a/trips.csv
-                b/trips.csv
-            "#]],
         );
     }
 }

@@ -5,14 +5,18 @@ use std::io::{self, BufReader, Read};
 use csv::StringRecord;
 use domain::Reject;
 use domain::csv::Columns;
+use domain::reject::{ROW_CHARS_MAX, cut};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::rows::{Fields, RawRow, Rows};
+use super::sample::{Sample, Sampler};
 use super::store::Input;
+use super::strays::{RowPlace, Strays};
 use crate::compact::{CompactTrip, NAMES_MAX, Names};
 use crate::error::{ProducerError, RefusedFile};
 use crate::prepared::PreparedRows;
 use crate::progress::Reading;
+use crate::row::Content;
 use crate::sort::{Counts, SortPlace, Sorted, Sorter};
 
 /// Bytes taken from a file at a time (chosen: what a disk gives at once).
@@ -34,6 +38,8 @@ pub(crate) struct Table {
     pub(crate) counts: Counts,
     /// Hash of the file's content.
     pub(crate) hash: u64,
+    /// By which its trips are found in other files.
+    pub(crate) sample: Sample,
 }
 
 /// Why there is no table.
@@ -88,6 +94,8 @@ pub(crate) fn read(
         })
     };
     let mut sorter = Sorter::new(sort);
+    let mut sampler = Sampler::default();
+    let mut strays = Strays::new(name);
     let mut more = !parser.columns.has_header() || rows.next(&mut raw)?;
     while more {
         if sorter.counts.rows.is_multiple_of(REPORT_ROWS) {
@@ -100,17 +108,22 @@ pub(crate) fn read(
             }
         }
         match parser.parse(&raw) {
-            Ok(trip) => sorter.push(trip),
-            Err(reject) => sorter.push_reject(reject),
+            Ok(trip) => {
+                sampler.push(&trip, &parser.names);
+                strays.push(trip, || parser.place(&raw), &mut sorter)
+            }
+            Err(reject) => strays.push_reject(reject, &mut sorter),
         }
         .map_err(unwritable)?;
         more = rows.next(&mut raw)?;
     }
+    strays.finish(&mut sorter).map_err(unwritable)?;
     Ok(Table {
         names: parser.names,
         counts: sorter.counts,
         rows: sorter.finish().map_err(unwritable)?,
         hash: hashed.hash.digest(),
+        sample: sampler.finish(),
     })
 }
 
@@ -125,13 +138,24 @@ pub(crate) fn refused(name: &str, content_hash: u64, reason: &str) -> Table {
         },
         hash: content_hash,
         names: Names::default(),
+        sample: Sample::default(),
     }
 }
 
-/// The table of a prepared file, whose rows are read only when they are sent.
-pub(crate) fn prepared(name: &str, input: Box<dyn Input>, hash: u64) -> Result<Table, RefusedFile> {
-    let (rows, count) = PreparedRows::open(name, input)?;
+/// The table of a prepared file, whose rows are read for good only when they are sent.
+pub(crate) fn prepared(
+    name: &str,
+    input: Box<dyn Input>,
+    hash: u64,
+    reading: &Reading,
+) -> Result<Table, NotRead> {
+    let (mut rows, count) = PreparedRows::open(name, input)?;
+    let sample = match rows.sample() {
+        Some(sample) => sample,
+        None => sample(&mut rows, reading)?,
+    };
     Ok(Table {
+        sample,
         rows: Sorted::Prepared(Box::new(rows)),
         counts: Counts {
             rows: count,
@@ -140,6 +164,26 @@ pub(crate) fn prepared(name: &str, input: Box<dyn Input>, hash: u64) -> Result<T
         hash,
         names: Names::default(),
     })
+}
+
+/// Reads a prepared file to its end and goes back: one of an older program brings no sample.
+fn sample(rows: &mut PreparedRows, reading: &Reading) -> Result<Sample, NotRead> {
+    let (mut names, mut sampler) = (Names::default(), Sampler::default());
+    let mut count = 0;
+    while let Some(row) = rows.next(&mut names)? {
+        count += 1;
+        if count % REPORT_ROWS == 0 {
+            reading.add(0, REPORT_ROWS);
+            if reading.is_stopped() {
+                return Err(NotRead::Stopped);
+            }
+        }
+        if let Content::Trip(trip) = row.content {
+            sampler.push(&trip, &names);
+        }
+    }
+    rows.rewind();
+    Ok(sampler.finish())
 }
 
 /// Turns rows into trips.
@@ -188,6 +232,15 @@ impl<'a> Parser<'a> {
             .parse_row(&self.record, self.name, raw.line)
             .map_err(|error| error.into_reject(&text()))?;
         Ok(self.names.compact(&trip))
+    }
+
+    /// Where the row that was parsed last stands, should it be rejected for its time.
+    fn place(&self, raw: &RawRow) -> RowPlace {
+        RowPlace {
+            line: raw.line,
+            departure: self.columns.departure_text(&self.record),
+            text: cut(&String::from_utf8_lossy(&raw.text), ROW_CHARS_MAX),
+        }
     }
 }
 

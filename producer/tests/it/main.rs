@@ -7,6 +7,7 @@
 mod archives;
 mod bucket;
 mod delivery;
+mod duplicates;
 mod feed;
 mod gbfs;
 mod life;

@@ -155,7 +155,8 @@ async fn a_prepared_file_is_a_table_that_anybody_can_read() {
         .collect();
     expect![[r#"
         bikeshare.format = 1
-        bikeshare.sources = ["basic.csv#747e4525e0e18ea1"]"#]]
+        bikeshare.sources = ["basic.csv#747e4525e0e18ea1"]
+        bikeshare.sample = {"trips":3,"limit":null,"sampled":[[1557145800000000,1557145920000000,[42461158,40740200,-73980200],[3684553810,40730100,-73990100],2293632092],[1557144060250000,1557144360250000,[42461158,40740200,-73980200],[80141692,40750300,-73970300],373155358],[1557144000000000,1557144600500000,[3684553810,40730100,-73990100],[42461158,40740200,-73980200],2293632092]]}"#]]
     .assert_eq(&pairs.join("\n"));
 }
 
@@ -343,8 +344,10 @@ async fn a_file_that_is_no_prepared_one_is_refused_by_name_and_the_rest_goes_on(
     let schema = Arc::new(parquet::schema::parser::parse_message_type(schema).unwrap());
     let writer = parquet::file::writer::SerializedFileWriter::new(foreign, schema, Arc::default());
     writer.unwrap().close().unwrap();
-    let mut damaged = good.clone();
-    damaged[good.len() / 2..good.len() / 2 + 60_000].fill(0xff);
+    let mut damaged =
+        prepared_elsewhere("seed=8,trips=20000,stations=60,bikes=600,start=2026-06-02").await;
+    let quarter = damaged.len() / 4;
+    damaged[quarter..quarter + 60_000].fill(0xff);
     put("damaged.parquet", &damaged);
 
     let cluster = cluster().await;
@@ -359,6 +362,15 @@ async fn a_file_that_is_no_prepared_one_is_refused_by_name_and_the_rest_goes_on(
         foreign.parquet:1: file refused: it is a Parquet file, but none that `bikeshare prepare` has written
         newer.parquet:1: file refused: it has format 2, this bikeshare reads up to 1: use the newer bikeshare, or prepare the month again
         photo.parquet:1: file refused: it is not a usable Parquet file: Parquet error: Invalid Parquet file. Corrupt footer"#]].assert_eq(&reject_lines(&cluster.stored().await));
+}
+
+/// A city's trips as a prepared file.
+async fn prepared_elsewhere(parameters: &str) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let csv = folder.path().join("city.csv");
+    fs::write(&csv, city(parameters)).unwrap();
+    prepare_here(&csv, &folder.path().join("prepared")).await;
+    fs::read(folder.path().join("prepared/202606-city.parquet")).unwrap()
 }
 
 /// The file with another number behind the key of its format.

@@ -1,0 +1,287 @@
+//! Which files' trips are taken, and what becomes of a file that holds trips of theirs.
+//!
+//! ```text
+//!  file ─ read, sampled ─┬─ holds trips of no other ──────────────── taken
+//!                        ├─ nine tenths of them are in others ────── left out
+//!                        ├─ holds nearly all of others of its month  taken, they are left out
+//!                        └─ holds a part of others ───────────────── refused
+//! ```
+//!
+//! What was taken is noted beside the rows that wait on the disk, so that a later run leaves out
+//! what an earlier one has sent under another name. A note counts only if the topic agrees. Not
+//! here: files of equal content, which are one source (see [`super::loader`]).
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use tracing::warn;
+
+use super::sample::{SAMPLE_MAX, Sample, Shared};
+use crate::error::RefusedFile;
+
+/// Trips of all samples together (chosen: 15 MB; a year in parts keeps whole samples).
+const SAMPLED_MAX: usize = 64 * SAMPLE_MAX;
+
+/// Of a thousand trips, so many make two files the same (chosen: a corrected month lacks a few, and
+/// of a sample that has lost its fractions two in a hundred are not found).
+const SAME_OF_1000: u64 = 900;
+
+/// Of a thousand trips, so many make a part (chosen: months share a few around midnight).
+const PART_OF_1000: u64 = 100;
+
+/// Fewer trips make no part: two riders may ride together.
+const PART_TRIPS_MIN: u64 = 2;
+
+/// A file whose trips are taken.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct TakenFile {
+    /// With the archive's name before it.
+    name: String,
+    /// Hash of its content.
+    hash: u64,
+    sample: Sample,
+    /// Whether its rows may be on their way already: then it is taken for good.
+    #[serde(skip, default = "always")]
+    is_final: bool,
+}
+
+fn always() -> bool {
+    true
+}
+
+/// All files that are taken, by this run or an earlier one.
+#[derive(Debug, Default)]
+pub(crate) struct Taken {
+    files: Vec<TakenFile>,
+    /// Where notes are; none if they would not outlast the run.
+    folder: Option<PathBuf>,
+}
+
+/// What becomes of a file.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// It is taken, and files with these hashes are taken no more.
+    Take { instead_of: Vec<u64> },
+    /// Its trips are taken already.
+    LeaveOut,
+    /// It can be neither taken nor left out.
+    Refuse(RefusedFile),
+}
+
+impl Taken {
+    /// Reads the notes of earlier runs; one that cannot be read is none.
+    pub(crate) fn read(folder: Option<PathBuf>) -> Self {
+        let mut taken = Self {
+            files: Vec::new(),
+            folder,
+        };
+        let notes = taken
+            .folder
+            .as_deref()
+            .and_then(|folder| fs::read_dir(folder).ok());
+        let mut paths: Vec<_> = notes
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|note| note.path())
+            .collect();
+        paths.sort();
+        for path in paths {
+            let note = fs::read(path).ok();
+            let file = note.and_then(|note| serde_json::from_slice::<TakenFile>(&note).ok());
+            taken
+                .files
+                .extend(file.filter(|file| file.sample.is_valid()));
+            taken.shrink();
+        }
+        taken
+    }
+
+    /// Hashes of the files.
+    pub(crate) fn hashes(&self) -> impl Iterator<Item = u64> {
+        self.files.iter().map(|file| file.hash)
+    }
+
+    /// Forgets all files but these, also on the disk.
+    ///
+    /// # Errors
+    /// If a note cannot be removed.
+    pub(crate) fn keep_only(&mut self, hashes: &HashSet<u64>) -> io::Result<()> {
+        let (kept, gone) = std::mem::take(&mut self.files)
+            .into_iter()
+            .partition(|file| hashes.contains(&file.hash));
+        self.files = kept;
+        let gone: Vec<TakenFile> = gone;
+        for file in gone {
+            self.remove_note(file.hash)?;
+        }
+        Ok(())
+    }
+
+    /// The sample of a file that is taken.
+    pub(crate) fn sample(&self, hash: u64) -> Option<&Sample> {
+        let file = self.files.iter().find(|file| file.hash == hash);
+        file.map(|file| &file.sample)
+    }
+
+    /// Decides about a file, and takes it if it is to be.
+    pub(crate) fn judge(&mut self, name: &str, hash: u64, sample: &Sample) -> Verdict {
+        if self.sample(hash).is_some() {
+            // An earlier run's own file: it goes on.
+            return Verdict::Take {
+                instead_of: Vec::new(),
+            };
+        }
+        let mut others: Vec<_> = self
+            .files
+            .iter()
+            .map(|file| (file, sample.shared(&file.sample)))
+            .filter(|(_, shared)| shared.trips > 0)
+            .collect();
+        others.sort_by_key(|(_, shared)| std::cmp::Reverse(shared.trips));
+        let verdict = decide(name, sample, &others);
+        if let Verdict::Take { instead_of } = &verdict {
+            let instead_of = instead_of.clone();
+            self.files.retain(|file| !instead_of.contains(&file.hash));
+            self.take(name, hash, sample);
+        }
+        verdict
+    }
+
+    fn take(&mut self, name: &str, hash: u64, sample: &Sample) {
+        if sample.trips == 0 {
+            return;
+        }
+        self.files.push(TakenFile {
+            name: name.to_owned(),
+            hash,
+            sample: sample.clone(),
+            is_final: false,
+        });
+        self.shrink();
+    }
+
+    /// Keeps all samples together within bounds: each of them half as large, as often as needed.
+    fn shrink(&mut self) {
+        let mut len = SAMPLE_MAX;
+        let total = |files: &[TakenFile]| files.iter().map(|file| file.sample.len()).sum::<usize>();
+        while total(&self.files) > SAMPLED_MAX && len > 1 {
+            len /= 2;
+            self.files
+                .iter_mut()
+                .for_each(|file| file.sample.shrink(len));
+        }
+    }
+
+    /// Notes what was taken, before the first row of it is on its way.
+    ///
+    /// # Errors
+    /// If a note cannot be written.
+    pub(crate) fn settle(&mut self) -> io::Result<()> {
+        let folder = self.folder.as_deref();
+        for file in self.files.iter_mut().filter(|file| !file.is_final) {
+            if let Some(folder) = folder {
+                write(folder, file)?;
+            }
+            file.is_final = true;
+        }
+        Ok(())
+    }
+
+    fn remove_note(&self, hash: u64) -> io::Result<()> {
+        let Some(folder) = &self.folder else {
+            return Ok(());
+        };
+        match fs::remove_file(folder.join(note_name(hash))) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Decides about a file, given what it shares with which others, most first.
+fn decide(name: &str, sample: &Sample, others: &[(&TakenFile, Shared)]) -> Verdict {
+    let parts: Vec<_> = others
+        .iter()
+        .filter(|(_, shared)| is_part(shared))
+        .collect();
+    let Some((most, shared)) = parts.first() else {
+        others
+            .iter()
+            .for_each(|(other, shared)| warn_of_few(name, &other.name, *shared));
+        return Verdict::Take {
+            instead_of: Vec::new(),
+        };
+    };
+    let is_within =
+        |other: &TakenFile, shared: &Shared| !other.is_final && shared.of_other >= SAME_OF_1000;
+    let trips: u64 = parts.iter().map(|(other, _)| other.sample.trips).sum();
+    if sample.trips > trips && parts.iter().all(|(other, shared)| is_within(other, shared)) {
+        for (other, shared) in &parts {
+            warn_of(&other.name, other.sample.trips, name, *shared);
+        }
+        return Verdict::Take {
+            instead_of: parts.iter().map(|(other, _)| other.hash).collect(),
+        };
+    }
+    let of_this: u64 = others.iter().map(|(_, shared)| shared.of_this).sum();
+    if of_this >= SAME_OF_1000 {
+        warn_of(name, sample.trips, &most.name, *shared);
+        return Verdict::LeaveOut;
+    }
+    Verdict::Refuse(RefusedFile::PartTaken {
+        shared: text(*shared),
+        trips: sample.trips,
+        other: most.name.clone(),
+    })
+}
+
+/// Whether so much of one of the files is in the other that they cannot both be taken.
+fn is_part(shared: &Shared) -> bool {
+    let share = shared.of_this.max(shared.of_other);
+    share >= SAME_OF_1000 || (share >= PART_OF_1000 && shared.trips >= PART_TRIPS_MIN)
+}
+
+fn warn_of_few(name: &str, other: &str, shared: Shared) {
+    warn!(
+        file = name,
+        other,
+        "\"{name}\" and \"{other}\" share {} trips, which count twice",
+        text(shared),
+    );
+}
+
+fn warn_of(name: &str, trips: u64, other: &str, shared: Shared) {
+    warn!(
+        file = name,
+        duplicate_of = other,
+        "file \"{name}\" is left out: {} of its {trips} trips are in \"{other}\", which is taken",
+        text(shared),
+    );
+}
+
+/// How many trips are shared.
+fn text(shared: Shared) -> String {
+    match shared.is_exact {
+        true => shared.trips.to_string(),
+        false => format!("about {}", shared.trips),
+    }
+}
+
+fn note_name(hash: u64) -> String {
+    format!("{hash:016x}.json")
+}
+
+fn write(folder: &Path, file: &TakenFile) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    // Another ending: a note that is not whole is none.
+    let new = folder.join(format!("{:016x}.new", file.hash));
+    let mut note = File::create(&new)?;
+    note.write_all(&serde_json::to_vec(file)?)?;
+    note.sync_all()?;
+    fs::rename(new, folder.join(note_name(file.hash)))?;
+    File::open(folder)?.sync_all()
+}
