@@ -22,9 +22,9 @@ use crate::text::{SEARCH_CHARS_MAX, one_line};
 /// What the page's address can hold.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Asked {
-    /// The search, as typed: one line of at most [`SEARCH_CHARS_MAX`] characters.
-    #[serde(default)]
-    pub(super) q: String,
+    /// The search, as typed: one line of at most [`SEARCH_CHARS_MAX`] characters; none where the
+    /// address asks for none.
+    pub(super) q: Option<String>,
     /// The selected dock; text, since an address can hold anything and must still give a page.
     #[serde(default)]
     dock: String,
@@ -37,7 +37,7 @@ impl<S: Sync> FromRequestParts<S> for Asked {
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
         let asked = Query::<Self>::try_from_uri(&parts.uri);
         let Self { q, dock } = asked.map(|Query(asked)| asked).unwrap_or_default();
-        let q = one_line(&q, SEARCH_CHARS_MAX);
+        let q = q.map(|q| one_line(&q, SEARCH_CHARS_MAX));
         Ok(Self { q, dock })
     }
 }
@@ -45,13 +45,14 @@ impl<S: Sync> FromRequestParts<S> for Asked {
 /// Answers `/`.
 pub(crate) async fn page(State(app): State<AppState>, asked: Asked) -> Response {
     app.feed.settled().await;
-    let outcome = match asked.q.trim() {
+    let query = asked.q.unwrap_or_default();
+    let outcome = match query.trim() {
         "" => None,
         query => Some(look_up(app.geocoder.as_ref(), query).await),
     };
     let content = PageContent {
         snapshot: app.feed.snapshot(),
-        query: asked.q,
+        query,
         outcome,
         selected: asked.dock.parse().ok(),
         stale_after_ms: app.stale_after_ms(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderValue, Request, Uri, header};
+use axum::http::{HeaderValue, Request, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use leptos::prelude::provide_context;
 
@@ -12,10 +12,16 @@ use super::page::Asked;
 use super::router::AppState;
 use crate::components::dock_item::percent_encoded;
 
+/// What a request without a search is told.
+const NO_SEARCH: &str = "a search has its address in \"q\", such as /api/search?q=1+Park+Avenue\n";
+
 /// Hands the search over to the server function, and nothing else of the request: by its `Referer`
 /// and `Accept`, that would send a browser to any address.
 pub(super) async fn search(State(app): State<AppState>, asked: Asked) -> Response {
-    let address = format!("/api/search?q={}", percent_encoded(&asked.q));
+    let Some(q) = asked.q else {
+        return (StatusCode::BAD_REQUEST, NO_SEARCH).into_response();
+    };
+    let address = format!("/api/search?q={}", percent_encoded(&q));
     let mut request = Request::new(Body::empty());
     *request.uri_mut() = Uri::try_from(address).unwrap_or_default();
     let json = HeaderValue::from_static("application/json");

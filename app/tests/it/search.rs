@@ -66,6 +66,8 @@ async fn anything_else_says_what_is_expected_and_is_no_error() {
         "42",
         "%27%3B+drop+table+location",
         "12+Nowhere+Lane",
+        "12+Park+Ave,+Brooklyn",
+        "Park+Ave+%26+E+32+St,+Hoboken",
     ] {
         let answer = page.get(&format!("/?q={query}")).await;
         assert_eq!(answer.status, StatusCode::OK, "{query}");
@@ -113,4 +115,44 @@ async fn the_script_gets_the_same_answer_as_json() {
         serde_json::from_str(&flash.text).unwrap(),
         Outcome::Flash(_)
     ));
+}
+
+#[tokio::test]
+async fn a_request_without_a_search_is_told_what_is_missing() {
+    let page = Page::with(docks());
+    for path in ["/api/search", "/api/search?dock=1", "/api/search?q=a&q=b"] {
+        let answer = page.get(path).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}");
+        assert!(
+            answer.text.contains("/api/search?q="),
+            "{path}: {}",
+            answer.text
+        );
+    }
+}
+
+#[tokio::test]
+async fn head_is_answered_as_get_without_the_content() {
+    let page = Page::with(docks());
+    for path in [
+        "/",
+        "/?q=1+Park+Avenue",
+        "/api/search?q=1+Park+Avenue",
+        "/api/search",
+        "/style.css",
+        "/gbfs/3.0/station_status.json",
+    ] {
+        let (head, get) = (page.head(path).await, page.get(path).await);
+        assert_eq!(head.status, get.status, "{path}");
+        assert_eq!(
+            head.headers.get("content-type"),
+            get.headers.get("content-type"),
+            "{path}"
+        );
+        assert!(
+            head.text.is_empty() && !get.text.is_empty(),
+            "{path}: {}",
+            head.text
+        );
+    }
 }
