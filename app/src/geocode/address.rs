@@ -1,6 +1,6 @@
 //! What kind of thing a rider typed.
 
-use super::words::is_number;
+use super::numbers::is_number;
 
 /// A search, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -8,7 +8,7 @@ pub(super) enum Asked {
     /// `1 park ave`.
     Address {
         /// The building number.
-        number: u32,
+        number: Number,
         /// The street, in one spelling.
         street: Street,
     },
@@ -16,6 +16,15 @@ pub(super) enum Asked {
     Corner(Street, Street),
     /// Anything else; may be a dock's name.
     Other,
+}
+
+/// A building number as it was typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Number {
+    /// `350`, or `350a`.
+    One(u32),
+    /// `12-14`: two buildings of one side of a street in Manhattan, or one in Queens.
+    Hyphenated(u32, u32),
 }
 
 /// A street in one spelling.
@@ -58,13 +67,16 @@ pub(super) fn take_apart(words: &[String]) -> Asked {
 }
 
 /// `350`, `12a` and `12-14` are building numbers, `0` is not.
-fn building_number(word: &str) -> Option<u32> {
-    let digits: String = word.chars().take_while(char::is_ascii_digit).collect();
-    let rest = word.get(digits.len()..)?;
-    let is_suffix = rest.len() <= 1 && rest.chars().all(char::is_alphabetic)
-        || rest.strip_prefix('-').is_some_and(is_number);
-    let number = digits.parse().ok().filter(|number| *number > 0)?;
-    is_suffix.then_some(number)
+fn building_number(word: &str) -> Option<Number> {
+    let number = |digits: &str| {
+        let number = is_number(digits).then(|| digits.parse().ok());
+        number.flatten().filter(|number| *number > 0)
+    };
+    if let Some((first, second)) = word.split_once('-') {
+        return Some(Number::Hyphenated(number(first)?, number(second)?));
+    }
+    let digits = word.strip_suffix(|c: char| c.is_ascii_alphabetic());
+    Some(Number::One(number(digits.unwrap_or(word))?))
 }
 
 /// Reads a street; a kind alone (`ave`, `st`) or a bare number is none.
@@ -78,6 +90,10 @@ fn street(words: &[String]) -> Option<Street> {
     match words.as_slice() {
         [number, "st"] if is_number(number) => Some(Street::Cross {
             side: None,
+            number: number.parse().ok()?,
+        }),
+        [number, "st", at] if side(at).is_some() && is_number(number) => Some(Street::Cross {
+            side: side(at),
             number: number.parse().ok()?,
         }),
         [at, number] | [at, number, "st"] if side(at).is_some() && is_number(number) => {
@@ -95,9 +111,11 @@ fn street(words: &[String]) -> Option<Street> {
     }
 }
 
-fn is_kind(word: &str) -> bool {
-    const KINDS: [&str; 15] = [
-        "ave", "st", "pl", "sq", "blvd", "dr", "plz", "rd", "ln", "pkwy", "ter", "e", "w", "n", "s",
+/// Whether a word is the kind of a street or its side, which are no name of their own.
+pub(super) fn is_kind(word: &str) -> bool {
+    const KINDS: [&str; 16] = [
+        "ave", "st", "pl", "sq", "blvd", "dr", "plz", "rd", "ln", "pkwy", "ter", "ct", "e", "w",
+        "n", "s",
     ];
     KINDS.contains(&word)
 }
@@ -119,23 +137,27 @@ mod tests {
     fn a_number_and_a_street_are_an_address() {
         check(
             "1 Park Avenue",
-            "Address { number: 1, street: Named(\"park ave\") }",
+            "Address { number: One(1), street: Named(\"park ave\") }",
         );
         check(
             "501 5th Ave",
-            "Address { number: 501, street: Named(\"5 ave\") }",
+            "Address { number: One(501), street: Named(\"5 ave\") }",
         );
         check(
             "200 W 42 St",
-            "Address { number: 200, street: Cross { side: Some(West), number: 42 } }",
+            "Address { number: One(200), street: Cross { side: Some(West), number: 42 } }",
         );
         check(
             "200 42nd St",
-            "Address { number: 200, street: Cross { side: None, number: 42 } }",
+            "Address { number: One(200), street: Cross { side: None, number: 42 } }",
+        );
+        check(
+            "43A 42nd Street West",
+            "Address { number: One(43), street: Cross { side: Some(West), number: 42 } }",
         );
         check(
             "12-14 Broadway",
-            "Address { number: 12, street: Named(\"broadway\") }",
+            "Address { number: Hyphenated(12, 14), street: Named(\"broadway\") }",
         );
     }
 

@@ -6,11 +6,10 @@
 
 use std::collections::BTreeMap;
 
-use domain::stations::ReferenceStation;
-
-use super::address::{Asked, Street, take_apart};
+use super::address::{Asked, Street};
+use super::area::Areas;
 use super::avenues::is_avenue;
-use super::words::words;
+use super::docks::Dock;
 
 /// Docks this many streets away count about a third of one at the spot (chosen: smallest
 /// leave-one-out error of 6, 10, 15 and 25).
@@ -19,6 +18,10 @@ const REACH_STREETS: f64 = 10.0;
 /// Weight of the direction all avenues share, in squared streets: as much as two docks twelve
 /// streets apart.
 const SHARED_WEIGHT: f64 = 150.0;
+
+/// Streets beyond an avenue's outermost docks that are still placed (chosen: an avenue goes on as
+/// it went for about that long; every leave-one-out error stays below 500 m).
+const BEYOND_STREETS_MAX: f64 = 18.0;
 
 /// Degrees of latitude and longitude.
 pub(super) type Degrees = (f64, f64);
@@ -39,12 +42,12 @@ pub(super) struct Grid {
 }
 
 impl Grid {
-    /// Reads the corners out of the stations' names.
-    pub(super) fn fit(stations: &[ReferenceStation]) -> Self {
+    /// Reads the corners out of the docks' names.
+    pub(super) fn fit<'a>(docks: impl Iterator<Item = &'a Dock>) -> Self {
         let mut avenues: BTreeMap<String, Vec<Corner>> = BTreeMap::new();
-        for station in stations {
-            if let Some((avenue, street)) = manhattan_corner(station) {
-                let at = (station.lat, station.lon);
+        for dock in docks {
+            if let Some((avenue, street)) = manhattan_corner(dock) {
+                let at = (dock.station.lat, dock.station.lon);
                 avenues
                     .entry(avenue)
                     .or_default()
@@ -55,16 +58,22 @@ impl Grid {
         Self { avenues, step }
     }
 
-    /// The place where `avenue` meets street number `street`; fractions lie between streets.
+    /// The place where `avenue` meets street number `street`; fractions lie between streets. None
+    /// far beyond the avenue's docks.
     pub(super) fn locate(&self, avenue: &str, street: f64) -> Option<Degrees> {
         let corners = self.avenues.get(avenue)?;
-        Some(place(corners.iter(), street, self.step))
+        let mut docks = corners.iter().map(|corner| corner.street);
+        let reaches_down = docks
+            .clone()
+            .any(|dock| dock <= street + BEYOND_STREETS_MAX);
+        let reaches_up = docks.any(|dock| dock >= street - BEYOND_STREETS_MAX);
+        (reaches_down && reaches_up).then(|| place(corners.iter(), street, self.step))
     }
 }
 
-/// The avenue and street of a station on Manhattan's grid.
-fn manhattan_corner(station: &ReferenceStation) -> Option<(String, f64)> {
-    let Asked::Corner(first, second) = take_apart(&words(station.street)) else {
+/// The avenue and street of a dock on Manhattan's grid.
+fn manhattan_corner(dock: &Dock) -> Option<(String, f64)> {
+    let Asked::Corner(first, second) = &dock.asked else {
         return None;
     };
     let (avenue, number) = match (first, second) {
@@ -81,12 +90,12 @@ fn manhattan_corner(station: &ReferenceStation) -> Option<(String, f64)> {
                 number,
             },
             Street::Named(avenue),
-        ) => (avenue, number),
+        ) => (avenue, *number),
         _ => return None,
     };
-    // The Bronx goes on with Manhattan's numbers and some of its names; it begins at 132 St.
-    let is_bronx = station.lon > -73.933 && station.lat > 40.806;
-    (is_avenue(&avenue) && !is_bronx).then(|| (avenue, f64::from(number)))
+    // The Bronx goes on with Manhattan's numbers and some of its names.
+    let is_manhattan = dock.areas.meets(Areas::MANHATTAN);
+    (is_avenue(avenue) && is_manhattan).then(|| (avenue.clone(), f64::from(number)))
 }
 
 /// The average step over all avenues, each about its own middle.
@@ -166,7 +175,8 @@ mod tests {
 
     /// Metres between each avenue corner and its place fitted without it, in ascending order.
     fn leave_one_out_errors() -> Vec<f64> {
-        let grid = Grid::fit(reference_stations());
+        let docks: Vec<_> = reference_stations().iter().map(Dock::new).collect();
+        let grid = Grid::fit(docks.iter());
         let mut errors = Vec::new();
         for corners in grid.avenues.values().filter(|corners| corners.len() > 2) {
             for left_out in corners
