@@ -13,6 +13,8 @@ mod grid;
 mod letters;
 mod lower_broadway;
 mod manhattan;
+#[cfg(test)]
+mod measured;
 mod numbers;
 mod outlines;
 mod places;
