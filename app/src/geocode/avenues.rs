@@ -148,6 +148,12 @@ fn avenue(name: &str) -> Option<&'static Avenue> {
     AVENUES.iter().find(|(known, ..)| *known == name)
 }
 
+/// The names of all avenues, for tests over all of them.
+#[cfg(test)]
+pub(super) fn avenue_names() -> impl Iterator<Item = &'static str> {
+    AVENUES.iter().map(|(name, ..)| *name)
+}
+
 /// Streets past its last crossing at which an avenue may still have buildings.
 const ENDS: f64 = 1.0;
 

@@ -167,7 +167,7 @@ impl ManhattanGeocoder {
                 });
             }
         };
-        Ok(at.map(|at| estimate(search, at, "addresses", ADDRESS_M)))
+        Ok(at.and_then(|at| estimate(search, at, "addresses", ADDRESS_M)))
     }
 
     /// The dock at a corner; else the corner on Manhattan's grid; else a dock nearly of this name.
@@ -207,7 +207,7 @@ impl ManhattanGeocoder {
         Some(OnGrid {
             place: self.dock_on_grid(name, *number).or_else(|| {
                 let at = self.grid.locate(name, f64::from(*number))?;
-                Some(estimate(search, at, "corners", CORNER_M))
+                estimate(search, at, "corners", CORNER_M)
             })?,
             is_open: side.is_none()
                 && is_elsewhere_too(avenue)
@@ -272,11 +272,12 @@ fn one_side(search: &Search<'_>, first: u32, last: u32) -> Result<u32, GeocodeEr
 /// Numbers that one building has at most (chosen: a block).
 const PAIR_MAX: u32 = 100;
 
-/// A place on the grid, with how far off nine of ten of its `kind` are at most.
-fn estimate(search: &Search<'_>, at: Degrees, kind: &str, most_m: f64) -> Place {
+/// A place on the grid, with how far off nine of ten of its `kind` are at most; none across a
+/// river, where the grid goes on but Manhattan does not.
+fn estimate(search: &Search<'_>, at: Degrees, kind: &str, most_m: f64) -> Option<Place> {
     let accuracy =
         format!("estimated from the street grid: nine of ten such {kind} are within {most_m} m");
-    place(search.text, at, &accuracy)
+    (Area::at(at) == Some(Area::Manhattan)).then(|| place(search.text, at, &accuracy))
 }
 
 fn place(label: &str, (lat, lon): Degrees, accuracy: &str) -> Place {

@@ -4,6 +4,7 @@ use domain::geo::distance_m;
 use domain::stations::reference_stations;
 
 use super::area::{Area, Areas};
+use super::avenues::avenue_names;
 use super::docks::Dock;
 use super::{GeocodeError, ManhattanGeocoder};
 use crate::model::EXPECTED_SEARCH;
@@ -138,6 +139,21 @@ fn an_address_of_manhattan_is_in_no_other_place() {
             for joint in [", ", " "] {
                 let query = format!("{address}{joint}{place}");
                 assert!(geocoder.find(&query).is_err(), "{query}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_number_that_is_answered_lies_in_manhattan() {
+    let geocoder = ManhattanGeocoder::from_reference_stations();
+    let avenues = avenue_names().map(str::to_owned);
+    let crossed = (1..=230).flat_map(|street| ["E", "W"].map(|side| format!("{side} {street} St")));
+    for street in avenues.chain(crossed) {
+        for number in (1..6_000).step_by(17) {
+            if let Ok(found) = geocoder.find(&format!("{number} {street}")) {
+                let area = Area::at((found.lat, found.lon));
+                assert_eq!(area, Some(Area::Manhattan), "{found:?}");
             }
         }
     }
