@@ -45,7 +45,8 @@ impl Query {
             street.pop();
         }
         Self {
-            street,
+            // `PH Brooklyn`: only without its town does a unit end the street.
+            street: without_unit(street),
             said: said.areas(),
             unknown,
         }
@@ -147,8 +148,8 @@ fn without_unit(words: Vec<String>) -> Vec<String> {
 /// `12b`, `4-c` and `b` are units; a floor has a short number, for `FL 33101` is Florida.
 fn is_unit_id(word: &str, is_floor: bool) -> bool {
     let has_digit = word.contains(|c: char| c.is_ascii_digit());
-    let letters_max = if is_floor { 3 } else { 6 };
-    word.len() <= if has_digit { letters_max } else { 1 }
+    let length_max = if is_floor { 3 } else { 6 };
+    word.len() <= if has_digit { length_max } else { 1 }
 }
 
 /// A part that is the number of a unit, `12b` or `7710`, without saying so; no ZIP code is so short.
@@ -258,6 +259,7 @@ mod tests {
             "7 E 9 St, Ground Floor",
             "7 E 9 St, PH",
             "7 E 9 St, Penthouse 2",
+            "7 E 9 St PH",
             "7 E 9 St, Floor 3, Room 12",
             "Apt 4, 7 E 9 St",
             "7 E 9 St 12B",
@@ -271,7 +273,10 @@ mod tests {
             assert_eq!(query.street.join(" "), "7 e 9 st", "{text}");
             assert_eq!(query.said, Some(Areas::QUEENS), "{text}");
         }
-        assert_eq!(read("7 E 9 St apt 12B Bronx").said, Some(Areas::BRONX));
+        for text in ["7 E 9 St apt 12B Bronx", "7 E 9 St PH Bronx"] {
+            assert_eq!(read(text).street.join(" "), "7 e 9 st", "{text}");
+            assert_eq!(read(text).said, Some(Areas::BRONX), "{text}");
+        }
         let florida = read("7 E 9 St, Tampa, FL 33602");
         assert_eq!(florida.unknown.as_deref(), Some("tampa"));
     }
