@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::city::{City, PATIENCE, Running, get, head, until};
-use crate::support::{Page, dock};
+use crate::support::{Page, dock, docks, reading};
 
 const ONE: [u8; 4] = [127, 0, 0, 1];
 const OTHER: [u8; 4] = [127, 0, 0, 2];
@@ -189,7 +189,7 @@ async fn a_peer_with_many_requests_at_once_is_refused_and_others_are_answered() 
         requests_per_peer: 1,
         ..Limits::default()
     };
-    let page = big_page().with_config(app::AppConfig {
+    let page = Page::waiting().with_config(app::AppConfig {
         limits,
         ..app::AppConfig::default()
     });
@@ -200,16 +200,17 @@ async fn a_peer_with_many_requests_at_once_is_refused_and_others_are_answered() 
             .unwrap();
         tower::ServiceExt::oneshot(router.clone(), request)
     };
-    let answers = futures_util::future::join_all((0..8).map(|_| ask())).await;
+    // All of them are there before the first one can be answered.
+    let answers = futures_util::future::join_all((0..8).map(|_| ask()));
+    let there = async { page.feed.apply(reading(1, docks())) };
+    let (answers, ()) = tokio::join!(answers, there);
     let status: Vec<_> = answers
         .into_iter()
         .map(|answer| answer.unwrap().status())
         .collect();
-    assert!(status.contains(&StatusCode::OK), "{status:?}");
-    assert!(
-        status.contains(&StatusCode::SERVICE_UNAVAILABLE),
-        "{status:?}"
-    );
+    let answered = |wanted| status.iter().filter(|status| **status == wanted).count();
+    assert_eq!(answered(StatusCode::OK), 1, "{status:?}");
+    assert_eq!(answered(StatusCode::SERVICE_UNAVAILABLE), 7, "{status:?}");
     assert_eq!(
         ask().await.unwrap().status(),
         StatusCode::OK,

@@ -28,14 +28,19 @@ pub(crate) struct Answer {
 }
 
 impl Page {
-    /// A page whose database answered, and holds nothing.
-    pub(crate) fn empty() -> Self {
-        let feed = Feed::new();
-        feed.set_database(Database::Up);
+    /// A page that waits for its database: so does whoever asks for it.
+    pub(crate) fn waiting() -> Self {
         Self {
-            feed,
+            feed: Feed::new(),
             config: AppConfig::default(),
         }
+    }
+
+    /// A page whose database answered, and holds nothing.
+    pub(crate) fn empty() -> Self {
+        let page = Self::waiting();
+        page.feed.set_database(Database::Up);
+        page
     }
 
     /// A page with docks at 08:14:05 in New York on Monday 2 March 2020, published just now.
