@@ -15,6 +15,7 @@
 //! | [`reject`] | what could not be used, and why |
 //! | [`position`], [`record_id`] | where a record stands |
 //! | [`geo`] | distances and blocks |
+//! | [`location`] | where a station is, and where it was |
 //! | `csv` | Citi Bike's files (feature `csv`) |
 //! | `time` | clocks in New York (feature `time`) |
 //! | `stations` | names and places of real stations (feature `stations`) |
@@ -23,6 +24,7 @@ pub mod availability;
 #[cfg(feature = "csv")]
 pub mod csv;
 pub mod geo;
+pub mod location;
 pub mod position;
 pub mod record;
 pub mod record_id;
