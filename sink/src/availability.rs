@@ -3,17 +3,18 @@
 //! One task a database, elected by an advisory lock on the connection that also publishes: a task
 //! that loses its connection loses lock and voice at once. It keeps all docks in memory, reads what
 //! the stream tasks of any sink process have committed to `records`, and writes the docks that
-//! changed, the clock and a NOTIFY in one statement.
+//! changed, the stations that are elsewhere now, the clock and a NOTIFY in one statement.
 //!
 //! ```text
 //! records ─▶ [`memory::Memory`] (domain::Availability) ─▶ [`publish`] ─▶ availability, replay_clock
-//!                    │ now and then                                        └▶ NOTIFY availability
+//! location_history ───┤ now and then                          location      └▶ NOTIFY availability
 //!                    └▶ availability_checkpoint
 //! ```
 //!
 //! The clock is the least watermark of the partitions' `trip-split` cursors and never goes back.
 
 mod checkpoint;
+mod locations;
 mod memory;
 mod progress;
 mod publish;
@@ -166,7 +167,7 @@ async fn timely<T>(
     database::timely(shared.config.database_max, doing, work).await
 }
 
-/// Publishes the docks that changed, unless the clock is still behind what is published.
+/// Publishes the docks that changed or are elsewhere now, unless the clock is still behind what is published.
 async fn publish(
     shared: &Shared,
     connection: &mut PgConnection,
@@ -178,8 +179,13 @@ async fn publish(
         return Ok(());
     }
     if let Some(clock) = clock {
-        let publishing = published.publish(connection, clock, memory.take_changed());
+        let moved = memory.locations().to_show();
+        let docks = moved.iter().map(|(station, _)| *station);
+        let docks = docks.filter(|dock| published.docks.contains_key(dock));
+        memory.mark_all(docks.collect::<Vec<_>>());
+        let publishing = published.publish(connection, clock, memory.take_changed(), &moved);
         timely(shared, "publish the availability", publishing).await?;
+        memory.locations().shown(moved);
     }
     show(shared, |state| {
         state.next_offsets = memory.next_offsets();

@@ -3,7 +3,7 @@
 use crate::cursor::{Cursor, StreamKey};
 use crate::error::SinkError;
 use crate::module::Module;
-use crate::split::{SplitChunk, SplitDecoder};
+use crate::split::{KnownStation, SplitChunk, SplitDecoder};
 use crate::stream::Outputs;
 use crate::window::{WindowChunk, WindowDecoder};
 
@@ -22,7 +22,7 @@ pub(crate) enum Batch {
 }
 
 impl Decoder {
-    pub(crate) fn resume(key: StreamKey, cursor: &Cursor, stations: Vec<String>) -> Self {
+    pub(crate) fn resume(key: StreamKey, cursor: &Cursor, stations: Vec<KnownStation>) -> Self {
         match key.module {
             Module::TripSplit => Self::Split(SplitDecoder::resume(key, cursor, stations)),
             Module::DockWindow => Self::Windows(WindowDecoder::resume(key, cursor)),

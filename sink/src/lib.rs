@@ -9,6 +9,7 @@ mod cursor;
 mod database;
 mod error;
 mod last_record;
+mod locations;
 mod migrations;
 mod module;
 mod pair;

@@ -13,7 +13,7 @@ macro_rules! file {
 }
 
 /// Name and text, in order; a name is `VERSION_DESCRIPTION.sql`.
-const FILES: [(&str, &str); 9] = [
+const FILES: [(&str, &str); 10] = [
     file!("0001_records.sql"),
     file!("0002_stream_cursor.sql"),
     file!("0003_availability.sql"),
@@ -22,6 +22,7 @@ const FILES: [(&str, &str); 9] = [
     file!("0006_dock_status.sql"),
     file!("0007_stream_failure.sql"),
     file!("0008_last_record.sql"),
+    file!("0009_location_history.sql"),
     file!("0010_station_service.sql"),
 ];
 
@@ -65,7 +66,7 @@ mod tests {
             migrator()
                 .iter()
                 .map(|migration| migration.version)
-                .eq((1..=8).chain([10]))
+                .eq(1..=10)
         );
     }
 }

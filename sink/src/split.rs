@@ -1,8 +1,9 @@
-//! Outputs of `trip-split` → rows of `records`, `dock_status` and `rejected`.
+//! Outputs of `trip-split` → rows of `records`, `dock_status`, `location_history` and `rejected`.
 
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
+use domain::location::{Change, History, Location};
 use domain::{Inferred, Ordinal, RecordId, Reject, Service, Sources, System};
 
 use crate::cursor::{Cursor, StreamKey};
@@ -22,6 +23,8 @@ pub(crate) struct SplitChunk {
     pub(crate) system: Option<System>,
     /// Stations not met before in this stream; their numbers go on from those before.
     pub(crate) stations: Vec<StationRow>,
+    /// Names and places that are new of a station.
+    pub(crate) locations: Vec<LocationRow>,
     pub(crate) sources: Vec<(String, u64)>,
     pub(crate) duplicates: u64,
     /// Newest departure, status or tick, none if there was none.
@@ -66,13 +69,26 @@ pub(crate) struct RejectRow {
     pub(crate) reject: Reject,
 }
 
-/// A row of `location`.
+/// A row of `location`, as the station's first event has it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct StationRow {
     pub(crate) station_id: String,
-    pub(crate) street: String,
-    pub(crate) latitude: f64,
-    pub(crate) longitude: f64,
+    pub(crate) location: Location,
+}
+
+/// A row of `location_history`.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct LocationRow {
+    /// Number of the station in this stream.
+    pub(crate) station: u32,
+    pub(crate) change: Change,
+}
+
+/// A station that has a row in `location`, and where this partition's events saw it.
+#[derive(Debug)]
+pub(crate) struct KnownStation {
+    pub(crate) station_id: String,
+    pub(crate) history: History,
 }
 
 impl SplitChunk {
@@ -97,6 +113,8 @@ pub(crate) struct SplitDecoder {
     id_shift: i64,
     sources: Sources,
     stations: HashMap<Box<str>, u32>,
+    /// Where each station was, by its number: as in the tables once the chunks are.
+    histories: Vec<History>,
     half: Option<Half>,
 }
 
@@ -109,14 +127,18 @@ struct Half {
 
 impl SplitDecoder {
     /// Goes on at the cursor; `stations` are those that have a row in `location`, by number.
-    pub(crate) fn resume(key: StreamKey, cursor: &Cursor, stations: Vec<String>) -> Self {
-        let stations = stations.into_iter().map(String::into_boxed_str).zip(0..);
+    pub(crate) fn resume(key: StreamKey, cursor: &Cursor, stations: Vec<KnownStation>) -> Self {
+        let stations = stations.into_iter();
+        let (ids, histories): (Vec<_>, Vec<_>) = stations
+            .map(|station| (station.station_id.into_boxed_str(), station.history))
+            .unzip();
         Self {
             key,
             next_offset: cursor.next_offset,
             id_shift: cursor.id_shift,
             sources: Sources::resume(cursor.sources.iter().cloned()),
-            stations: stations.collect(),
+            stations: ids.into_iter().zip(0..).collect(),
+            histories,
             half: None,
         }
     }
@@ -227,7 +249,6 @@ impl SplitDecoder {
             return;
         }
         chunk.watermark = chunk.watermark.max(Some(status.at));
-        let station = self.station(status.station, chunk);
         let docked = status.inferred == Some(Inferred::Arrival);
         let ordinal = if docked {
             Ordinal::Arrival
@@ -235,6 +256,7 @@ impl SplitDecoder {
             Ordinal::Departure
         };
         let id = self.id(offset, ordinal);
+        let station = self.station(&status.station, (id, status.at), chunk);
         chunk.statuses.push(StatusRow {
             id,
             at: status.at,
@@ -277,12 +299,13 @@ impl SplitDecoder {
     }
 
     fn event(&mut self, offset: i64, ordinal: Ordinal, dock: DockWire<'_>, chunk: &mut SplitChunk) {
-        let station = self.station(dock.station, chunk);
+        let id = self.id(offset, ordinal);
+        let station = self.station(&dock.station, (id, dock.at), chunk);
         let bike_id = dock
             .bike_id
             .and_then(|bike_id| chunk.put_bike_id(&bike_id.0));
         chunk.events.push(EventRow {
-            id: self.id(offset, ordinal),
+            id,
             at_us: dock.at.timestamp_micros(),
             bike_id,
             station,
@@ -291,19 +314,40 @@ impl SplitDecoder {
         });
     }
 
-    /// The station's number in this stream.
-    fn station(&mut self, station: StationWire<'_>, chunk: &mut SplitChunk) -> u32 {
+    /// The station's number in this stream; notes where the event saw it, if that is new.
+    fn station(
+        &mut self,
+        station: &StationWire<'_>,
+        (id, at): (RecordId, DateTime<Utc>),
+        chunk: &mut SplitChunk,
+    ) -> u32 {
+        let number = self.number(station, chunk);
+        let history = &mut self.histories[number as usize];
+        let location = location_of(station, &*station.street.0);
+        if history.knows(at, &location) {
+            return number;
+        }
+        let location = location_of(station, storable(&station.street.0));
+        if let Some(change) = history.observe(id.0, at, &location) {
+            chunk.locations.push(LocationRow {
+                station: number,
+                change,
+            });
+        }
+        number
+    }
+
+    fn number(&mut self, station: &StationWire<'_>, chunk: &mut SplitChunk) -> u32 {
         if let Some(number) = self.stations.get(&*station.station_id.0) {
             return *number;
         }
         let number = u32::try_from(self.stations.len()).unwrap_or(u32::MAX);
         self.stations
             .insert(station.station_id.0.as_ref().into(), number);
+        self.histories.push(History::default());
         chunk.stations.push(StationRow {
             station_id: storable(&station.station_id.0),
-            street: storable(&station.street.0),
-            latitude: station.lat,
-            longitude: station.lon,
+            location: location_of(station, storable(&station.street.0)),
         });
         number
     }
@@ -318,6 +362,14 @@ impl SplitDecoder {
             module: self.key.module.name(),
             reason: reason.to_string(),
         }
+    }
+}
+
+fn location_of<S>(station: &StationWire<'_>, street: S) -> Location<S> {
+    Location {
+        street,
+        lat: station.lat,
+        lon: station.lon,
     }
 }
 

@@ -27,12 +27,13 @@ use crate::cursor::{self, Cursor, StreamKey};
 use crate::database;
 use crate::error::SinkError;
 use crate::last_record;
+use crate::locations::load_stations;
 use crate::module::{LoadedModule, LoadedModules, Module};
 use crate::pair::EndPatience;
 use crate::retry::Backoff;
 use crate::state::{SinkState, Status, StreamState};
 use crate::stream::{Answer, ModuleStream, Outputs, StreamRequest};
-use crate::write::{Writer, Written, load_stations};
+use crate::write::{Writer, Written};
 
 /// What all tasks of a sink share.
 #[derive(Clone)]
@@ -336,7 +337,7 @@ impl StreamTask {
         let range = last_record::check(&self.shared.cluster, &self.key, cursor).await?;
         let (stations, locations) = match self.key.module {
             Module::TripSplit => {
-                let loading = load_stations(connection);
+                let loading = load_stations(connection, self.key.partition);
                 self.timely("read the stations", loading).await?
             }
             Module::DockWindow => (Vec::new(), Vec::new()),

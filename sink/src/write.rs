@@ -16,7 +16,8 @@ use crate::copy::{Columns, Place, RecordsEncoder};
 use crate::cursor::{Cursor, StreamKey, fenced};
 use crate::error::SinkError;
 use crate::last_record::LastRecord;
-use crate::split::{RejectRow, SplitChunk, StationRow, StatusRow, storable};
+use crate::locations::{self, insert_stations};
+use crate::split::{RejectRow, SplitChunk, StatusRow, storable};
 use crate::window::WindowChunk;
 
 /// Writes one stream's batches, as long as the stream's session lives.
@@ -62,7 +63,7 @@ impl Writer {
         }
     }
 
-    /// Writes events, statuses, rejects and cursor.
+    /// Writes events, statuses, locations, rejects and cursor.
     pub(crate) async fn write_split(
         &mut self,
         connection: &mut PgConnection,
@@ -113,6 +114,12 @@ impl Writer {
         }
         if let Some(system) = chunks.iter().rev().find_map(|chunk| chunk.system.as_ref()) {
             replace_system(&mut transaction, system)
+                .await
+                .map_err(failed())?;
+        }
+        let seen: Vec<_> = chunks.iter().flat_map(|chunk| &chunk.locations).collect();
+        if !seen.is_empty() {
+            locations::write(&mut transaction, &seen, &self.locations)
                 .await
                 .map_err(failed())?;
         }
@@ -399,51 +406,6 @@ async fn insert_rejects(
     .execute(connection)
     .await?;
     Ok(())
-}
-
-/// Inserts the stations that are new, in one order for all writers, and gives all their ids.
-async fn insert_stations(
-    connection: &mut PgConnection,
-    stations: &[&StationRow],
-) -> Result<BTreeMap<String, i32>, sqlx::Error> {
-    let rows: BTreeMap<_, _> = stations
-        .iter()
-        .map(|row| (row.station_id.as_str(), row))
-        .collect();
-    let ids: Vec<_> = rows.keys().map(ToString::to_string).collect();
-    sqlx::query(
-        "insert into location (station_id, street, latitude, longitude)
-         select * from unnest($1::text[], $2::text[], $3::float8[], $4::float8[])
-         on conflict (station_id) do nothing",
-    )
-    .bind(&ids)
-    .bind(
-        rows.values()
-            .map(|row| row.street.clone())
-            .collect::<Vec<_>>(),
-    )
-    .bind(rows.values().map(|row| row.latitude).collect::<Vec<_>>())
-    .bind(rows.values().map(|row| row.longitude).collect::<Vec<_>>())
-    .execute(&mut *connection)
-    .await?;
-    let found: Vec<(String, i32)> =
-        sqlx::query_as("select station_id, location_id from location where station_id = any($1)")
-            .bind(&ids)
-            .fetch_all(connection)
-            .await?;
-    Ok(found.into_iter().collect())
-}
-
-/// All stations that have a row, with their ids, in one order.
-pub(crate) async fn load_stations(
-    connection: &mut PgConnection,
-) -> Result<(Vec<String>, Vec<i32>), SinkError> {
-    let rows: Vec<(String, i32)> =
-        sqlx::query_as("select station_id, location_id from location order by location_id")
-            .fetch_all(connection)
-            .await
-            .map_err(SinkError::database("read the locations"))?;
-    Ok(rows.into_iter().unzip())
 }
 
 fn to_i64(number: u64) -> i64 {

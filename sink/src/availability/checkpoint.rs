@@ -1,8 +1,9 @@
 //! The availability's memory in `availability_checkpoint`, so that a start need not read all
 //! records again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
+use chrono::{DateTime, Utc};
 use domain::Availability;
 use sqlx::postgres::PgConnection;
 
@@ -11,10 +12,15 @@ use crate::error::SinkError;
 /// Raised whenever what is saved changes its form or meaning; another one is not read.
 const FORMAT: i32 = 3;
 
-/// The docks, and by partition the first offset that is not in them.
+/// Time and id of the newest event of each station: the greatest that was read, ahead of the clock or
+/// not.
+pub(crate) type Newest = HashMap<i32, (DateTime<Utc>, i64)>;
+
+/// The docks, the stations' newest events, and by partition the first offset that is not in them.
 #[derive(Debug, Default)]
 pub(crate) struct Checkpoint {
     pub(crate) availability: Availability,
+    pub(crate) newest: Newest,
     pub(crate) next_offsets: BTreeMap<u32, i64>,
 }
 
@@ -47,21 +53,22 @@ impl Checkpoint {
 
     fn decode(next_offsets: &str, state: &[u8]) -> serde_json::Result<Self> {
         let next_offsets = serde_json::from_str(next_offsets)?;
-        let availability = serde_json::from_slice(state)?;
+        let (availability, newest) = serde_json::from_slice(state)?;
         Ok(Self {
             availability,
+            newest,
             next_offsets,
         })
     }
 
     pub(crate) async fn save(
         connection: &mut PgConnection,
-        availability: &Availability,
+        (availability, newest): (&Availability, &Newest),
         next_offsets: &BTreeMap<u32, i64>,
     ) -> Result<(), SinkError> {
         let failed = || SinkError::database("save the availability's checkpoint");
         let encoded = |error: serde_json::Error| failed()(sqlx::Error::Encode(error.into()));
-        let state = serde_json::to_vec(availability).map_err(encoded)?;
+        let state = serde_json::to_vec(&(availability, newest)).map_err(encoded)?;
         let offsets = serde_json::to_string(next_offsets).map_err(encoded)?;
         sqlx::query(
             "insert into availability_checkpoint (format, clock, next_offsets, state)

@@ -11,6 +11,7 @@ use futures_util::TryStreamExt;
 use sqlx::postgres::PgConnection;
 
 use super::checkpoint::Checkpoint;
+use super::locations::Locations;
 use super::progress::Progress;
 use crate::copy::RecordsDecoder;
 use crate::error::SinkError;
@@ -21,6 +22,7 @@ const STEP_OFFSETS: i64 = 16_384;
 /// The docks, and which rows they are made of.
 pub(crate) struct Memory {
     availability: Availability,
+    locations: Locations,
     /// By partition: every row before `next_offset` is in.
     partitions: BTreeMap<u32, Taken>,
     /// Events ahead of the clock wait in memory: at most this much of event time.
@@ -45,8 +47,10 @@ impl Memory {
     ) -> Result<Self, SinkError> {
         let Checkpoint {
             availability,
+            newest,
             next_offsets,
         } = Checkpoint::load(connection).await?.unwrap_or_default();
+        let locations = Locations::load(connection, newest).await?;
         let watermark = availability.clock();
         let partitions = next_offsets.into_iter().map(|(partition, next_offset)| {
             (
@@ -59,6 +63,7 @@ impl Memory {
         });
         Ok(Self {
             availability,
+            locations,
             partitions: partitions.collect(),
             ahead_max: TimeDelta::from_std(ahead_max).unwrap_or(TimeDelta::MAX),
             events: 0,
@@ -68,7 +73,8 @@ impl Memory {
 
     /// Keeps the state for the next start.
     pub(crate) async fn save(&self, connection: &mut PgConnection) -> Result<(), SinkError> {
-        Checkpoint::save(connection, &self.availability, &self.next_offsets()).await
+        let state = (&self.availability, self.locations.newest());
+        Checkpoint::save(connection, state, &self.next_offsets()).await
     }
 
     /// By partition: every row before it is in.
@@ -86,6 +92,11 @@ impl Memory {
     /// Rows taken in since the start.
     pub(crate) fn events(&self) -> u64 {
         self.events
+    }
+
+    /// Where stations are, and where they are shown.
+    pub(crate) fn locations(&mut self) -> &mut Locations {
+        &mut self.locations
     }
 
     /// Lets the next [`Self::take_changed`] give these docks too.
@@ -127,6 +138,8 @@ impl Memory {
         events.retain(|event| is_in(&active, event.record_id()));
         let mut statuses = read_statuses(connection, start, end).await?;
         statuses.retain(|status| is_in(&active, RecordId(status.id)));
+        let ids = (first_id(start), first_id(end));
+        self.locations.read(connection, ids).await?;
         // Nothing can fail from here on: a step is in memory with all its rows, or not at all.
         for (partition, range) in &active {
             self.partitions.entry(*partition).or_default().next_offset = range.1.min(end);
@@ -137,6 +150,8 @@ impl Memory {
         }
         for status in statuses {
             self.raise_watermark(RecordId(status.id), status.at);
+            self.locations
+                .saw(status.location_id, (status.at, status.id));
             self.availability.apply_status(status);
         }
         self.advance(progress);
@@ -189,6 +204,7 @@ impl Memory {
         if id.ordinal() == Ordinal::Departure {
             self.raise_watermark(id, event.at);
         }
+        self.locations.saw(event.location_id, (event.at, event.id));
         self.availability.apply(event);
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use domain::Service;
 use domain::availability::DockCount;
+use domain::location::Location;
 use sqlx::postgres::PgConnection;
 
 use crate::error::SinkError;
@@ -63,7 +64,9 @@ impl Published {
         })
     }
 
-    /// Writes the docks that differ, and the clock; nothing if neither does.
+    /// Writes the docks that differ, the stations that are elsewhere now, and the clock; nothing if
+    /// none does. A dock of such a station is written as well, so that all who follow the versions
+    /// hear of it.
     ///
     /// One statement, so one transaction: whoever hears the NOTIFY finds the rows.
     pub(crate) async fn publish(
@@ -71,11 +74,14 @@ impl Published {
         connection: &mut PgConnection,
         clock: DateTime<Utc>,
         mut docks: BTreeMap<i32, DockCount>,
+        moved: &[(i32, Location)],
     ) -> Result<(), SinkError> {
-        docks.retain(|dock, count| self.docks.get(dock) != Some(count));
-        if docks.is_empty() && Some(clock) <= self.clock {
+        let is_moved = |dock: &i32| moved.iter().any(|(station, _)| station == dock);
+        docks.retain(|dock, count| self.docks.get(dock) != Some(count) || is_moved(dock));
+        if docks.is_empty() && moved.is_empty() && Some(clock) <= self.clock {
             return Ok(());
         }
+        let locations = || moved.iter().map(|(_, location)| location);
         let (version,): (i64,) = sqlx::query_as(
             "with clock as (
                  insert into replay_clock as c (at, version, published_at)
@@ -93,6 +99,12 @@ impl Published {
                      estimated = excluded.estimated, is_installed = excluded.is_installed,
                      is_renting = excluded.is_renting, is_returning = excluded.is_returning,
                      last_seen = excluded.last_seen, version = excluded.version
+             ), moved as (
+                 update location l
+                 set street = m.street, latitude = m.latitude, longitude = m.longitude
+                 from unnest($9::int[], $10::text[], $11::float8[], $12::float8[])
+                     as m (location_id, street, latitude, longitude)
+                 where l.location_id = m.location_id
              )
              select version from clock, pg_notify('availability', version::text)",
         )
@@ -104,6 +116,19 @@ impl Published {
         .bind(column(&docks, |count| count.service.renting))
         .bind(column(&docks, |count| count.service.returning))
         .bind(column(&docks, |count| count.last_seen))
+        .bind(
+            moved
+                .iter()
+                .map(|(station, _)| *station)
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            locations()
+                .map(|location| location.street.as_str())
+                .collect::<Vec<_>>(),
+        )
+        .bind(locations().map(|location| location.lat).collect::<Vec<_>>())
+        .bind(locations().map(|location| location.lon).collect::<Vec<_>>())
         .fetch_one(connection)
         .await
         .map_err(SinkError::database(format!(

@@ -8,7 +8,7 @@ use sink::{Module, Status, StreamState};
 
 use crate::availability::assert_right;
 use crate::black_hole::BlackHole;
-use crate::city::{City, morning, resent, split_behind_ticks, tick};
+use crate::city::{City, morning, resent, split_behind_ticks, tick, wandering};
 use crate::small_modules;
 use crate::support::{Cluster, Database, STREAMS};
 
@@ -53,14 +53,11 @@ async fn cutting_the_connections_to_postgres_at_any_moment_changes_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn killing_the_sink_at_any_moment_changes_nothing() {
     let cluster = Cluster::start().await;
-    let records = resent(
-        &City {
-            rows: 2_000,
-            ..City::default()
-        }
-        .records(),
-        5,
-    );
+    let city = City {
+        rows: 2_000,
+        ..City::default()
+    };
+    let records = resent(&wandering(city.records()), 5);
     let database = Database::migrated().await;
     let mut random = StdRng::seed_from_u64(7);
     for part in records.chunks(records.len() / 12) {

@@ -19,7 +19,7 @@ use crate::city::{City, morning, partition, placed, resent, station, tick, trip}
 use crate::delivery::WRONG_WINDOWS;
 use crate::support::{Cluster, Database, PATIENCE};
 
-const FEED: &str = "gbfs:made_up_city";
+pub(crate) const FEED: &str = "gbfs:made_up_city";
 
 fn status(
     seq: u64,
@@ -238,7 +238,7 @@ async fn a_dock_follows_its_trips_until_a_feed_counts_it() {
 }
 
 /// Serves what the database holds until the token is cancelled; gives the feed's address.
-async fn serve(database: &Database, stop: &CancellationToken) -> String {
+pub(crate) async fn serve(database: &Database, stop: &CancellationToken) -> String {
     let config = AppConfig {
         listen: "127.0.0.1:0".parse().unwrap(),
         database_url: database.url(),

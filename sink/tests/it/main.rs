@@ -9,6 +9,7 @@ mod city;
 mod delivery;
 mod faults;
 mod live_feed;
+mod locations;
 mod migrations;
 mod modules;
 mod ownership;

@@ -19,6 +19,48 @@ async fn migrating_again_changes_nothing() {
     );
 }
 
+/// Takes the tables back to what they were before stations had a history.
+const WITHOUT_HISTORY: &str = "
+    drop view records_view, location_history_view;
+    drop table location_history;
+    delete from _sqlx_migrations where version = 9;";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_known_of_stations_before_they_had_a_history_holds_for_all_their_events() {
+    let database = Database::migrated().await;
+    database.execute(WITHOUT_HISTORY).await;
+    let view = include_str!("../../../migrations/0005_inferred.sql");
+    let (_, view) = view.split_once("create or replace view").unwrap();
+    database.execute(&format!("create view {view}")).await;
+    database
+        .execute(
+            "insert into location (station_id, street, latitude, longitude) values
+                 ('519', 'Pershing Sq N', 40.7518, -73.9777), ('72', 'W 52 St & 11 Av', 40.7672, -73.9939);
+             insert into stream_cursor (topic, partition, module, next_offset, owner, generation)
+             select 'trips', p, m, 9, 'x', 1
+             from generate_series(0, 2) p, unnest('{trip-split,dock-window}'::text[]) m;
+             insert into records (id, time, location_id, docked) values
+                 (0, '2014-03-01T00:00:16Z', 1, false), (3, '2014-03-01T00:16:05Z', 2, true),
+                 (2052, '2018-07-03T17:48:39Z', 2, false)",
+        )
+        .await;
+    let events = "select id, time, station_id, street, latitude, longitude, partition
+                  from records_view order by id";
+    let before = database.lines(events).await;
+    sink::migrate(&database.url()).await.unwrap();
+    assert_eq!(database.lines(events).await, before);
+    let history = "select location_id, partition, since, until, id from location_history_view
+                   order by location_id, partition";
+    expect![[r#"
+        -2048 -infinity infinity 0 1
+        -2046 -infinity infinity 1 1
+        -2044 -infinity infinity 2 1
+        -4096 -infinity infinity 0 2
+        -4094 -infinity infinity 1 2
+        -4092 -infinity infinity 2 2"#]]
+    .assert_eq(&database.lines(history).await.join("\n"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_of_a_newer_version_is_refused() {
     let database = Database::migrated().await;

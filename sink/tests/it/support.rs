@@ -158,6 +158,15 @@ impl Database {
                 "select id, time, bike_id, docked, inferred, station_id, street, latitude, longitude
                          from records_view",
             ),
+            (
+                "location",
+                "select station_id, street, latitude, longitude from location",
+            ),
+            (
+                "location_history",
+                "select id, station_id, since, street, latitude, longitude
+                         from location_history_view",
+            ),
             ("frequency", "select * from frequency"),
             (
                 "dock_status",
