@@ -29,7 +29,7 @@ pub(crate) struct Changes {
     bad_counts: BTreeSet<BadKey>,
 }
 
-/// What was said of a station last.
+/// What was said of a station last; its name and place are those in [`Changes::stations`].
 #[derive(Debug)]
 struct Told {
     bikes: u32,
@@ -38,6 +38,8 @@ struct Told {
     at: DateTime<Utc>,
     /// That the feed no longer has it.
     missing: bool,
+    /// Whether the station has been renamed or moved since.
+    moved: bool,
 }
 
 /// Rank in the file, and what is wrong there.
@@ -81,6 +83,9 @@ impl Changes {
     }
 
     /// Takes the list of stations over; those that are not on it any more stay known.
+    ///
+    /// What is renamed or moved is told at the next count. A place that differs by a few metres is no
+    /// news, whatever it is at each reading.
     pub(crate) fn take_stations(&mut self, url: &str, listing: Listing<Station>) -> Vec<Reject> {
         let mut bad = Vec::new();
         for (index, entry) in (1..).zip(listing.entries) {
@@ -95,15 +100,31 @@ impl Changes {
                         entry,
                     });
                 }
-                Ok(station) => drop(self.stations.insert(station.station_id.clone(), station)),
+                Ok(station) => self.take_station(station),
                 Err(entry) => bad.push(entry),
             }
         }
         rejects(url, bad, &mut self.bad_stations)
     }
 
+    fn take_station(&mut self, station: Station) {
+        let known = self.stations.get(&station.station_id);
+        if known.is_some_and(|known| known.location().is_same(&station.location())) {
+            return;
+        }
+        if let Some(told) = self.told.get_mut(&station.station_id) {
+            told.moved = true;
+        }
+        self.stations.insert(station.station_id.clone(), station);
+    }
+
     fn is_full_for(&self, station_id: &str) -> bool {
         self.stations.len() >= STATIONS_MAX && !self.stations.contains_key(station_id)
+    }
+
+    /// Stations that have been renamed or moved and are told at the next count.
+    pub(crate) fn moved(&self) -> usize {
+        self.told.values().filter(|told| told.moved).count()
     }
 
     /// Whether a station has a count in the listing and is not known.
@@ -187,6 +208,7 @@ impl Changes {
             service,
             at: to,
             missing: false,
+            moved: false,
         };
         let Some(told) = self.told.get_mut(&station.station_id) else {
             let at_first = to - told_early(&station.station_id);
@@ -197,7 +219,8 @@ impl Changes {
             self.told.insert(station.station_id.clone(), now);
             return vec![count_of(station, at, (bikes, service))];
         };
-        let is_same = (told.bikes, told.service) == (bikes, service) && !told.missing;
+        let is_same =
+            (told.bikes, told.service) == (bikes, service) && !told.missing && !told.moved;
         if is_same && to - told.at < TOLD_EVERY {
             return Vec::new();
         }
@@ -408,6 +431,36 @@ mod tests {
             poll(61, &[("a", 7, 61)]),
             expect!["missing 0"],
         );
+    }
+
+    #[test]
+    fn a_station_that_was_renamed_or_moved_is_told_at_the_next_count_and_once() {
+        let mut changes = feed(&["a", "b", "c"]);
+        let counts = [("a", 7, 0), ("b", 3, 0), ("c", 5, 0)];
+        changes.take("u", poll(60, &counts)).unwrap();
+        let renamed = Station {
+            street: "Rue Jeanne d'Arc".to_owned(),
+            ..station("a")
+        };
+        let moved = Station {
+            lat: 40.701,
+            ..station("b")
+        };
+        // Three metres off, as the places in some feeds are at each reading.
+        let jittered = Station {
+            lat: 40.700_03,
+            ..station("c")
+        };
+        let stations = vec![Ok(renamed), Ok(moved), Ok(jittered)];
+        changes.take_stations("u", listing(70, stations));
+        let found = changes.take("u", poll(70, &counts)).unwrap();
+        let told = found.statuses.iter();
+        let told = told.map(|status| (&*status.station.street, status.station.lat, status.bikes));
+        assert_eq!(
+            told.collect::<Vec<_>>(),
+            [("Rue Jeanne d'Arc", 40.7, 7), ("b St", 40.701, 3)]
+        );
+        check(&mut changes, poll(80, &counts), expect!["missing 0"]);
     }
 
     #[test]

@@ -367,7 +367,12 @@ impl<'a> Polling<'a> {
             let stations = feed::stations(&name, &bytes);
             let stations = stations.inspect_err(|_| self.feed.client.forget(&url))?;
             self.stations_ttl = stations.ttl.max(self.config.poll_min);
+            let moved_before = self.changes.moved();
             let rejects = self.changes.take_stations(&name, stations);
+            if self.changes.moved() > moved_before {
+                // The counts are needed again, also if they have not changed.
+                self.feed.client.forget(&self.feed.files.station_status);
+            }
             self.wait_with(rejects);
         }
         self.stations_due = Some(clock::now() + self.stations_ttl);

@@ -39,6 +39,7 @@ pub(crate) struct Asked {
 pub(crate) struct FeedServer {
     origin: String,
     asked: watch::Receiver<Vec<Asked>>,
+    stage: Arc<Stage>,
     task: JoinHandle<()>,
 }
 
@@ -46,7 +47,7 @@ struct Stage {
     folder: &'static str,
     origin: String,
     /// Files given instead of those of the folder.
-    instead: HashMap<&'static str, Play>,
+    instead: Mutex<HashMap<&'static str, Play>>,
     plays: Vec<Play>,
     played: Mutex<usize>,
     asked: watch::Sender<Vec<Asked>>,
@@ -69,18 +70,27 @@ impl FeedServer {
         let stage = Arc::new(Stage {
             folder,
             origin: origin.clone(),
-            instead: instead.iter().cloned().collect(),
+            instead: Mutex::new(instead.iter().cloned().collect()),
             plays: plays.to_vec(),
             played: Mutex::new(0),
             asked: sender,
         });
-        let router = Router::new().fallback(answer).with_state(stage);
+        let router = Router::new()
+            .fallback(answer)
+            .with_state(Arc::clone(&stage));
         let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self {
             origin,
             asked,
+            stage,
             task,
         }
+    }
+
+    /// Gives another text for a file from now on.
+    pub(crate) fn change(&self, file: &'static str, text: String) {
+        let mut instead = self.stage.instead.lock().unwrap();
+        instead.insert(file, Play::Text(text));
     }
 
     pub(crate) fn source(&self) -> Source {
@@ -174,7 +184,7 @@ async fn answer(State(stage): State<Arc<Stage>>, request: Request) -> Response {
 impl Stage {
     fn play(&self, path: &str) -> Play {
         let name = path.trim_start_matches('/');
-        if let Some(play) = self.instead.get(name) {
+        if let Some(play) = self.instead.lock().unwrap().get(name) {
             return play.clone();
         }
         if path != COUNTS {

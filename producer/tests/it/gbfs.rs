@@ -144,6 +144,36 @@ async fn a_feed_that_has_not_changed_is_not_sent_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_station_is_told_by_its_new_name_and_place_though_no_count_has_changed() {
+    const STATIONS: &str = "station_information.json";
+    let cluster = cluster().await;
+    let stations = recorded("v2.3/station_information.json");
+    let stations = stations.replace(r#""ttl": 60"#, r#""ttl": 0"#);
+    let instead = [(STATIONS, Play::Text(stations.clone()))];
+    let server = FeedServer::start_with("v2.3", &POLLS[..1], &instead).await;
+    let stop = CancellationToken::new();
+    let renaming = async {
+        server.asked_for_counts(3).await;
+        let renamed = stations.replace("Newport PATH", "Newport PATH (north side)");
+        server.change(STATIONS, renamed);
+        // Two questions later the new list has been read, and the counts after it.
+        server
+            .asked_for_counts(server.asked(COUNTS).len() + 3)
+            .await;
+        stop.cancel();
+    };
+    let run = cluster.run(server.source(), polls(None), stop.clone());
+    let (summary, ()) = tokio::join!(
+        within_patience("the run ends", run),
+        within_patience("the feed is polled", renaming)
+    );
+    assert_eq!(summary.unwrap().rows_read, 4);
+    let told = lines(&cluster, &server).await;
+    let last = told.lines().rfind(|line| !line.contains("tick")).unwrap();
+    assert_eq!(last, "4 HB103 12:00:00 Newport PATH (north side): 12 bikes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_file_is_good_for_its_ttl() {
     let cluster = cluster().await;
     let second = recorded("v2.3/station_status-1.json").replace("\"ttl\": 0", "\"ttl\": 1");
