@@ -1,5 +1,6 @@
 //! The city as the page holds it: one signal per dock, so that a change redraws one number.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use leptos::prelude::*;
@@ -41,7 +42,7 @@ pub enum Freshness {
 /// All state of the page; copies share it.
 #[derive(Debug, Clone, Copy)]
 pub struct City {
-    /// Every dock, ordered by name. Changes only when docks come or go.
+    /// Every dock, ordered by name. Changes only when docks come, go, or are renamed or moved.
     pub docks: RwSignal<Vec<LiveDock>>,
     /// Number of the last publish applied. Changes with every update, counts included.
     pub version: RwSignal<i64>,
@@ -107,26 +108,8 @@ impl City {
                 .zip(delta.local)
                 .map(|(utc, local)| Moment { utc, local }),
         );
-        let mut known = self.docks.get_untracked();
-        let known_before = known.len();
-        if delta.full {
-            // What stays keeps its signal: the list's items are bound to it.
-            known.retain(|dock| delta.new.iter().any(|(id, name, ..)| dock.is(*id, name)));
-        }
-        for (id, name, lat, lon) in delta.new {
-            if !known.iter().any(|dock| dock.is(id, &name)) {
-                known.retain(|dock| dock.id != id);
-                known.push(LiveDock::new(Dock {
-                    id,
-                    name,
-                    lat,
-                    lon,
-                    count: Count::default(),
-                }));
-            }
-        }
-        if delta.full || known.len() != known_before {
-            self.set_docks(known);
+        if delta.full || !delta.new.is_empty() {
+            self.take_docks(delta.full, delta.new);
         }
         self.counts.with_value(|counts| {
             for (id, count) in delta.docks {
@@ -157,6 +140,37 @@ impl City {
         })
     }
 
+    /// Takes over docks with their names and places; all there are, if the delta is full.
+    fn take_docks(&self, full: bool, named: Vec<(i32, String, f64, f64)>) {
+        let known = self.docks.get_untracked();
+        let known = known.into_iter().map(|dock| (dock.id, dock));
+        let mut known: BTreeMap<_, _> = known.collect();
+        let mut docks = BTreeMap::new();
+        for (id, name, lat, lon) in named {
+            let dock = match known.remove(&id) {
+                // What stays keeps its signal: the list's items are bound to it.
+                Some(dock) => LiveDock {
+                    name: name.into(),
+                    lat,
+                    lon,
+                    ..dock
+                },
+                None => LiveDock::new(Dock {
+                    id,
+                    name,
+                    lat,
+                    lon,
+                    count: Count::default(),
+                }),
+            };
+            docks.insert(id, dock);
+        }
+        if !full {
+            docks.extend(known);
+        }
+        self.set_docks(docks.into_values().collect());
+    }
+
     fn set_docks(&self, mut docks: Vec<LiveDock>) {
         docks.sort_by_cached_key(|dock| (natural_key(&dock.name), dock.id));
         let mut counts: Vec<_> = docks.iter().map(|dock| (dock.id, dock.count)).collect();
@@ -178,10 +192,6 @@ pub struct Totals {
 }
 
 impl LiveDock {
-    fn is(&self, id: i32, name: &str) -> bool {
-        self.id == id && *self.name == *name
-    }
-
     fn new(dock: Dock) -> Self {
         Self {
             id: dock.id,
@@ -262,6 +272,50 @@ mod tests {
                 .collect();
             assert_eq!(seen, [(1, 4), (9, 1), (2, 5)]);
             assert_eq!(city.version.get_untracked(), 4);
+        });
+    }
+
+    #[test]
+    fn a_dock_that_was_renamed_or_moved_is_where_it_is_now_and_keeps_its_signal() {
+        let owner = Owner::new();
+        owner.with(|| {
+            let city = City::new(PageContent {
+                snapshot: crate::model::Snapshot {
+                    version: 3,
+                    docks: vec![dock(1, "A & B", 4), dock(2, "C & D", 6)],
+                    ..Default::default()
+                },
+                ..Default::default()
+            });
+            let signal = |id| {
+                let docks = city.docks.get_untracked();
+                docks.iter().find(|dock| dock.id == id).unwrap().count
+            };
+            let before = (signal(1), signal(2));
+            city.apply(Delta {
+                version: 4,
+                docks: vec![(1, 4, false), (2, 7, false)],
+                new: vec![
+                    (1, "X & Y".to_owned(), 40.0, -74.0),
+                    (2, "C & D".to_owned(), 40.1, -74.1),
+                ],
+                ..Default::default()
+            });
+            let seen: Vec<_> = city
+                .docks
+                .get_untracked()
+                .iter()
+                .map(|dock| (dock.id, dock.name.to_string(), dock.lat, dock.lon))
+                .collect();
+            assert_eq!(
+                seen,
+                [
+                    (2, "C & D".to_owned(), 40.1, -74.1),
+                    (1, "X & Y".to_owned(), 40.0, -74.0),
+                ]
+            );
+            assert_eq!((signal(1), signal(2)), before);
+            assert_eq!(city.totals().bikes, 11);
         });
     }
 

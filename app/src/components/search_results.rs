@@ -1,11 +1,13 @@
 //! The docks within three blocks of the address, the nearest first.
 
+use std::sync::Arc;
+
 use leptos::prelude::*;
 
 use crate::city::City;
 use crate::components::dock_item::DockItem;
 use crate::model::Place;
-use crate::near::{blocks, docks_near};
+use crate::near::{NearDock, blocks, docks_near};
 
 /// Shown once a place was found.
 #[component]
@@ -22,10 +24,10 @@ fn Results(place: Place) -> impl IntoView {
     let near = Memo::new_with_compare(
         move |_| city.docks.with(|docks| docks_near(&place, docks)),
         |a, b| {
-            let ids = |near: Option<&Vec<crate::near::NearDock>>| -> Option<Vec<i32>> {
-                Some(near?.iter().map(|near| near.dock.id).collect())
+            let items = |near: Option<&Vec<NearDock>>| -> Option<Vec<_>> {
+                Some(near?.iter().map(item).collect())
             };
-            ids(a) != ids(b)
+            items(a) != items(b)
         },
     );
     let summary = move || {
@@ -55,7 +57,7 @@ fn Results(place: Place) -> impl IntoView {
                 "The red circle is " {accuracy} ". " <a href="/" class="clear" on:click=clear>"Clear"</a>
             </p>
             <ul id="results">
-                <For each=move || near.get() key=|near| near.dock.id let:near>
+                <For each=move || near.get() key=item let:near>
                     <DockItem
                         metres=near.metres
                         way=format!("{:.0} m · {}", near.metres, blocks(near.metres))
@@ -65,6 +67,12 @@ fn Results(place: Place) -> impl IntoView {
             </ul>
         </section>
     }
+}
+
+/// What is written of a dock besides its count: an item with another one is written anew.
+fn item(near: &NearDock) -> (i32, Arc<str>, i64) {
+    let metres = near.metres.round() as i64;
+    (near.dock.id, Arc::clone(&near.dock.name), metres)
 }
 
 fn summarise(docks_with_bikes: usize, bikes: i64) -> String {

@@ -19,6 +19,9 @@ pub struct Board {
     clock: Option<Moment>,
     /// The clock when a dock was last added, renamed or moved; at first, when the board began.
     stations_at: Option<Moment>,
+    /// Whether the list of stations changed while the clock stood still: who has the list of that
+    /// instant must find a later one.
+    stations_due: bool,
     /// When the sink last published, by this machine's clock.
     published: Option<Instant>,
     database: Database,
@@ -73,10 +76,12 @@ impl Board {
     /// Takes over what changed, and gives it as readers of the previous version need it.
     pub fn apply(&mut self, reading: Reading) -> Delta {
         let since = self.version;
+        let known_at = self.stations_at.clone();
         self.take_clock(&reading);
         for row in reading.docks {
             let version = row.version.max(since + 1);
-            self.take_dock(DockRow { version, ..row });
+            let is_news = self.take_dock(DockRow { version, ..row });
+            self.stations_due |= is_news && known_at == self.clock;
         }
         self.delta_since(Some(since))
     }
@@ -190,26 +195,29 @@ impl Board {
         let Some(clock) = reading.clock else { return };
         self.version = clock.version;
         self.system = reading.system.clone();
-        let clock_moment = moment(clock.at, &self.system.timezone);
-        self.stations_at.get_or_insert_with(|| clock_moment.clone());
-        self.clock = Some(clock_moment);
+        let clock_moment = Some(moment(clock.at, &self.system.timezone));
+        if self.stations_at.is_none() || self.stations_due && self.clock != clock_moment {
+            self.stations_at.clone_from(&clock_moment);
+            self.stations_due = false;
+        }
+        self.clock = clock_moment;
         self.published = Some(back_in_time(clock.age));
     }
 
-    fn take_dock(&mut self, row: DockRow) {
+    /// Takes a dock over; whether it is new, renamed or moved.
+    fn take_dock(&mut self, row: DockRow) -> bool {
         let DockRow {
             dock,
             last_seen,
             station_id,
             version,
         } = row;
-        let known_at = match self.docks.get(&dock.id) {
-            Some(known) if is_same_place(&known.dock, &dock) => known.known_at,
-            _ => {
-                self.stations_at = self.clock.clone();
-                version
-            }
-        };
+        let known = self.docks.get(&dock.id);
+        let known = known.filter(|known| is_same_place(&known.dock, &dock));
+        let known_at = known.map(|known| known.known_at);
+        if known_at.is_none() {
+            self.stations_at.clone_from(&self.clock);
+        }
         self.docks.insert(
             dock.id,
             Entry {
@@ -217,9 +225,10 @@ impl Board {
                 station_id,
                 last_seen,
                 version,
-                known_at,
+                known_at: known_at.unwrap_or(version),
             },
         );
+        known_at.is_none()
     }
 }
 
@@ -358,5 +367,24 @@ mod tests {
         assert_eq!(at(&board).as_deref(), Some("2020-03-02T13:14:17Z"));
         board.apply(reading(14, &[(4, 0)]));
         assert_eq!(at(&board).as_deref(), Some("2020-03-02T13:14:19Z"));
+    }
+
+    #[test]
+    fn a_list_of_stations_that_changed_while_the_clock_stood_still_is_newer_when_it_goes_on() {
+        let mut board = board();
+        let clock = reading(12, &[]).clock;
+        let mut renamed = reading(13, &[(1, 4)]);
+        renamed.docks[0].dock.name = "moved".to_owned();
+        renamed.clock = clock.map(|clock| Clock {
+            version: 13,
+            ..clock
+        });
+        board.apply(renamed);
+        let at = |board: &Board| board.stations_at().map(|moment| moment.utc.clone());
+        assert_eq!(at(&board).as_deref(), Some("2020-03-02T13:14:17Z"));
+        for (version, bikes) in [(15, 3), (16, 2)] {
+            board.apply(reading(version, &[(1, bikes)]));
+        }
+        assert_eq!(at(&board).as_deref(), Some("2020-03-02T13:14:20Z"));
     }
 }

@@ -105,6 +105,28 @@ async fn a_station_has_its_operators_id_its_name_and_its_place() {
 }
 
 #[tokio::test]
+async fn a_station_that_was_renamed_or_moved_makes_the_list_of_stations_new() {
+    let page = Page::with(docks());
+    let information = "/gbfs/3.0/station_information.json";
+    let head = async || ask(&page, information).await.text[..60].to_owned();
+    // A count is no news of the station.
+    page.feed.apply(reading(
+        2,
+        vec![dock(4, "Newport PATH", (40.7272, -74.0338), 9)],
+    ));
+    expect![[r#"{"last_updated":"2020-03-02T13:14:05Z","ttl":60,"version":"3"#]]
+        .assert_eq(&head().await);
+    page.feed.apply(reading(
+        7,
+        vec![dock(4, "Newport PATH", (40.7266, -74.0325), 9)],
+    ));
+    expect![[r#"{"last_updated":"2020-03-02T13:14:11Z","ttl":60,"version":"3"#]]
+        .assert_eq(&head().await);
+    let station = r#"{"station_id":"3204","name":[{"text":"Newport PATH","language":"en"}],"lat":40.7266,"lon":-74.0325}"#;
+    assert!(ask(&page, information).await.text.contains(station));
+}
+
+#[tokio::test]
 async fn a_poller_hears_a_file_again_only_when_it_has_changed() {
     let page = Page::with(docks());
     let tag = async |path: &str| {

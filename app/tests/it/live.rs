@@ -88,6 +88,26 @@ async fn a_browser_that_comes_back_hears_what_it_missed() {
 }
 
 #[tokio::test]
+async fn open_pages_hear_that_a_dock_was_renamed_or_moved_though_its_count_is_the_same() {
+    let page = Page::with(docks());
+    let mut events = open(&page, "/live?since=1", None).await;
+    next_event(&mut events).await;
+    next_event(&mut events).await;
+    let renamed = dock(2, "W 33 St & Broadway", (40.7480, -73.9846), 3);
+    let moved = dock(4, "Newport PATH", (40.7266, -74.0325), 12);
+    page.feed.apply(reading(2, vec![renamed, moved]));
+    let delta = delta_of(&next_event(&mut events).await);
+    assert_eq!(
+        delta.new,
+        [
+            (2, "W 33 St & Broadway".to_owned(), 40.7480, -73.9846),
+            (4, "Newport PATH".to_owned(), 40.7266, -74.0325),
+        ]
+    );
+    assert_eq!(delta.docks, [(2, 3, false), (4, 12, false)]);
+}
+
+#[tokio::test]
 async fn a_browser_of_another_database_hears_everything() {
     let page = Page::with(docks());
     for path in ["/live", "/live?since=4711"] {
