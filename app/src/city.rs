@@ -294,7 +294,7 @@ mod tests {
             let before = (signal(1), signal(2));
             city.apply(Delta {
                 version: 4,
-                docks: vec![(1, 4, false), (2, 7, false)],
+                docks: vec![(1, count(4)), (2, count(7))],
                 new: vec![
                     (1, "X & Y".to_owned(), 40.0, -74.0),
                     (2, "C & D".to_owned(), 40.1, -74.1),

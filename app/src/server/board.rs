@@ -37,6 +37,7 @@ impl Default for Board {
             version: 0,
             clock: None,
             stations_at: None,
+            stations_due: false,
             published: None,
             database: Database::default(),
             failures: Vec::new(),

@@ -104,7 +104,7 @@ async fn open_pages_hear_that_a_dock_was_renamed_or_moved_though_its_count_is_th
             (4, "Newport PATH".to_owned(), 40.7266, -74.0325),
         ]
     );
-    assert_eq!(delta.docks, [(2, 3, false), (4, 12, false)]);
+    assert_eq!(delta.docks, [(2, count(3)), (4, count(12))]);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! A dock is where it is now, and an event where it happened.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::{Body, Record, Station, Status, Trip};
+use domain::{Body, Record, Service, Station, Status, Trip};
 use expect_test::{Expect, expect};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -199,6 +199,8 @@ fn counted(seq: u64, station: &Station, when: &str) -> Placed {
         at: at(when),
         bikes: 5,
         inferred: None,
+        service: Service::default(),
+        missing: false,
     });
     let source = FEED.to_owned();
     (partition(station), Record { source, seq, body })
