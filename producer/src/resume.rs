@@ -18,6 +18,7 @@ use futures_util::future::try_join_all;
 use tracing::info;
 
 pub(crate) use self::head::head;
+use self::log::Following;
 pub(crate) use self::log::Log;
 use crate::config::ProducerConfig;
 use crate::error::ProducerError;
@@ -77,6 +78,8 @@ pub(crate) struct Tails(Vec<Tail>);
 #[derive(Debug)]
 struct Tail {
     log: Log,
+    /// Open since the tail was read on for the first time.
+    following: Option<Following>,
     /// Offset of the next record.
     end: i64,
     /// Offset of the first record that was read.
@@ -144,7 +147,8 @@ impl Tails {
         try_join_all(each).await
     }
 
-    /// Reads what came in since the partitions were read last.
+    /// Reads what came in since the partitions were read last, as far as it has arrived here: for those
+    /// who look again and again.
     ///
     /// # Errors
     /// If one cannot be read.
@@ -154,9 +158,12 @@ impl Tails {
         config: &ProducerConfig,
     ) -> Result<(), ProducerError> {
         let each = (0..).zip(&mut self.0).map(async |(partition, tail)| {
-            // A new one each time: the cluster may have been away.
-            tail.log = Log::new(fluvio, config, partition).await?;
-            tail.read_on().await
+            if tail.following.is_none() {
+                // A new one: the cluster may have been away.
+                tail.log = Log::new(fluvio, config, partition).await?;
+                tail.following = Some(tail.log.follow(tail.end).await?);
+            }
+            tail.read_on()
         });
         try_join_all(each).await?;
         Ok(())
@@ -181,6 +188,7 @@ impl Tail {
             .await?;
         Ok(Self {
             log,
+            following: None,
             end,
             low: tail.start,
             is_start: tail.start == 0,
@@ -205,10 +213,15 @@ impl Tail {
         seen.copied().unwrap_or(Seen::NOTHING)
     }
 
-    async fn read_on(&mut self) -> Result<(), ProducerError> {
-        let (log, seen) = (&self.log, &mut self.seen);
+    fn read_on(&mut self) -> Result<(), ProducerError> {
+        let Some(mut following) = self.following.take() else {
+            return Ok(());
+        };
+        let seen = &mut self.seen;
         let look = &mut |value: &[u8]| look(seen, value);
-        self.end = log.read_on(self.end, look).await?;
+        self.end = self.log.read_brought(&mut following, look)?;
+        // One that has ended is not put back.
+        self.following = Some(following);
         Ok(())
     }
 

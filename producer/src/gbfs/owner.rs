@@ -92,7 +92,7 @@ impl<'a> Owner<'a> {
             match self.tails.read_on(self.fluvio, self.config).await {
                 Ok(()) => self.check()?,
                 Err(error) if started.elapsed() >= self.config.give_up_after => return Err(error),
-                Err(_) => {} // Delivery says what is wrong.
+                Err(_) => {} // Delivery says what is wrong, and gives up when nothing is stored.
             }
             if self.seen().all(|seen| seen.run == Some(self.run)) {
                 self.claimed = true;

@@ -1,13 +1,14 @@
 //! Reads stretches of one partition, as they are stored.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use domain::Position;
 use fluvio::dataplane::link::ErrorCode;
 use fluvio::dataplane::record::Batch;
 use fluvio::{ConsumerConfig, Fluvio, Isolation, Offset, PartitionConsumer};
-use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
+use futures_util::{FutureExt, StreamExt};
 
 use crate::config::ProducerConfig;
 use crate::error::{ClusterError, ProducerError};
@@ -33,6 +34,16 @@ pub(crate) struct Stretch {
     pub(crate) end: i64,
 }
 
+/// A stream that goes on with the log.
+///
+/// For those who look again and again: a client cannot end a stream, so one for each look would pile
+/// up at the broker.
+pub(crate) struct Following {
+    /// Never locked: in a mutex a stream may be shared, which nobody does.
+    batches: Mutex<Batches>,
+    end: i64,
+}
+
 /// Stored batches with their true offsets.
 type Batches = BoxStream<'static, Result<Batch, ErrorCode>>;
 
@@ -42,6 +53,12 @@ pub(crate) type Look<'a> = dyn FnMut(&[u8]) + Send + 'a;
 impl std::fmt::Debug for Log {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Log({}/{})", self.topic(), self.partition())
+    }
+}
+
+impl std::fmt::Debug for Following {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Following({})", self.end)
     }
 }
 
@@ -139,6 +156,37 @@ impl Log {
             show(&batch, to, look);
         }
         Ok(start.unwrap_or(from))
+    }
+
+    /// Opens a stream that follows the log from the start of a batch on; what is replicated.
+    pub(crate) async fn follow(&self, from: i64) -> Result<Following, ProducerError> {
+        let stream = self.open_at(from, Reach::Following).await;
+        Ok(Following {
+            batches: Mutex::new(stream.map_err(|e| self.error(from, e))?),
+            end: from,
+        })
+    }
+
+    /// Reads what a stream has brought by now, without waiting; gives where it stands.
+    ///
+    /// # Errors
+    /// If the stream has ended: another one is to be opened.
+    pub(crate) fn read_brought(
+        &self,
+        following: &mut Following,
+        look: &mut Look<'_>,
+    ) -> Result<i64, ProducerError> {
+        let batches = following.batches.get_mut();
+        let batches = batches.unwrap_or_else(PoisonError::into_inner);
+        while let Some(brought) = batches.next().now_or_never() {
+            let ended = || code_error(ErrorCode::Other("the stream has ended".to_owned()));
+            let batch = brought.ok_or_else(ended);
+            let batch = batch.and_then(|batch| batch.map_err(code_error));
+            let batch = batch.map_err(|error| self.error(following.end, error))?;
+            following.end = batch.get_last_offset() + 1;
+            show(&batch, i64::MAX, look);
+        }
+        Ok(following.end)
     }
 
     /// Reads from the start of a batch what is stored at all, replicated or not; gives its end.
