@@ -81,6 +81,10 @@ impl Machine {
             "{}\n{stdout}\n{stderr}",
             output.status
         );
+        assert!(
+            !stderr.contains(" ERROR "),
+            "a good run complains\n{stderr}"
+        );
         let last = stdout
             .lines()
             .last()
