@@ -8,6 +8,7 @@ mod golden;
 mod kept;
 mod loader;
 mod months;
+mod note;
 mod rows;
 mod sample;
 mod store;

@@ -14,6 +14,7 @@ use std::path::Path;
 
 use domain::{Reject, Rider};
 use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::Xxh3;
 
 use crate::compact::{CompactTrip, NameIndex, Place};
 use crate::row::{Content, Row};
@@ -34,6 +35,8 @@ pub(crate) struct Run {
     pub(crate) name: String,
     pub(crate) rows: u64,
     pub(crate) bytes: u64,
+    /// xxh3 of the file.
+    pub(crate) hash: u64,
 }
 
 impl Run {
@@ -50,21 +53,43 @@ impl Run {
             name: name.to_owned(),
             rows: 0,
             bytes: 0,
+            hash: 0,
         };
+        let mut hash = Xxh3::new();
         for row in rows {
             record.clear();
             encode(&row, &mut record);
             file.write_all(&record)?;
+            hash.update(&record);
             run.rows += 1;
             run.bytes += record.len() as u64;
         }
         file.into_inner().map_err(io::IntoInnerError::into_error)?;
+        run.hash = hash.digest();
         Ok(run)
     }
 
-    /// Whether the file is there in its whole length.
+    /// Whether the file is there as it was written; reads all of it.
     pub(crate) fn is_whole(&self, folder: &Path) -> bool {
-        fs::metadata(folder.join(&self.name)).is_ok_and(|found| found.len() == self.bytes)
+        self.read_through(folder)
+            .is_ok_and(|found| found == (self.bytes, self.hash))
+    }
+
+    /// Length and hash of the file.
+    fn read_through(&self, folder: &Path) -> io::Result<(u64, u64)> {
+        let mut file = File::open(folder.join(&self.name))?;
+        let mut hash = Xxh3::new();
+        let mut buffer = vec![0; BUFFER_BYTES];
+        let mut length = 0;
+        loop {
+            match file.read(&mut buffer)? {
+                0 => return Ok((length, hash.digest())),
+                count => {
+                    hash.update(&buffer[..count]);
+                    length += count as u64;
+                }
+            }
+        }
     }
 }
 
@@ -227,6 +252,23 @@ mod tests {
     }
 
     #[test]
+    fn a_run_in_which_a_bit_has_flipped_is_not_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let rows = [reject(1, "no trip", "a,é"), reject(2, "", "b")];
+        let run = Run::write(folder.path(), "0.run", rows.into_iter()).unwrap();
+        let path = folder.path().join("0.run");
+        let written = fs::read(&path).unwrap();
+        for bit in 0..written.len() * 8 {
+            let mut flipped = written.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            fs::write(&path, flipped).unwrap();
+            assert!(!run.is_whole(folder.path()), "bit {bit}");
+        }
+        fs::write(&path, written).unwrap();
+        assert!(run.is_whole(folder.path()));
+    }
+
+    #[test]
     fn bytes_that_are_no_run_are_an_error() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("0.run"), [9; 100]).unwrap();
@@ -234,6 +276,7 @@ mod tests {
             name: "0.run".to_owned(),
             rows: 1,
             bytes: 100,
+            hash: 0,
         };
         let mut reader = RunReader::open(folder.path(), &run, "a.csv").unwrap();
         assert!(reader.next().is_err());

@@ -10,7 +10,7 @@
 //! here: which rows were sent; that is read from the topic.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,7 @@ use tracing::warn;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::catalog::Unit;
+use super::note;
 use super::sample::Sample;
 use super::store::Store;
 use super::table::Table;
@@ -27,7 +28,7 @@ use crate::sort::{Counts, Run, Sorted};
 const NOTE: &str = "unit.json";
 
 /// Format of the notes and runs that this program writes; others are not read.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// One unit's folder; it exists only if something was kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,8 +52,7 @@ struct FileNote {
     counts: Counts,
     runs: Vec<Run>,
     names: Texts,
-    /// None once it was sent; older programs have kept none.
-    #[serde(default)]
+    /// None once it was sent.
     sample: Option<Sample>,
 }
 
@@ -209,20 +209,14 @@ impl Kept {
         }
     }
 
+    /// The note, if there is one of this program's that is whole: without it the unit is read again.
     fn note(&self) -> Option<Note> {
-        let text = fs::read(self.folder.join(NOTE)).ok()?;
-        let note: Note = serde_json::from_slice(&text).ok()?;
+        let note: Note = note::read(&self.folder.join(NOTE)).ok()??;
         Some(note).filter(|note| note.format == FORMAT)
     }
 
     fn write(&self, note: &Note) -> io::Result<()> {
-        fs::create_dir_all(&self.folder)?;
-        let new = self.folder.join("unit.json.new");
-        let mut file = File::create(&new)?;
-        file.write_all(&serde_json::to_vec(note)?)?;
-        file.sync_all()?;
-        fs::rename(new, self.folder.join(NOTE))?;
-        File::open(&self.folder)?.sync_all()
+        note::write(&self.folder.join(NOTE), note)
     }
 }
 

@@ -116,7 +116,7 @@ impl Loader {
         Ok(Self {
             catalog,
             kept,
-            taken: Taken::read(notes),
+            taken: Taken::read(notes).map_err(|source| spill.error(source))?,
             spill,
             reading,
             seen: HashMap::new(),

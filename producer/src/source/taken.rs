@@ -12,13 +12,14 @@
 //! here: files of equal content, which are one source (see [`super::loader`]).
 
 use std::collections::HashSet;
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
+use super::note;
 use super::sample::{SAMPLE_MAX, Sample, Shared};
 use crate::error::RefusedFile;
 
@@ -34,6 +35,9 @@ const PART_OF_1000: u64 = 100;
 
 /// Fewer trips make no part: two riders may ride together.
 const PART_TRIPS_MIN: u64 = 2;
+
+/// What the names of notes end in.
+const ENDING: &str = "json";
 
 /// A file whose trips are taken.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -72,32 +76,25 @@ pub(crate) enum Verdict {
 }
 
 impl Taken {
-    /// Reads the notes of earlier runs; one that cannot be read is none.
-    pub(crate) fn read(folder: Option<PathBuf>) -> Self {
+    /// Reads the notes of earlier runs.
+    ///
+    /// # Errors
+    /// If one is damaged: without it trips that were sent could be sent again from another file.
+    pub(crate) fn read(folder: Option<PathBuf>) -> io::Result<Self> {
         let mut taken = Self {
             files: Vec::new(),
             folder,
         };
-        let notes = taken
-            .folder
-            .as_deref()
-            .and_then(|folder| fs::read_dir(folder).ok());
-        let mut paths: Vec<_> = notes
-            .into_iter()
-            .flatten()
-            .flatten()
-            .map(|note| note.path())
-            .collect();
+        let mut paths = taken.folder.as_deref().map_or(Ok(Vec::new()), notes)?;
         paths.sort();
         for path in paths {
-            let note = fs::read(path).ok();
-            let file = note.and_then(|note| serde_json::from_slice::<TakenFile>(&note).ok());
+            let file: Option<TakenFile> = note::read(&path)?;
             taken
                 .files
                 .extend(file.filter(|file| file.sample.is_valid()));
             taken.shrink();
         }
-        taken
+        Ok(taken)
     }
 
     /// Hashes of the files.
@@ -184,7 +181,7 @@ impl Taken {
         let folder = self.folder.as_deref();
         for file in self.files.iter_mut().filter(|file| !file.is_final) {
             if let Some(folder) = folder {
-                write(folder, file)?;
+                note::write(&folder.join(note_name(file.hash)), file)?;
             }
             file.is_final = true;
         }
@@ -271,17 +268,18 @@ fn text(shared: Shared) -> String {
     }
 }
 
-fn note_name(hash: u64) -> String {
-    format!("{hash:016x}.json")
+/// The notes in a folder, which need not be there.
+fn notes(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let paths = entries.map(|entry| Ok(entry?.path()));
+    let paths: io::Result<Vec<_>> = paths.collect();
+    let is_note = |path: &PathBuf| path.extension().is_some_and(|ending| ending == ENDING);
+    Ok(paths?.into_iter().filter(is_note).collect())
 }
 
-fn write(folder: &Path, file: &TakenFile) -> io::Result<()> {
-    fs::create_dir_all(folder)?;
-    // Another ending: a note that is not whole is none.
-    let new = folder.join(format!("{:016x}.new", file.hash));
-    let mut note = File::create(&new)?;
-    note.write_all(&serde_json::to_vec(file)?)?;
-    note.sync_all()?;
-    fs::rename(new, folder.join(note_name(file.hash)))?;
-    File::open(folder)?.sync_all()
+fn note_name(hash: u64) -> String {
+    format!("{hash:016x}.{ENDING}")
 }
