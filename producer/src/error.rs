@@ -229,6 +229,19 @@ pub enum RefusedFile {
         /// The other file's name.
         other: String,
     },
+    /// It holds trips of a file that was sent in part and is gone.
+    #[error(
+        "{shared} of its {trips} trips are in \"{other}\", of which an earlier run has sent a part, and \
+         which is gone: put that file back, and the rest of it is sent"
+    )]
+    PartSent {
+        /// How many, or about how many, trips are in both.
+        shared: String,
+        /// Its trips.
+        trips: u64,
+        /// The other file's name.
+        other: String,
+    },
     /// The columns are not those of a trip file.
     #[error("its columns are unknown")]
     Columns(#[from] domain::csv::FileError),

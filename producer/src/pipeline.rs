@@ -12,7 +12,7 @@ mod replay;
 mod ticks;
 mod under_way;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -129,14 +129,11 @@ async fn still_there(
     Ok(sent.into_iter().filter(there).collect())
 }
 
-/// Of the files with these hashes, those of which this topic holds rows.
-async fn begun(hashes: &[u64], tails: &mut Tails) -> Result<HashSet<u64>, ProducerError> {
+/// Of the files with these hashes, those of which this topic holds rows, and how many.
+async fn begun(hashes: &[u64], tails: &mut Tails) -> Result<HashMap<u64, u64>, ProducerError> {
     let next_seqs = next_seqs(hashes, tails).await?;
-    let files = hashes.iter().zip(next_seqs);
-    Ok(files
-        .filter(|(_, next_seq)| *next_seq > 0)
-        .map(|(hash, _)| *hash)
-        .collect())
+    let files = hashes.iter().copied().zip(next_seqs);
+    Ok(files.filter(|(_, next_seq)| *next_seq > 0).collect())
 }
 
 /// For each file the first `seq` that is on no partition.

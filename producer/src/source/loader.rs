@@ -76,6 +76,17 @@ pub(crate) struct Loader {
     /// Name of the file that had this content first.
     seen: HashMap<u64, String>,
     taken: Taken,
+    waiting: Vec<Waiting>,
+}
+
+/// A file whose trips are in others that an earlier run has sent in part.
+#[derive(Debug)]
+struct Waiting {
+    name: String,
+    hash: u64,
+    /// Hashes of the others.
+    on: Vec<u64>,
+    else_refuse: RefusedFile,
 }
 
 /// What the topic holds of earlier runs' files.
@@ -83,8 +94,8 @@ pub(crate) struct Loader {
 pub(crate) struct HeldFiles {
     /// Units all of whose rows are there: they are not read.
     pub(crate) sent: Vec<SentUnit>,
-    /// Hashes of files of which there are rows.
-    pub(crate) taken: HashSet<u64>,
+    /// By the hashes of files how many rows there are, if there are any.
+    pub(crate) taken: HashMap<u64, u64>,
 }
 
 /// A unit that an earlier run has sent, if the topic is still the same.
@@ -120,6 +131,7 @@ impl Loader {
             spill,
             reading,
             seen: HashMap::new(),
+            waiting: Vec::new(),
         })
     }
 
@@ -158,7 +170,8 @@ impl Loader {
                 return;
             };
             let next_month = months.last().and_then(|(month, _)| *month);
-            let loaded = self.month(&units).map(|loaded| Loaded {
+            let is_last = months.is_empty();
+            let loaded = self.month(&units, is_last).map(|loaded| Loaded {
                 next_month,
                 ..loaded
             });
@@ -190,7 +203,7 @@ impl Loader {
         months
     }
 
-    fn month(&mut self, units: &[usize]) -> Result<Loaded, NotRead> {
+    fn month(&mut self, units: &[usize], is_last: bool) -> Result<Loaded, NotRead> {
         let mut loaded = Loaded::default();
         let mut read = Vec::new();
         for number in self.by_preference(units) {
@@ -209,7 +222,26 @@ impl Loader {
         for unit in read {
             self.hand_over(unit, &mut loaded)?;
         }
+        if is_last {
+            self.end_waiting(&mut loaded)?;
+        }
         Ok(loaded)
+    }
+
+    /// Leaves out what waited for a file that has come, and refuses what waited in vain.
+    fn end_waiting(&mut self, loaded: &mut Loaded) -> Result<(), NotRead> {
+        for file in std::mem::take(&mut self.waiting) {
+            if !self.taken.are_missing(&file.on) {
+                loaded.duplicate_files += 1;
+                continue;
+            }
+            loaded.refused_files += 1;
+            let (name, table) = refused(file.name, file.hash, &file.else_refuse);
+            let feed = Feed::file(&name, table, self.spill.folder());
+            let feed = feed.map_err(|source| self.spill.error(source))?;
+            loaded.feeds.push(feed);
+        }
+        Ok(())
     }
 
     /// The better ones first: of two with the same trips the first is taken, and need not be undone.
@@ -250,13 +282,22 @@ impl Loader {
         loaded: &mut Loaded,
     ) {
         let verdict = match self.is_new(&name, table.hash) {
-            true => self.taken.judge(&name, table.hash, &table.sample),
+            true => {
+                let rows = table.counts.rows;
+                self.taken.judge(&name, (table.hash, rows), &table.sample)
+            }
             false => Verdict::LeaveOut,
         };
         // A copy of another file may be all that is left of it the next time.
         unit.is_to_keep &= matches!(verdict, Verdict::Take { .. });
         match verdict {
             Verdict::LeaveOut => loaded.duplicate_files += 1,
+            Verdict::Wait { on, else_refuse } => self.waiting.push(Waiting {
+                name,
+                hash: table.hash,
+                on,
+                else_refuse,
+            }),
             Verdict::Refuse(reason) => {
                 loaded.refused_files += 1;
                 unit.tables.push(refused(name, table.hash, &reason));

@@ -11,7 +11,7 @@
 //! what an earlier one has sent under another name. A note counts only if the topic agrees. Not
 //! here: files of equal content, which are one source (see [`super::loader`]).
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -46,7 +46,12 @@ struct TakenFile {
     name: String,
     /// Hash of its content.
     hash: u64,
+    /// Trips and rejects.
+    rows: u64,
     sample: Sample,
+    /// Whether an earlier run has sent a part of it only, and this one has not met it yet.
+    #[serde(skip)]
+    is_missing: bool,
     /// Whether its rows may be on their way already: then it is taken for good.
     #[serde(skip, default = "always")]
     is_final: bool,
@@ -71,6 +76,12 @@ pub(crate) enum Verdict {
     Take { instead_of: Vec<u64> },
     /// Its trips are taken already.
     LeaveOut,
+    /// Its trips are in files of which an earlier run has sent a part: if one of these hashes is still
+    /// missing at the end, it is refused.
+    Wait {
+        on: Vec<u64>,
+        else_refuse: RefusedFile,
+    },
     /// It can be neither taken nor left out.
     Refuse(RefusedFile),
 }
@@ -102,32 +113,40 @@ impl Taken {
         self.files.iter().map(|file| file.hash)
     }
 
-    /// Forgets all files but these, also on the disk.
+    /// Forgets all files but these, of which the topic has so many rows, also on the disk.
     ///
     /// # Errors
     /// If a note cannot be removed.
-    pub(crate) fn keep_only(&mut self, hashes: &HashSet<u64>) -> io::Result<()> {
-        let (kept, gone) = std::mem::take(&mut self.files)
-            .into_iter()
-            .partition(|file| hashes.contains(&file.hash));
-        self.files = kept;
-        let gone: Vec<TakenFile> = gone;
-        for file in gone {
-            self.remove_note(file.hash)?;
+    pub(crate) fn keep_only(&mut self, rows: &HashMap<u64, u64>) -> io::Result<()> {
+        for mut file in std::mem::take(&mut self.files) {
+            match rows.get(&file.hash) {
+                None => self.remove_note(file.hash)?,
+                Some(there) => {
+                    file.is_missing = *there < file.rows;
+                    self.files.push(file);
+                }
+            }
         }
         Ok(())
     }
 
-    /// The sample of a file that is taken.
-    pub(crate) fn sample(&self, hash: u64) -> Option<&Sample> {
-        let file = self.files.iter().find(|file| file.hash == hash);
-        file.map(|file| &file.sample)
+    /// Whether one of these files was sent in part and is not in the source any more; to be asked when
+    /// all was read.
+    pub(crate) fn are_missing(&self, hashes: &[u64]) -> bool {
+        let mut missing = self.files.iter().filter(|file| file.is_missing);
+        missing.any(|file| hashes.contains(&file.hash))
     }
 
-    /// Decides about a file, and takes it if it is to be.
-    pub(crate) fn judge(&mut self, name: &str, hash: u64, sample: &Sample) -> Verdict {
-        if self.sample(hash).is_some() {
+    /// Decides about a file of so many rows, and takes it if it is to be.
+    pub(crate) fn judge(
+        &mut self,
+        name: &str,
+        (hash, rows): (u64, u64),
+        sample: &Sample,
+    ) -> Verdict {
+        if let Some(own) = self.files.iter_mut().find(|file| file.hash == hash) {
             // An earlier run's own file: it goes on.
+            own.is_missing = false;
             return Verdict::Take {
                 instead_of: Vec::new(),
             };
@@ -143,19 +162,21 @@ impl Taken {
         if let Verdict::Take { instead_of } = &verdict {
             let instead_of = instead_of.clone();
             self.files.retain(|file| !instead_of.contains(&file.hash));
-            self.take(name, hash, sample);
+            self.take(name, (hash, rows), sample);
         }
         verdict
     }
 
-    fn take(&mut self, name: &str, hash: u64, sample: &Sample) {
+    fn take(&mut self, name: &str, (hash, rows): (u64, u64), sample: &Sample) {
         if sample.trips == 0 {
             return;
         }
         self.files.push(TakenFile {
             name: name.to_owned(),
             hash,
+            rows,
             sample: sample.clone(),
+            is_missing: false,
             is_final: false,
         });
         self.shrink();
@@ -226,8 +247,19 @@ fn decide(name: &str, sample: &Sample, others: &[(&TakenFile, Shared)]) -> Verdi
     }
     let of_this: u64 = others.iter().map(|(_, shared)| shared.of_this).sum();
     if of_this >= SAME_OF_1000 {
-        warn_of(name, sample.trips, &most.name, *shared);
-        return Verdict::LeaveOut;
+        let missing = parts.iter().filter(|(other, _)| other.is_missing);
+        let Some((first, shared)) = missing.clone().next() else {
+            warn_of(name, sample.trips, &most.name, *shared);
+            return Verdict::LeaveOut;
+        };
+        return Verdict::Wait {
+            on: missing.map(|(other, _)| other.hash).collect(),
+            else_refuse: RefusedFile::PartSent {
+                shared: text(*shared),
+                trips: sample.trips,
+                other: first.name.clone(),
+            },
+        };
     }
     Verdict::Refuse(RefusedFile::PartTaken {
         shared: text(*shared),

@@ -163,16 +163,12 @@ async fn what_an_earlier_run_has_sent_is_not_sent_again_under_another_name() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_file_that_was_sent_in_part_goes_on_though_its_duplicate_would_be_preferred() {
-    let (folder, spill) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let cluster = cluster().await;
-    let text = month(6);
-    fs::write(folder.path().join("202506-copy_2.csv.gz"), gzip(&text)).unwrap();
+/// Sends some rows of what a folder holds, then stops; gives how many.
+async fn sent_in_part(cluster: &Cluster, folder: &Path, spill: &Path) -> u64 {
     let slowly = ProducerConfig {
         // A month in about a minute.
         speed: Speed::Times(40_000.0),
-        spill_dir: Some(spill.path().to_owned()),
+        spill_dir: Some(spill.to_owned()),
         ..at_full_speed()
     };
     let stop = CancellationToken::new();
@@ -182,11 +178,60 @@ async fn a_file_that_was_sent_in_part_goes_on_though_its_duplicate_would_be_pref
         }
         stop.cancel();
     };
-    let source = Source::Path(folder.path().to_owned());
-    let run = cluster.run(source, slowly, stop.clone());
+    let run = cluster.run(Source::Path(folder.to_owned()), slowly, stop.clone());
     let (first, ()) = within_patience("the run stops", async { tokio::join!(run, stopping) }).await;
     let first = first.unwrap();
     assert!(first.stopped && first.rows_read < TRIPS as u64, "{first:?}");
+    first.rows_read
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_was_sent_in_part_and_is_gone_is_not_taken_for_whole() {
+    let (folder, spill) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let cluster = cluster().await;
+    let text = month(9);
+    let first = folder.path().join("202509-citbike-tripdata.csv");
+    fs::write(&first, &text).unwrap();
+    let sent = sent_in_part(&cluster, folder.path(), spill.path()).await;
+
+    // Only the same trips under another name are left: they are neither doubled nor silently lost.
+    fs::remove_file(&first).unwrap();
+    let other = folder.path().join("202509-citibike-tripdata.csv");
+    fs::write(&other, corrected(&text)).unwrap();
+    let without = produced(&cluster, folder.path(), spill.path()).await;
+    assert_eq!(
+        (without.produced, without.rejected, without.duplicate_files),
+        (0, 1, 0)
+    );
+    let stored = cluster.stored().await;
+    let mut records = stored.iter().flatten().map(|stored| &stored.record.body);
+    let reason = records.find_map(|body| match body {
+        Body::Reject(reject) => Some(reject.reason.as_str()),
+        _ => None,
+    });
+    assert_eq!(
+        reason.unwrap(),
+        "file refused: 2000 of its 2000 trips are in \"202509-citbike-tripdata.csv\", of which an \
+         earlier run has sent a part, and which is gone: put that file back, and the rest of it is sent"
+    );
+
+    fs::write(&first, &text).unwrap();
+    let rest = produced(&cluster, folder.path(), spill.path()).await;
+    assert_eq!(
+        (rest.rows_read, rest.already_produced),
+        (TRIPS as u64, sent)
+    );
+    assert_eq!((rest.duplicate_files, rest.refused_files), (1, 0));
+    assert_once(&cluster, TRIPS).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_was_sent_in_part_goes_on_though_its_duplicate_would_be_preferred() {
+    let (folder, spill) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let cluster = cluster().await;
+    let text = month(6);
+    fs::write(folder.path().join("202506-copy_2.csv.gz"), gzip(&text)).unwrap();
+    let sent = sent_in_part(&cluster, folder.path(), spill.path()).await;
 
     fs::write(
         folder.path().join("202506-citibike-tripdata.csv"),
@@ -196,7 +241,7 @@ async fn a_file_that_was_sent_in_part_goes_on_though_its_duplicate_would_be_pref
     let rest = produced(&cluster, folder.path(), spill.path()).await;
     assert_eq!(
         (rest.rows_read, rest.already_produced),
-        (TRIPS as u64, first.rows_read)
+        (TRIPS as u64, sent)
     );
     assert_eq!(rest.duplicate_files, 1);
     assert_once(&cluster, TRIPS).await;
