@@ -8,7 +8,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicRe
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, StreamConsumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use rdkafka::message::{DeliveryResult, Message};
+use rdkafka::message::{BorrowedMessage, DeliveryResult, Message};
 use rdkafka::producer::{ProducerContext, ThreadedProducer};
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use tracing::{debug, warn};
@@ -344,20 +344,10 @@ impl Kafka {
         let failed = |error| BridgeError::kafka(doing.clone())(error);
         let consumer = self.blocking_consumer(Visible::Committed)?;
         assign(&consumer, topic, partition, offset).map_err(failed)?;
-        let began = Instant::now();
-        while began.elapsed() < self.answer_within {
-            match consumer.poll(self.answer_within) {
-                None | Some(Err(KafkaError::Global(_))) => {} // Said by the client's context.
-                Some(Err(KafkaError::PartitionEOF(_))) => return Ok(None),
-                Some(message) => {
-                    let record = Record::of_kafka(&message.map_err(failed)?);
-                    return Ok(Some(record).filter(|record| record.offset == offset));
-                }
-            }
-        }
-        Err(failed(KafkaError::MessageConsumption(
-            Code::OperationTimedOut,
-        )))
+        let deadline = Instant::now() + self.answer_within;
+        let message = next_message(&consumer, deadline).map_err(failed)?;
+        let record = message.map(|message| Record::of_kafka(&message));
+        Ok(record.filter(|record| record.offset == offset))
     }
 
     /// A consumer for questions, to be drained; what goes wrong is for the answer to tell.
@@ -516,6 +506,28 @@ pub(crate) fn assign<C: Consumer<Context>>(
     let mut list = TopicPartitionList::new();
     list.add_partition_offset(topic, partition_id(partition), Offset::Offset(offset))?;
     consumer.assign(&list)
+}
+
+/// The next record of a partition; none at its end. Blocks until the deadline at most.
+pub(crate) fn next_message(
+    consumer: &BaseConsumer<Context>,
+    deadline: Instant,
+) -> Result<Option<BorrowedMessage<'_>>, KafkaError> {
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(timed_out());
+        }
+        match consumer.poll(left) {
+            None | Some(Err(KafkaError::Global(_))) => {} // Said by the client's context.
+            Some(Err(KafkaError::PartitionEOF(_))) => return Ok(None),
+            Some(message) => return message.map(Some),
+        }
+    }
+}
+
+pub(crate) fn timed_out() -> KafkaError {
+    KafkaError::MessageConsumption(Code::OperationTimedOut)
 }
 
 /// Runs what waits on a thread where waiting is allowed.

@@ -10,11 +10,11 @@ use domain::Position;
 use fluvio_protocol::record::{Batch, RawRecords};
 use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::KafkaError;
 use serde::{Deserialize, Serialize};
 
 use crate::error::BridgeError;
-use crate::kafka::{Context, Kafka, Visible, assign};
+use crate::kafka::{Context, Kafka, Visible, assign, next_message, timed_out};
 use crate::route::Route;
 
 /// Small segments, so that little is read at a start: compaction leaves the newest one alone.
@@ -99,14 +99,8 @@ pub(crate) fn read(kafka: &Kafka, topic: &str, key: &str) -> Result<Option<Progr
     let start = wait_until_visible(&consumer, topic, end, kafka).map_err(failed())?;
     assign(&consumer, topic, 0, start).map_err(failed())?;
     let mut newest = None;
-    let began = Instant::now();
-    while began.elapsed() < HIDDEN_MAX {
-        let message = match consumer.poll(kafka.answer_within()) {
-            None => continue,
-            Some(Err(KafkaError::PartitionEOF(_))) => return Ok(newest),
-            Some(Err(KafkaError::Global(_))) => continue, // Said by the client's context.
-            Some(message) => message.map_err(failed())?,
-        };
+    let deadline = Instant::now() + HIDDEN_MAX;
+    while let Some(message) = next_message(&consumer, deadline).map_err(failed())? {
         if message.key() != Some(key.as_bytes()) {
             continue;
         }
@@ -121,7 +115,7 @@ pub(crate) fn read(kafka: &Kafka, topic: &str, key: &str) -> Result<Option<Progr
         });
         newest = Some(progress?);
     }
-    Err(failed()(timed_out()))
+    Ok(newest)
 }
 
 /// Waits until no open transaction hides what stands before `end`; gives the log's start.
@@ -140,10 +134,6 @@ fn wait_until_visible(
         std::thread::sleep(HIDDEN_POLL);
     }
     Err(timed_out())
-}
-
-fn timed_out() -> KafkaError {
-    KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut)
 }
 
 #[cfg(test)]

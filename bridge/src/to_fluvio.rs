@@ -7,6 +7,7 @@
 //! One batch is under way at a time. After any failure the session ends, and the log alone tells
 //! what was stored, so nothing is lost or doubled.
 
+use anyhow::anyhow;
 use domain::Position;
 use futures_util::{FutureExt, StreamExt};
 use rdkafka::consumer::StreamConsumer;
@@ -152,7 +153,9 @@ impl ToFluvio<'_> {
             Some(stamp) if stamp.origin == origin => {
                 let failed = |source| place.failed("read the end of", source);
                 let last = batch::decode(&last).map_err(failed)?.pop();
-                return Ok(last.and_then(Decoded::into_kafka));
+                let last = last.and_then(Decoded::into_kafka);
+                let none = || place.failed("read the end of", anyhow!("a batch without a record"));
+                return last.map(Some).ok_or_else(none);
             }
             Some(_) => "the records before it were copied from another Kafka topic",
             None => "the records before it were not copied from Kafka",

@@ -13,11 +13,11 @@ use std::time::Duration;
 use domain::Position;
 use rdkafka::Message;
 use rdkafka::consumer::StreamConsumer;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::KafkaError;
 
 use super::stretch::{Found, Search, Stretch};
 use crate::error::BridgeError;
-use crate::kafka::{Context, Kafka, assign};
+use crate::kafka::{Context, Kafka, assign, timed_out};
 use crate::route::Route;
 
 /// Bounded: a transaction takes about 200 bytes, so that a partition keeps its last million.
@@ -101,10 +101,7 @@ async fn first_from(
         }
     };
     let message = tokio::time::timeout(within, read).await;
-    let message = message.unwrap_or_else(|_| {
-        let code = RDKafkaErrorCode::OperationTimedOut;
-        Err(KafkaError::MessageConsumption(code))
-    });
+    let message = message.unwrap_or_else(|_| Err(timed_out()));
     let Some(message) = message.map_err(failed)? else {
         return Ok(None);
     };
