@@ -74,10 +74,10 @@ pub struct Clock {
 
 /// Reads the clock, then the docks whose version is greater than `after`.
 ///
-/// Reads `replay_clock` and `system` (one row each) and `availability` joined to `location`; relies on the index on
-/// `availability (version)`. At most one row per dock. The clock is read first: a publish in
-/// between then shows as a change again at the next reading, and none is missed. Names and ids are
-/// cut at [`NAME_CHARS_MAX`]; names are one line of shown characters.
+/// Reads `replay_clock` and `system` (one row each) and `availability` joined to `location`; relies on
+/// the index on `availability (version)`. At most one row per dock. The clock is read first: a publish in
+/// between then shows as a change again at the next reading, and none is missed. Names, ids and
+/// what a feed says of itself are cut at [`NAME_CHARS_MAX`]; names are one line of shown characters.
 ///
 /// # Errors
 /// Any error of the connection or of a missing table.
@@ -104,11 +104,23 @@ pub async fn read_changes(connection: &mut PgConnection, after: i64) -> sqlx::Re
 }
 
 fn dock_row(row: Row, timezone: &str) -> DockRow {
-    let (id, station_id, name, lat, lon, bikes, estimated, ..) = &row;
-    let (.., installed, renting, returning, last_seen, version) = row;
+    let (
+        id,
+        station_id,
+        name,
+        lat,
+        lon,
+        bikes,
+        estimated,
+        installed,
+        renting,
+        returning,
+        last_seen,
+        version,
+    ) = row;
     let count = Count {
-        bikes: *bikes,
-        estimated: *estimated,
+        bikes,
+        estimated,
         service: Service {
             installed,
             renting,
@@ -117,24 +129,26 @@ fn dock_row(row: Row, timezone: &str) -> DockRow {
         last_seen: last_seen.map(|at| wall_time(at, timezone)),
     };
     let dock = Dock {
-        id: *id,
-        name: one_line(name, NAME_CHARS_MAX),
-        lat: to_metre(*lat),
-        lon: to_metre(*lon),
+        id,
+        name: one_line(&name, NAME_CHARS_MAX),
+        lat: to_metre(lat),
+        lon: to_metre(lon),
         count,
     };
     DockRow {
         dock,
         last_seen,
-        station_id: station_id.clone(),
+        station_id,
         version,
     }
 }
 
 async fn read_system(connection: &mut PgConnection) -> sqlx::Result<System> {
-    let row: Option<(String, String)> = sqlx::query_as("select timezone, language from system")
-        .fetch_optional(connection)
-        .await?;
+    let row: Option<(String, String)> =
+        sqlx::query_as("select left(timezone, $1), left(language, $1) from system")
+            .bind(i32::try_from(NAME_CHARS_MAX).unwrap_or(i32::MAX))
+            .fetch_optional(connection)
+            .await?;
     Ok(row.map_or_else(citi_bike, |(timezone, language)| System {
         timezone,
         language,
