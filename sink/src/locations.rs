@@ -27,6 +27,15 @@ pub(crate) fn known_of(row: HistoryRow) -> (i32, Known) {
     (location_id, known)
 }
 
+/// Names, latitudes and longitudes, for a statement that takes them as arrays.
+pub(crate) fn columns<'a>(
+    locations: impl Iterator<Item = &'a Location>,
+) -> (Vec<&'a str>, Vec<f64>, Vec<f64>) {
+    locations
+        .map(|location| (location.street.as_str(), location.lat, location.lon))
+        .collect()
+}
+
 /// Inserts the stations that are new, in one order for all writers, and gives all their ids.
 pub(crate) async fn insert_stations(
     connection: &mut PgConnection,
@@ -37,24 +46,16 @@ pub(crate) async fn insert_stations(
         .map(|row| (row.station_id.as_str(), &row.location))
         .collect();
     let ids: Vec<_> = rows.keys().map(ToString::to_string).collect();
-    let streets = rows.values().map(|location| location.street.as_str());
+    let (streets, lats, lons) = columns(rows.values().copied());
     sqlx::query(
         "insert into location (station_id, street, latitude, longitude)
          select * from unnest($1::text[], $2::text[], $3::float8[], $4::float8[])
          on conflict (station_id) do nothing",
     )
     .bind(&ids)
-    .bind(streets.collect::<Vec<_>>())
-    .bind(
-        rows.values()
-            .map(|location| location.lat)
-            .collect::<Vec<_>>(),
-    )
-    .bind(
-        rows.values()
-            .map(|location| location.lon)
-            .collect::<Vec<_>>(),
-    )
+    .bind(streets)
+    .bind(lats)
+    .bind(lons)
     .execute(&mut *connection)
     .await?;
     let found: Vec<(String, i32)> =
@@ -109,7 +110,7 @@ pub(crate) async fn write(
     ids: &[i32],
 ) -> Result<(), sqlx::Error> {
     let known = || rows.iter().map(|row| &row.change.known);
-    let locations = || known().map(|known| &known.location);
+    let (streets, lats, lons) = columns(known().map(|known| &known.location));
     let stations = rows.iter().map(|row| ids[row.station as usize]);
     sqlx::query(
         "insert into location_history (id, location_id, since, street, latitude, longitude)
@@ -119,13 +120,9 @@ pub(crate) async fn write(
     .bind(known().map(|known| known.id).collect::<Vec<_>>())
     .bind(stations.collect::<Vec<_>>())
     .bind(known().map(|known| known.since).collect::<Vec<_>>())
-    .bind(
-        locations()
-            .map(|location| location.street.as_str())
-            .collect::<Vec<_>>(),
-    )
-    .bind(locations().map(|location| location.lat).collect::<Vec<_>>())
-    .bind(locations().map(|location| location.lon).collect::<Vec<_>>())
+    .bind(streets)
+    .bind(lats)
+    .bind(lons)
     .execute(&mut *connection)
     .await?;
     // One may have given way to another of the same rows.

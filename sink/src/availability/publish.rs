@@ -9,6 +9,7 @@ use domain::location::Location;
 use sqlx::postgres::PgConnection;
 
 use crate::error::SinkError;
+use crate::locations::columns;
 
 /// `location_id, bikes, estimated, is_installed, is_renting, is_returning, last_seen`
 type Row = (i32, i32, bool, bool, bool, bool, Option<DateTime<Utc>>);
@@ -81,7 +82,7 @@ impl Published {
         if docks.is_empty() && moved.is_empty() && Some(clock) <= self.clock {
             return Ok(());
         }
-        let locations = || moved.iter().map(|(_, location)| location);
+        let (streets, lats, lons) = columns(moved.iter().map(|(_, location)| location));
         let (version,): (i64,) = sqlx::query_as(
             "with clock as (
                  insert into replay_clock as c (at, version, published_at)
@@ -122,13 +123,9 @@ impl Published {
                 .map(|(station, _)| *station)
                 .collect::<Vec<_>>(),
         )
-        .bind(
-            locations()
-                .map(|location| location.street.as_str())
-                .collect::<Vec<_>>(),
-        )
-        .bind(locations().map(|location| location.lat).collect::<Vec<_>>())
-        .bind(locations().map(|location| location.lon).collect::<Vec<_>>())
+        .bind(streets)
+        .bind(lats)
+        .bind(lons)
         .fetch_one(connection)
         .await
         .map_err(SinkError::database(format!(
