@@ -61,6 +61,9 @@ type Row = (
     i64,
 );
 
+/// `version, at, milliseconds since published_at, timezone, language`
+type ClockRow = (i64, DateTime<Utc>, i64, Option<String>, Option<String>);
+
 /// The one row of table `replay_clock`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Clock {
@@ -82,8 +85,7 @@ pub struct Clock {
 /// # Errors
 /// Any error of the connection or of a missing table.
 pub async fn read_changes(connection: &mut PgConnection, after: i64) -> sqlx::Result<Reading> {
-    let clock = read_clock(connection).await?;
-    let system = read_system(connection).await?;
+    let (clock, system) = read_clock(connection).await?;
     let rows: Vec<Row> = sqlx::query_as(
         "select location_id, left(station_id, $2), left(street, $2),
                 latitude, longitude, bikes, estimated, is_installed, is_renting, is_returning,
@@ -143,18 +145,6 @@ fn dock_row(row: Row, timezone: &str) -> DockRow {
     }
 }
 
-async fn read_system(connection: &mut PgConnection) -> sqlx::Result<System> {
-    let row: Option<(String, String)> =
-        sqlx::query_as("select left(timezone, $1), left(language, $1) from system")
-            .bind(i32::try_from(NAME_CHARS_MAX).unwrap_or(i32::MAX))
-            .fetch_optional(connection)
-            .await?;
-    Ok(row.map_or_else(citi_bike, |(timezone, language)| System {
-        timezone,
-        language,
-    }))
-}
-
 /// What trip files do not say of their system.
 pub(crate) fn citi_bike() -> System {
     System {
@@ -163,18 +153,27 @@ pub(crate) fn citi_bike() -> System {
     }
 }
 
-async fn read_clock(connection: &mut PgConnection) -> sqlx::Result<Option<Clock>> {
-    let row: Option<(i64, DateTime<Utc>, i64)> = sqlx::query_as(
-        "select version, at, (extract(epoch from now() - published_at) * 1000)::int8
-           from replay_clock",
+async fn read_clock(connection: &mut PgConnection) -> sqlx::Result<(Option<Clock>, System)> {
+    let row: Option<ClockRow> = sqlx::query_as(
+        "select version, at, (extract(epoch from now() - published_at) * 1000)::int8,
+                left(timezone, $1), left(language, $1)
+           from replay_clock left join system on true",
     )
+    .bind(i32::try_from(NAME_CHARS_MAX).unwrap_or(i32::MAX))
     .fetch_optional(connection)
     .await?;
-    Ok(row.map(|(version, at, age_ms)| Clock {
+    let Some((version, at, age_ms, timezone, language)) = row else {
+        return Ok((None, citi_bike()));
+    };
+    let clock = Clock {
         version,
         at,
         age: Duration::from_millis(u64::try_from(age_ms).unwrap_or(0)),
-    }))
+    };
+    let system = timezone
+        .zip(language)
+        .map(|(timezone, language)| System { timezone, language });
+    Ok((Some(clock), system.unwrap_or_else(citi_bike)))
 }
 
 /// Five decimals of a degree are a metre: enough for a dock, and a short page.
