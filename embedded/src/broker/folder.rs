@@ -21,8 +21,17 @@ pub(super) const PRIVATE_FILE: u32 = 0o600;
 /// Holds the folder for one process; the system releases it when the process ends.
 #[derive(Debug)]
 pub(super) struct FolderLock {
-    // Held, never read: closing the file releases the lock.
-    _file: File,
+    file: File,
+}
+
+/// Closing the file is not enough: a process that is being started at this moment holds a copy
+/// of it for as long as it has not become another program.
+impl Drop for FolderLock {
+    fn drop(&mut self) {
+        if let Err(error) = self.file.unlock() {
+            tracing::warn!(%error, "could not unlock the broker's folder");
+        }
+    }
 }
 
 /// Creates the folder if needed, takes it for this process and checks its version.
@@ -49,7 +58,7 @@ fn lock(folder: &Path) -> Result<FolderLock, BrokerError> {
         .open(&path)
         .map_err(BrokerError::file("create", &path))?;
     match file.try_lock() {
-        Ok(()) => Ok(FolderLock { _file: file }),
+        Ok(()) => Ok(FolderLock { file }),
         Err(TryLockError::WouldBlock) => Err(BrokerError::InUse {
             folder: folder.to_path_buf(),
         }),
@@ -189,6 +198,7 @@ mod tests {
             claim(folder.path()),
             Err(BrokerError::InUse { .. })
         ));
+        let _copy = first.file.try_clone().unwrap();
         drop(first);
         claim(folder.path()).unwrap();
     }

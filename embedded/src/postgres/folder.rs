@@ -23,7 +23,23 @@ const LOG_BYTES_MAX: u64 = 4 << 20;
 pub(super) struct Folder {
     root: PathBuf,
     account: Account,
-    _lock: File,
+    _lock: Lock,
+}
+
+/// Keeps other bikeshare processes out of a folder; the system releases it when ours ends.
+#[derive(Debug)]
+struct Lock {
+    file: File,
+}
+
+/// Closing the file is not enough: a process that is being started at this moment holds a copy
+/// of it until it has become another program.
+impl Drop for Lock {
+    fn drop(&mut self) {
+        if let Err(error) = self.file.unlock() {
+            tracing::warn!(%error, "could not unlock the database's folder");
+        }
+    }
 }
 
 impl Folder {
@@ -218,8 +234,7 @@ fn set_mode(path: &Path, mode: u32) -> Result<(), PostgresError> {
         .map_err(io_at("change the mode of", path))
 }
 
-/// Takes the folder's lock, which the system releases when our process ends in any way.
-fn lock(root: &Path) -> Result<File, PostgresError> {
+fn lock(root: &Path) -> Result<Lock, PostgresError> {
     let path = root.join(LOCK);
     let mut file = private_file(
         &path,
@@ -244,7 +259,7 @@ fn lock(root: &Path) -> Result<File, PostgresError> {
     }
     file.set_len(0).map_err(io_at("write", &path))?;
     writeln!(file, "{}", std::process::id()).map_err(io_at("write", &path))?;
-    Ok(file)
+    Ok(Lock { file })
 }
 
 /// Opens a file that, if made now, only its owner may read or write.
@@ -271,6 +286,16 @@ mod tests {
         assert_eq!(last_lines("a\nb\nc\n", 2), "b\nc");
         assert_eq!(last_lines("a\n", 2), "a");
         assert_eq!(last_lines("", 2), "");
+    }
+
+    #[test]
+    fn a_folder_that_was_released_is_free_though_a_copy_of_its_lock_is_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = lock(folder.path()).unwrap();
+        let _copy = first.file.try_clone().unwrap();
+        lock(folder.path()).unwrap_err();
+        drop(first);
+        lock(folder.path()).unwrap();
     }
 
     #[test]
