@@ -17,7 +17,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bridge::{BridgeConfig, Route};
-use embedded::{Broker, BrokerConfig};
+use embedded_broker::{Broker, BrokerConfig};
 use fluvio::FluvioClusterConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};

@@ -93,7 +93,7 @@ impl DataDir {
     /// # Errors
     /// If the folder's group or mode cannot be changed.
     pub(crate) fn let_postgres_through(&self) -> Result<()> {
-        let opened = embedded::postgres::let_server_through(&self.path, &self.postgres());
+        let opened = embedded_postgres::let_server_through(&self.path, &self.postgres());
         opened.context("could not let postgres into the data folder")
     }
 

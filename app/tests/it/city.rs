@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use app::{AppConfig, AppError, Limits, Server};
-use embedded::postgres::{Postgres, PostgresConfig, find_binaries};
+use embedded_postgres::{Postgres, PostgresConfig, find_binaries};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::net::{TcpSocket, TcpStream};

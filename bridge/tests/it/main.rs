@@ -7,7 +7,7 @@ mod kafka;
 mod kill;
 mod mirror;
 #[expect(dead_code, reason = "the broker's own tests use all of them")]
-#[path = "../../../embedded/tests/it/modules.rs"]
+#[path = "../../../embedded/broker/tests/it/modules.rs"]
 mod modules;
 mod operation;
 mod pair;

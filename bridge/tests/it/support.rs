@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bridge::{BridgeConfig, BridgeError, Route, Summary};
 use bytes::{Buf, Bytes};
-use embedded::{Broker, BrokerConfig};
+use embedded_broker::{Broker, BrokerConfig};
 use fluvio::consumer::Record as ConsumerRecord;
 use fluvio::metadata::smartmodule::{SmartModuleSpec, SmartModuleWasm};
 use fluvio::{ConsumerConfig, Fluvio, FluvioAdmin, FluvioClusterConfig, Offset};

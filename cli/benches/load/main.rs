@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use embedded::postgres::{Postgres, PostgresConfig};
+use embedded_postgres::{Postgres, PostgresConfig};
 use sqlx::{Connection, PgConnection};
 
 use self::figures::median;

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use embedded::postgres::LeftOver;
+use embedded_postgres::LeftOver;
 
 use crate::addresses::{DataDirFlag, DatabaseFlag, FluvioFlag, connect_admin, connect_database};
 use crate::data_dir::{self, DataDir};
@@ -94,7 +94,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
         "chromedriver, for tests of the page",
         program("chromedriver"),
     );
-    for left in embedded::postgres::left_over() {
+    for left in embedded_postgres::left_over() {
         println!("left     {}", removable(&left));
     }
     if findings.missing > 0 {
@@ -115,10 +115,10 @@ fn carried() -> Result<String> {
 }
 
 fn postgres() -> Result<String> {
-    let folder = embedded::postgres::find_binaries()?;
+    let folder = embedded_postgres::find_binaries()?;
     Ok(format!(
         "version {} in {}",
-        embedded::postgres::version(&folder)?,
+        embedded_postgres::version(&folder)?,
         folder.display()
     ))
 }

@@ -81,7 +81,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
 /// Runs the module over a sample: a real cluster takes anything, and finds out when it is used.
 async fn try_module(name: &str, wasm: &[u8]) -> Result<()> {
     let (name, wasm) = (name.to_owned(), wasm.to_vec());
-    let trying = tokio::task::spawn_blocking(move || embedded::smartmodule::check(&name, &wasm));
+    let trying =
+        tokio::task::spawn_blocking(move || embedded_broker::smartmodule::check(&name, &wasm));
     Ok(trying.await.context("the trial was cut short")??)
 }
 

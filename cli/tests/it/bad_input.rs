@@ -4,7 +4,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::process::{Command, Output};
 
-use embedded::postgres::{Postgres, PostgresConfig};
+use embedded_postgres::{Postgres, PostgresConfig};
 use expect_test::{Expect, expect};
 
 use crate::machine::Machine;

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-use embedded::{Broker, BrokerConfig};
+use embedded_broker::{Broker, BrokerConfig};
 use expect_test::expect;
 use fluvio::{ConsumerConfig, Fluvio, FluvioClusterConfig, Offset};
 use futures_util::StreamExt;

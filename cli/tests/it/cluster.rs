@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use embedded::broker::{Broker, BrokerConfig};
+use embedded_broker::{Broker, BrokerConfig};
 use expect_test::{Expect, expect};
 
 use crate::modules;

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use domain::{SplitEvent, SplitOutput};
-use embedded::broker::{Broker, BrokerConfig};
+use embedded_broker::{Broker, BrokerConfig};
 use fluvio::{ConsumerConfig, Fluvio, FluvioClusterConfig, Offset};
 use futures_util::StreamExt;
 use tokio::task::block_in_place;

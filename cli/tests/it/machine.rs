@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use chrono::{DateTime, Utc};
-use embedded::postgres::{Postgres, PostgresConfig};
+use embedded_postgres::{Postgres, PostgresConfig};
 use serde_json::Value;
 use sqlx::{Connection, PgConnection, Row};
 

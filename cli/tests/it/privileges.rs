@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use embedded::postgres::{Postgres, PostgresConfig};
+use embedded_postgres::{Postgres, PostgresConfig};
 use sqlx::{Connection, PgConnection};
 
 use crate::machine::Machine;
@@ -243,7 +243,7 @@ async fn with_the_two_roles_given_by_hand_nobody_but_the_owner_may_make_tables()
         .args(["migrate", "--roles", "--database-url", &owner])
         .output();
     assert!(migrated.unwrap().status.success());
-    let psql = embedded::postgres::find_binaries().unwrap().join("psql");
+    let psql = embedded_postgres::find_binaries().unwrap().join("psql");
     let roles = Path::new(env!("CARGO_MANIFEST_DIR")).join("../migrations/roles.sql");
     let mut by_hand = Command::new(psql);
     by_hand.args([

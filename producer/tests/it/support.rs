@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use domain::{Body, Record};
-use embedded::{Broker, BrokerConfig};
+use embedded_broker::{Broker, BrokerConfig};
 use fluvio::metadata::topic::TopicSpec;
 use fluvio::{
     ConsumerConfig, Fluvio, FluvioAdmin, FluvioClusterConfig, Offset, TopicProducerConfigBuilder,

@@ -15,7 +15,7 @@ mod modules;
 mod ownership;
 mod pair;
 #[expect(dead_code, reason = "the broker's own tests use all of them")]
-#[path = "../../../embedded/tests/it/modules.rs"]
+#[path = "../../../embedded/broker/tests/it/modules.rs"]
 mod small_modules;
 mod support;
 mod throughput;

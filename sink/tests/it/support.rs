@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::Record;
-use embedded::postgres::{Postgres, PostgresConfig};
-use embedded::{Broker, BrokerConfig};
+use embedded_broker::{Broker, BrokerConfig};
+use embedded_postgres::{Postgres, PostgresConfig};
 use fluvio::metadata::smartmodule::{SmartModuleSpec, SmartModuleWasm};
 use fluvio::metadata::topic::TopicSpec;
 use fluvio::{Fluvio, FluvioAdmin, FluvioClusterConfig, RecordKey, TopicProducerConfigBuilder};

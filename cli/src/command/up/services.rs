@@ -4,8 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use embedded::broker::{Broker, BrokerConfig, BrokerError};
-use embedded::postgres::{Postgres, PostgresConfig};
+use embedded_broker::{Broker, BrokerConfig, BrokerError};
+use embedded_postgres::{Postgres, PostgresConfig};
 
 use super::DatabaseFlags;
 use crate::data_dir::DataDir;

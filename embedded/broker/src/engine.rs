@@ -1,0 +1,197 @@
+//! Runs `SmartModule`s, which are other people's programs, so that they harm nobody.
+//!
+//! ```text
+//! wasm ─unpack─▶ bytes ─compile─▶ module (kept by content) ─start─▶ runner: one store, one chain
+//!                                                                     │ per batch and module:
+//!                                                   alloc, write in, call, read out, decode
+//! ```
+//! What a module can do to the program is bounded at each step:
+//! - its bytes, each function's bytes and the cores that compile it (one);
+//! - the memory and the tables of a chain, the stack, the outputs of one call;
+//! - the time of each call, start and `init` included: a clock interrupts it;
+//! - where input is written and outputs are read: inside the module's memory, or it is an error;
+//! - the lengths in its outputs: checked against the bytes that are there before they are used.
+//!
+//! Its bytes, texts and errors are those of `fluvio-smartengine`, the engine of the real SPU, and
+//! are held to it by tests. That engine is not used: it writes input to wherever a module's `alloc`
+//! points, unchecked; it has no deadline; and its wasmtime 34 gets no security patches.
+//!
+//! Here are no threads of wasm and no components, and of WASI only what a module needs that does
+//! not look at its surroundings, see [`wasi`].
+
+mod accepted;
+mod cache;
+mod code;
+mod error;
+mod input;
+mod instance;
+mod limits;
+mod output;
+mod runner;
+mod trial;
+mod wasi;
+
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, Read};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use flate2::bufread::GzDecoder;
+use wasmtime::{Config, Module};
+
+use self::accepted::Accepted;
+use self::cache::{Digest, ModuleCache};
+
+pub(crate) use self::error::{EngineError, Fault};
+pub(crate) use self::output::Records;
+pub(crate) use self::runner::{InputHead, MODULES_MAX, ModuleConfig, Runner};
+
+/// Largest module, unpacked. Chosen: twenty times the project's; the compiler's time and memory
+/// grow with it.
+pub(crate) const MODULE_BYTES_MAX: usize = 8 << 20;
+
+/// How often running modules are asked for the time.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Longest time of one module with one batch, or with its start.
+///
+/// Chosen: some hundred times what a large batch takes, and short enough that a stream whose module
+/// loops is back on its proven module within five seconds.
+const CALL_TIME_MAX: Duration = Duration::from_secs(3);
+
+/// Stack of a module; wasmtime's default, and so the real SPU's.
+const STACK_BYTES_MAX: usize = 512 << 10;
+
+/// Compiles modules and keeps them; shared by all streams.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    wasm: wasmtime::Engine,
+    /// The modules that were used last, compiled. A mutex: it is held for a look-up.
+    cache: Mutex<ModuleCache>,
+    /// Held while a module is compiled or tried: that takes one core, however many ask for it,
+    /// and who waited for it finds the module in the cache.
+    compiling: Mutex<()>,
+    /// Versions of uploaded modules that may be sent along with a request.
+    accepted: Accepted,
+}
+
+impl Engine {
+    /// Starts an engine with its clock, a thread that ends with the engine.
+    ///
+    /// # Errors
+    /// If the system gives no thread.
+    pub(crate) fn start() -> io::Result<Self> {
+        let mut config = Config::new();
+        config
+            .epoch_interruption(true)
+            .max_wasm_stack(STACK_BYTES_MAX);
+        let wasm = wasmtime::Engine::new(&config).expect("the configuration is a constant");
+        start_clock(&wasm)?;
+        Ok(Self {
+            wasm,
+            cache: Mutex::default(),
+            compiling: Mutex::default(),
+            accepted: Accepted::default(),
+        })
+    }
+
+    /// Compiles a module, or finds it among those that were used last. Takes up to some seconds.
+    fn module(&self, wasm: &[u8]) -> Result<Module, EngineError> {
+        let digest = Digest::of(wasm);
+        if let Some(found) = self.cached(&digest) {
+            return Ok(found);
+        }
+        let _compiling = self.compile_alone();
+        if let Some(found) = self.cached(&digest) {
+            return Ok(found);
+        }
+        let module = self.compile(wasm)?;
+        self.keep(digest, wasm, &module);
+        Ok(module)
+    }
+
+    /// Runs a module over a small sample; it may return errors, but must not do harm.
+    ///
+    /// # Errors
+    /// If it is no `SmartModule`, panics, runs for too long, wants too much memory, or points
+    /// outside its memory.
+    pub(crate) fn check(&self, name: &str, wasm: &[u8]) -> Result<(), EngineError> {
+        let _compiling = self.compile_alone();
+        let digest = Digest::of(wasm);
+        let module = match self.cached(&digest) {
+            Some(found) => found,
+            None => self.compile(wasm)?,
+        };
+        trial::run(self, name, &module)?;
+        self.keep(digest, wasm, &module);
+        Ok(())
+    }
+
+    /// Lets a stored version of a module be sent along with requests, see [`Accepted`].
+    pub(crate) fn accept(&self, name: &str, wasm: &[u8]) {
+        self.accepted.add(name, Digest::of(wasm));
+    }
+
+    /// Forgets the versions of a module that was deleted.
+    pub(crate) fn forget(&self, name: &str) {
+        self.accepted.remove(name);
+    }
+
+    /// Whether these are the bytes of a stored module, or were until lately.
+    pub(crate) fn is_accepted(&self, wasm: &[u8]) -> bool {
+        self.accepted.contains(&Digest::of(wasm))
+    }
+
+    fn compile(&self, wasm: &[u8]) -> Result<Module, EngineError> {
+        code::check_sizes(wasm)?;
+        Module::new(&self.wasm, wasm).map_err(|error| EngineError::invalid(format!("{error:#}")))
+    }
+
+    fn cached(&self, digest: &Digest) -> Option<Module> {
+        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        cache.get(digest)
+    }
+
+    fn keep(&self, digest: Digest, wasm: &[u8], module: &Module) {
+        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        cache.put(digest, wasm.len(), module.clone());
+    }
+
+    fn compile_alone(&self) -> MutexGuard<'_, ()> {
+        self.compiling
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Moves the engine's time on until the engine is gone.
+fn start_clock(wasm: &wasmtime::Engine) -> io::Result<()> {
+    let weak = wasm.weak();
+    let clock = move || {
+        while let Some(engine) = weak.upgrade() {
+            engine.increment_epoch();
+            drop(engine);
+            thread::sleep(TICK);
+        }
+    };
+    let name = "smartmodules".to_owned();
+    thread::Builder::new().name(name).spawn(clock).map(drop)
+}
+
+/// Unpacks a module as clients send it and as it is stored, up to [`MODULE_BYTES_MAX`].
+///
+/// # Errors
+/// If it is not gzip, or too large.
+pub(crate) fn unpack(packed: &[u8]) -> io::Result<Vec<u8>> {
+    let mut wasm = Vec::new();
+    let limit = MODULE_BYTES_MAX as u64 + 1;
+    GzDecoder::new(packed).take(limit).read_to_end(&mut wasm)?;
+    if wasm.len() > MODULE_BYTES_MAX {
+        let message = format!("the module is larger than {MODULE_BYTES_MAX} bytes");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+    }
+    Ok(wasm)
+}

@@ -1,0 +1,40 @@
+#![doc = include_str!("../README.md")]
+
+mod accept;
+mod admin;
+mod api;
+mod batch;
+mod broker;
+mod chain;
+mod consumer;
+mod engine;
+mod epoch;
+mod error;
+mod fetch;
+mod folder;
+#[cfg(test)]
+mod fuzz;
+mod limits;
+mod log;
+mod metadata;
+mod node;
+mod offset;
+mod packing;
+mod peer;
+mod produce;
+mod quarantine;
+mod replies;
+mod scrub;
+mod sealed;
+mod session;
+pub mod smartmodule;
+mod text;
+mod topic_logs;
+mod watch;
+mod wire;
+
+pub use broker::{Broker, BrokerConfig};
+pub use error::BrokerError;
+pub use limits::Limits;
+pub use log::{Damage, Flaw, LogError};
+pub use peer::Peers;

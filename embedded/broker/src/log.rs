@@ -1,0 +1,386 @@
+//! One partition's log: whole batches, appended to files and read back in slices.
+//!
+//! ```text
+//! append ─▶ active segment ─(full)─▶ closed segments      read(offset) ─▶ slice of whole batches
+//! ```
+//! A batch is in the log when the system has it (like the real SPU: it survives `kill -9`, not a
+//! power cut). What is readable is also committed: there are no followers to wait for.
+//!
+//! Each batch is checked when it is read. The first one that is not as it was written makes the log
+//! damaged: what is before it is served, nothing behind it, and nothing more is stored, since a log
+//! with a hole must not grow. The file stays byte for byte as it was found.
+//!
+//! Not here: retention and compaction. A log keeps everything until its topic is deleted.
+
+mod batches;
+mod check;
+mod damage;
+mod error;
+mod segment;
+mod tail;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use bytes::Bytes;
+use fluvio_protocol::record::{Batch, RawRecords, ReplicaKey};
+use tokio::sync::watch;
+
+use crate::batch;
+use crate::epoch::LeaderEpoch;
+use crate::folder::create_folder;
+use batches::Batches;
+use check::Place;
+use segment::{Check, ReadError, Segment};
+
+pub use damage::{Damage, Flaw};
+pub use error::LogError;
+
+/// Largest read of a slice, unless one batch is larger: keeps memory flat and copies cheap.
+pub(crate) const SLICE_BYTES_MAX: usize = 1 << 20;
+
+/// Where appended batches went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Appended {
+    /// Offset of the first appended record.
+    pub(crate) base_offset: i64,
+}
+
+/// Whole batches as they are stored, the first one holding the offset asked for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Slice {
+    /// Empty if the offset asked for is the log's end.
+    pub(crate) bytes: Bytes,
+}
+
+/// What a log needs besides its folder.
+#[derive(Debug, Clone)]
+pub(crate) struct LogConfig {
+    /// Named in errors.
+    pub(crate) replica: ReplicaKey,
+    pub(crate) segment_bytes_max: u64,
+    /// What batches are marked with when they are stored.
+    pub(crate) leader_epoch: Arc<LeaderEpoch>,
+}
+
+/// An append-only log of batches in a folder of its own.
+#[derive(Debug)]
+pub(crate) struct Log {
+    folder: PathBuf,
+    config: LogConfig,
+    /// Held while appending: batches get their offsets in the order they are written.
+    appending: Mutex<()>,
+    /// Oldest first; the last one is written. Written under `appending` only. Empty only if the log
+    /// is damaged from its beginning.
+    segments: RwLock<Vec<Arc<Segment>>>,
+    /// The offset the next record will get. Waking the tails of streams is why it is a watch: when it
+    /// moves, and when damage is found.
+    end: watch::Sender<i64>,
+    /// The first place that is known to be bad. Written by who finds it: opening, reading, appending.
+    damage: Mutex<Option<Damage>>,
+}
+
+impl Log {
+    /// Begins the log of a new partition.
+    pub(crate) fn create(folder: PathBuf, config: LogConfig) -> Result<Self, LogError> {
+        create_folder(&folder).map_err(LogError::file("create", &folder))?;
+        Segment::create(&folder, Place::start(0, i32::MIN))?;
+        Self::open(folder, config)
+    }
+
+    /// Opens the log of a folder, damaged if its heads or its last segment are.
+    ///
+    /// What a killed process has left of its last write is moved aside.
+    pub(crate) fn open(folder: PathBuf, config: LogConfig) -> Result<Self, LogError> {
+        let bases = segment::bases_in(&folder)?;
+        let mut segments = Vec::with_capacity(bases.len().max(1));
+        let mut end = Place::start(0, i32::MIN);
+        let mut flawed = Some((segment::path_of(&folder, 0), Flaw::Missing));
+        for (index, base) in bases.iter().enumerate() {
+            if *base != end.offset {
+                break;
+            }
+            let next = bases.get(index + 1).copied();
+            let start = Place::start(*base, end.leader_epoch);
+            let (segment, flaw) = open_segment(&folder, start, next)?;
+            end = segment.end();
+            flawed = flaw.map(|flaw| (segment.path().to_path_buf(), flaw));
+            segments.push(Arc::new(segment));
+            if flawed.is_some() {
+                break;
+            }
+        }
+        let log = Self {
+            folder,
+            config,
+            appending: Mutex::new(()),
+            segments: RwLock::new(segments),
+            end: watch::Sender::new(end.offset),
+            damage: Mutex::new(None),
+        };
+        if let Some((path, flaw)) = flawed {
+            log.note_damage(end, &path, flaw);
+            // Not where it is bad: who reads to the end must meet the error.
+            let newest = bases.last().copied().unwrap_or(0);
+            log.end.send_replace(newest.max(end.offset + 1));
+        }
+        Ok(log)
+    }
+
+    /// Stores batches in order; all are refused if one of them cannot be stored.
+    ///
+    /// # Errors
+    /// Nothing of this call is stored, unless the disk failed after a segment was filled.
+    /// [`LogError::Damaged`] if the log is known to be.
+    pub(crate) fn append(&self, batches: Vec<Batch<RawRecords>>) -> Result<Appended, LogError> {
+        let mut encoded = Vec::with_capacity(batches.len());
+        for batch in batches {
+            encoded.push(self.encode(batch)?);
+        }
+        let _appending = self.lock_appending();
+        self.check_damage(i64::MAX)?;
+        let leader_epoch = self.config.leader_epoch.current();
+        let base_offset = self.end_offset();
+        let mut next_offset = base_offset;
+        let mut active = self.active();
+        let mut pending: Vec<Encoded> = Vec::with_capacity(encoded.len());
+        let mut pending_bytes = 0;
+        for mut batch in encoded {
+            let filled = active.bytes() + pending_bytes;
+            if filled > 0 && filled + batch.bytes > self.config.segment_bytes_max {
+                self.write(&active, &pending, next_offset, leader_epoch)?;
+                pending.clear();
+                pending_bytes = 0;
+                active = self.roll(active.end())?;
+            }
+            batch::set_place(&mut batch.head, next_offset, leader_epoch);
+            next_offset += batch.records;
+            pending_bytes += batch.bytes;
+            pending.push(batch);
+        }
+        self.write(&active, &pending, next_offset, leader_epoch)?;
+        Ok(Appended { base_offset })
+    }
+
+    /// Reads whole batches from the one that holds `offset`, about `bytes_max` of them.
+    ///
+    /// At least one batch is read, however large; a slice ends with its segment, and before a batch
+    /// that is not as it was written.
+    pub(crate) fn read(&self, offset: i64, bytes_max: usize) -> Result<Slice, LogError> {
+        self.check_damage(offset)?;
+        let end = self.end_offset();
+        if offset == end {
+            return Ok(Slice::default());
+        }
+        if offset > end {
+            return Err(LogError::BeyondEnd { offset, end });
+        }
+        let first = self.start_offset();
+        let segment = self
+            .segment_of(offset)
+            .ok_or(LogError::Evicted { offset, first })?;
+        let bytes = segment
+            .read(offset, bytes_max.min(SLICE_BYTES_MAX))
+            .map_err(|error| self.noted(&segment, error))?;
+        Ok(Slice { bytes })
+    }
+
+    /// # Errors
+    /// If the log is known to be damaged before or at an offset.
+    pub(crate) fn check_damage(&self, offset: i64) -> Result<(), LogError> {
+        match self.damage() {
+            Some(damage) if damage.offset <= offset => Err(LogError::Damaged(damage)),
+            _ => Ok(()),
+        }
+    }
+
+    /// What is known to be wrong with the log.
+    pub(crate) fn damage(&self) -> Option<Damage> {
+        self.lock_damage().clone()
+    }
+
+    /// The leader epoch of the newest batch, or the least number.
+    pub(crate) fn newest_epoch(&self) -> i32 {
+        let segments = self.read_segments();
+        segments
+            .last()
+            .map_or(i32::MIN, |segment| segment.end().leader_epoch)
+    }
+
+    /// The stored batches from the one that holds `offset` up to offset `end`.
+    pub(crate) fn batches(&self, offset: i64, end: i64) -> Batches<'_> {
+        Batches::new(self, offset, end)
+    }
+
+    /// Offset of the first record that is kept.
+    pub(crate) fn start_offset(&self) -> i64 {
+        self.read_segments()
+            .first()
+            .map_or(0, |segment| segment.base_offset())
+    }
+
+    /// The offset the next record will get: log end and high watermark in one.
+    pub(crate) fn end_offset(&self) -> i64 {
+        *self.end.borrow()
+    }
+
+    /// The end, with everything in it that was being stored when this was called. Blocks.
+    pub(crate) fn settled_end(&self) -> i64 {
+        let _appending = self.lock_appending();
+        self.end_offset()
+    }
+
+    /// Tells when the end moves, or damage is found.
+    pub(crate) fn follow_end(&self) -> watch::Receiver<i64> {
+        self.end.subscribe()
+    }
+
+    /// Bytes on disk.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.read_segments()
+            .iter()
+            .map(|segment| segment.bytes())
+            .sum()
+    }
+
+    fn encode(&self, batch: Batch<RawRecords>) -> Result<Encoded, LogError> {
+        if batch.records_len() == 0 {
+            return Err(LogError::Empty);
+        }
+        let head = batch::encode_head(&batch).map_err(LogError::file("append to", &self.folder))?;
+        let bytes = (head.len() + batch.records().0.len()) as u64;
+        let limit = self.config.segment_bytes_max;
+        if bytes > limit {
+            return Err(LogError::TooLarge { bytes, limit });
+        }
+        let records = i64::from(batch.last_offset_delta()) + 1;
+        Ok(Encoded {
+            head,
+            body: batch.own_records().0,
+            bytes,
+            records,
+        })
+    }
+
+    fn write(
+        &self,
+        active: &Segment,
+        batches: &[Encoded],
+        next_offset: i64,
+        leader_epoch: i32,
+    ) -> Result<(), LogError> {
+        if !batches.is_empty() {
+            active
+                .append(batches, leader_epoch)
+                .map_err(|error| self.noted(active, error))?;
+            self.end.send_replace(next_offset);
+        }
+        Ok(())
+    }
+
+    fn roll(&self, end: Place) -> Result<Arc<Segment>, LogError> {
+        let start = Place::start(end.offset, end.leader_epoch);
+        let segment = Arc::new(Segment::create(&self.folder, start)?);
+        self.segments
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(Arc::clone(&segment));
+        Ok(segment)
+    }
+
+    fn active(&self) -> Arc<Segment> {
+        let segments = self.read_segments();
+        Arc::clone(
+            segments
+                .last()
+                .expect("a log that is not damaged has a segment"),
+        )
+    }
+
+    fn segment_of(&self, offset: i64) -> Option<Arc<Segment>> {
+        let segments = self.read_segments();
+        let after = segments.partition_point(|segment| segment.base_offset() <= offset);
+        segments.get(after.checked_sub(1)?).map(Arc::clone)
+    }
+
+    fn read_segments(&self) -> std::sync::RwLockReadGuard<'_, Vec<Arc<Segment>>> {
+        self.segments.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes a flaw the log's damage; what the system could not read may be readable again.
+    fn noted(&self, segment: &Segment, error: ReadError) -> LogError {
+        match error {
+            ReadError::Failed(error) => error,
+            ReadError::Flawed(place, flaw) => {
+                LogError::Damaged(self.note_damage(place, segment.path(), flaw))
+            }
+        }
+    }
+
+    fn note_damage(&self, place: Place, path: &Path, flaw: Flaw) -> Damage {
+        let found = Damage {
+            topic: self.config.replica.topic.clone(),
+            partition: self.config.replica.partition,
+            offset: place.offset,
+            path: path.to_path_buf(),
+            position: place.position,
+            flaw,
+        };
+        let mut known = self.lock_damage();
+        if known
+            .as_ref()
+            .is_none_or(|known| found.offset < known.offset)
+        {
+            tracing::error!(
+                topic = found.topic,
+                partition = found.partition,
+                "a log is damaged, its partition stops: {found}"
+            );
+            *known = Some(found.clone());
+            drop(known);
+            // Streams that wait for more are told, too, that nothing will come.
+            self.end.send_modify(|_| ());
+        }
+        found
+    }
+
+    fn lock_damage(&self) -> MutexGuard<'_, Option<Damage>> {
+        self.damage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_appending(&self) -> MutexGuard<'_, ()> {
+        self.appending
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Opens a segment behind which the next one begins at `next`, or nothing does.
+fn open_segment(
+    folder: &Path,
+    start: Place,
+    next: Option<i64>,
+) -> Result<(Segment, Option<Flaw>), LogError> {
+    let check = next.map_or(Check::Everything, |_| Check::Heads);
+    let (segment, flaw) = Segment::open(folder, start, check)?;
+    let flaw = match (flaw, next) {
+        (Some(_), None) if segment.heal_tail()? => None,
+        (None, Some(next)) if next != segment.end().offset => Some(Flaw::Gap { next }),
+        (flaw, _) => flaw,
+    };
+    Ok((segment, flaw))
+}
+
+/// A batch ready to be written; its place is set last.
+#[derive(Debug)]
+struct Encoded {
+    head: Vec<u8>,
+    body: Bytes,
+    /// Head and body.
+    bytes: u64,
+    /// How many offsets the batch takes.
+    records: i64,
+}
+
+#[cfg(test)]
+mod tests;

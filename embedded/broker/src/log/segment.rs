@@ -1,0 +1,273 @@
+//! One file of a log, named after the offset of its first record.
+
+use std::fs::{self, File};
+use std::io::{self, IoSlice, Write};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+
+use bytes::Bytes;
+
+use super::check::{self, Found, Place, Window};
+use super::damage::Flaw;
+use super::tail;
+use super::{Encoded, LogError};
+use crate::batch::HEAD_BYTES;
+use crate::folder::PRIVATE_FILE;
+
+/// Bytes of log between two entries of the index: what a seek reads at most in vain.
+const INDEX_STEP_BYTES: u64 = 16 << 10;
+/// How much is read at once when every byte is.
+pub(super) const SCAN_STEP_BYTES: usize = 1 << 20;
+/// How much is read at once when heads are: one page, as the next head may be anywhere.
+const HEADS_STEP_BYTES: usize = 4 << 10;
+const EXTENSION: &str = "log";
+
+/// A file of whole batches whose offsets follow each other.
+#[derive(Debug)]
+pub(super) struct Segment {
+    base_offset: i64,
+    path: PathBuf,
+    file: File,
+    /// What of the file is valid. Written by the log's appender, read by streams.
+    extent: RwLock<Extent>,
+}
+
+/// The valid part of a segment.
+#[derive(Debug, Clone)]
+struct Extent {
+    end: Place,
+    /// Where about one batch in [`INDEX_STEP_BYTES`] begins, ascending.
+    index: Vec<Place>,
+}
+
+impl Extent {
+    fn empty(start: Place) -> Self {
+        Self {
+            end: start,
+            index: Vec::new(),
+        }
+    }
+
+    fn push(&mut self, bytes: u64, records: i64, leader_epoch: i32) {
+        let due = self
+            .index
+            .last()
+            .map_or(0, |place| place.position + INDEX_STEP_BYTES);
+        if self.end.position >= due {
+            self.index.push(self.end);
+        }
+        self.end.advance(bytes, records, leader_epoch);
+    }
+
+    /// An indexed batch at or before the one that holds `offset`.
+    fn seek(&self, offset: i64) -> Place {
+        let after = self.index.partition_point(|place| place.offset <= offset);
+        after.checked_sub(1).map_or(self.end, |at| self.index[at])
+    }
+}
+
+/// How thoroughly a segment is read when it is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Check {
+    /// Heads only: the segment was complete when it was closed, and is checked when it is read.
+    Heads,
+    /// Every byte: the process may have died while it was written.
+    Everything,
+}
+
+/// Why a segment could not be read.
+#[derive(Debug)]
+pub(super) enum ReadError {
+    /// The batch that begins here is not as it was written.
+    Flawed(Place, Flaw),
+    /// The system could not read the file.
+    Failed(LogError),
+}
+
+impl Segment {
+    /// Begins a segment.
+    pub(super) fn create(folder: &Path, start: Place) -> Result<Self, LogError> {
+        let path = path_of(folder, start.offset);
+        let file = File::options()
+            .create(true)
+            .read(true)
+            .append(true)
+            .mode(PRIVATE_FILE)
+            .open(&path)
+            .map_err(LogError::file("create", &path))?;
+        Ok(Self::new(start, path, file, Extent::empty(start)))
+    }
+
+    /// Opens a segment up to its first flaw.
+    pub(super) fn open(
+        folder: &Path,
+        start: Place,
+        check: Check,
+    ) -> Result<(Self, Option<Flaw>), LogError> {
+        let path = path_of(folder, start.offset);
+        let file = File::options()
+            .read(true)
+            .append(true)
+            .open(&path)
+            .map_err(LogError::file("open", &path))?;
+        let (extent, flaw) = scan(&file, start, check).map_err(LogError::file("read", &path))?;
+        Ok((Self::new(start, path, file, extent), flaw))
+    }
+
+    fn new(start: Place, path: PathBuf, file: File, extent: Extent) -> Self {
+        Self {
+            base_offset: start.offset,
+            path,
+            file,
+            extent: RwLock::new(extent),
+        }
+    }
+
+    /// Moves aside what a write that was cut short has left; `false` if that is not what it is.
+    pub(super) fn heal_tail(&self) -> Result<bool, LogError> {
+        let end = self.end();
+        let is_torn = tail::is_torn(&self.file, &end);
+        if !is_torn.map_err(LogError::file("read", &self.path))? {
+            return Ok(false);
+        }
+        let aside = tail::set_aside(&self.file, &self.path, end.position)
+            .map_err(LogError::file("set aside the torn end of", &self.path))?;
+        tracing::warn!(
+            path = %self.path.display(),
+            position = end.position,
+            end_offset = end.offset,
+            aside = %aside.display(),
+            "a log ended in the middle of a batch, which was never acknowledged: moved it aside"
+        );
+        Ok(true)
+    }
+
+    pub(super) fn base_offset(&self) -> i64 {
+        self.base_offset
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the next batch goes.
+    pub(super) fn end(&self) -> Place {
+        self.extent().end
+    }
+
+    /// Bytes of whole batches.
+    pub(super) fn bytes(&self) -> u64 {
+        self.end().position
+    }
+
+    /// Writes batches in as few system calls as possible.
+    ///
+    /// # Errors
+    /// If the disk is full or fails; the file is cut back to what it was. If even that fails, it
+    /// ends with a flaw.
+    pub(super) fn append(&self, batches: &[Encoded], leader_epoch: i32) -> Result<(), ReadError> {
+        if let Err(source) = self.write_all(batches) {
+            let end = self.end();
+            if self.file.set_len(end.position).is_err() {
+                return Err(ReadError::Flawed(end, Flaw::HalfWritten));
+            }
+            let failed = LogError::file("append to", &self.path)(source);
+            return Err(ReadError::Failed(failed));
+        }
+        let mut extent = self.extent.write().unwrap_or_else(PoisonError::into_inner);
+        for batch in batches {
+            extent.push(batch.bytes, batch.records, leader_epoch);
+        }
+        Ok(())
+    }
+
+    fn write_all(&self, batches: &[Encoded]) -> io::Result<()> {
+        let mut parts: Vec<IoSlice<'_>> = batches
+            .iter()
+            .flat_map(|batch| [IoSlice::new(&batch.head), IoSlice::new(&batch.body)])
+            .collect();
+        let mut unwritten = parts.as_mut_slice();
+        while !unwritten.is_empty() {
+            match (&self.file).write_vectored(unwritten) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => IoSlice::advance_slices(&mut unwritten, written),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads whole batches from the one that holds `offset`, which the segment must have.
+    ///
+    /// Each is checked, and so are those between it and the batch of the index where the way to it
+    /// begins.
+    pub(super) fn read(&self, offset: i64, bytes_max: usize) -> Result<Bytes, ReadError> {
+        let (place, end) = {
+            let extent = self.extent();
+            (extent.seek(offset), extent.end.position)
+        };
+        let left = usize::try_from(end - place.position).unwrap_or(usize::MAX);
+        let mut bytes = bytes_max + HEAD_BYTES + INDEX_STEP_BYTES as usize;
+        loop {
+            let mut part = vec![0; bytes.min(left)];
+            let read = self.file.read_exact_at(&mut part, place.position);
+            read.map_err(|source| ReadError::Failed(LogError::file("read", &self.path)(source)))?;
+            match check::find(&part, place, end, offset, bytes_max) {
+                Ok(Found::Batches(range)) => return Ok(Bytes::from(part).slice(range)),
+                Ok(Found::Beyond { bytes: more }) => bytes = more,
+                Err((place, flaw)) => return Err(ReadError::Flawed(place, flaw)),
+            }
+        }
+    }
+
+    fn extent(&self) -> RwLockReadGuard<'_, Extent> {
+        self.extent.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Base offsets of a folder's segments, ascending; none if there is no folder.
+pub(super) fn bases_in(folder: &Path) -> Result<Vec<i64>, LogError> {
+    let failed = |source| LogError::file("list", folder)(source);
+    let mut bases = Vec::new();
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(bases),
+        entries => entries.map_err(failed)?,
+    };
+    for entry in entries {
+        let path = entry.map_err(failed)?.path();
+        let stem = path.file_stem().and_then(|stem| stem.to_str());
+        let base: Option<i64> = stem.and_then(|stem| stem.parse().ok());
+        bases.extend(base.filter(|base| path == path_of(folder, *base)));
+    }
+    bases.sort_unstable();
+    Ok(bases)
+}
+
+/// Where the segment is whose first record has this offset.
+pub(super) fn path_of(folder: &Path, base_offset: i64) -> PathBuf {
+    folder.join(format!("{base_offset:020}.{EXTENSION}"))
+}
+
+/// Finds how far a file holds whole batches with the offsets they should have, and why not further.
+fn scan(file: &File, start: Place, check: Check) -> io::Result<(Extent, Option<Flaw>)> {
+    let mut window = match check {
+        Check::Heads => Window::new(file, HEADS_STEP_BYTES)?,
+        Check::Everything => Window::new(file, SCAN_STEP_BYTES)?,
+    };
+    let file_bytes = window.file_bytes();
+    let mut extent = Extent::empty(start);
+    while extent.end.position < file_bytes {
+        let place = extent.end;
+        let head = match place.head(window.at(place.position, HEAD_BYTES)?, file_bytes) {
+            Ok(head) => head,
+            Err(flaw) => return Ok((extent, Some(flaw))),
+        };
+        if check == Check::Everything && !head.is_intact(window.at(place.position, head.bytes)?) {
+            return Ok((extent, Some(Flaw::Checksum)));
+        }
+        extent.push(head.bytes as u64, head.records_max(), head.leader_epoch);
+    }
+    Ok((extent, None))
+}
