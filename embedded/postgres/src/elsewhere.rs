@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use crate::account::Account;
 use crate::error::{PostgresError, io_at};
-use crate::folder::{create_with_parents, random_hex};
+use crate::files::create_with_parents;
+use crate::random::random_hex;
 
 /// Where such databases are; its own parent must exist.
 const PARENT: &str = "/var/lib/bikeshare";

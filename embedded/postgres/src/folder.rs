@@ -1,18 +1,18 @@
 //! The data folder: who owns it, who holds it, and what lies in it.
 
-use std::fs::{File, OpenOptions, Permissions, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::account::{Account, current_uid};
 use crate::elsewhere;
 use crate::error::{PostgresError, io_at};
+use crate::files::{create_with_parents, set_mode};
+use crate::random::{PASSWORD_BYTES, random_hex};
 
 /// Held while a process uses the folder; also the mark that the folder is ours.
 const LOCK: &str = "bikeshare.lock";
-/// Bytes of randomness in the password; written as twice as many hexadecimal digits.
-const PASSWORD_BYTES: usize = 24;
 /// Longest path of a unix socket that every system takes (macOS: 104 with its end mark).
 const SOCKET_PATH_BYTES_MAX: usize = 103;
 /// The longest name Postgres gives a socket in its folder.
@@ -199,40 +199,9 @@ pub(crate) fn last_lines(text: &str, count: usize) -> String {
     lines.join("\n")
 }
 
-/// Creates a folder and its missing parents. As root, those may be passed through by others
-/// (but not listed), whatever the umask says; parents that existed stay as they are.
-pub(crate) fn create_with_parents(path: &Path) -> Result<(), PostgresError> {
-    // `exists` follows links, so a link to a folder that is gone is reported by `create_dir`.
-    if path.exists() {
-        return Ok(());
-    }
-    if let Some(parent) = path.parent() {
-        create_with_parents(parent)?;
-    }
-    match std::fs::create_dir(path) {
-        // Another process may have been faster.
-        Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => return Ok(()),
-        result => result.map_err(io_at("create", path))?,
-    }
-    if current_uid() == 0 {
-        let mode = path
-            .metadata()
-            .map_err(io_at("look at", path))?
-            .permissions()
-            .mode();
-        set_mode(path, mode | 0o011)?;
-    }
-    Ok(())
-}
-
 fn is_empty(folder: &Path) -> Result<bool, PostgresError> {
     let mut entries = std::fs::read_dir(folder).map_err(io_at("read", folder))?;
     Ok(entries.next().is_none())
-}
-
-fn set_mode(path: &Path, mode: u32) -> Result<(), PostgresError> {
-    std::fs::set_permissions(path, Permissions::from_mode(mode))
-        .map_err(io_at("change the mode of", path))
 }
 
 fn lock(root: &Path) -> Result<Lock, PostgresError> {
@@ -268,16 +237,6 @@ fn private_file(path: &Path, options: &mut OpenOptions) -> Result<File, Postgres
     options.mode(0o600).open(path).map_err(io_at("open", path))
 }
 
-/// [`PASSWORD_BYTES`] from the system's generator as hexadecimal digits.
-pub(crate) fn random_hex() -> Result<String, PostgresError> {
-    let source = Path::new("/dev/urandom");
-    let mut bytes = [0; PASSWORD_BYTES];
-    File::open(source)
-        .and_then(|mut file| file.read_exact(&mut bytes))
-        .map_err(io_at("read", source))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -297,13 +256,5 @@ mod tests {
         lock(folder.path()).unwrap_err();
         drop(first);
         lock(folder.path()).unwrap();
-    }
-
-    #[test]
-    fn passwords_differ_and_need_no_escaping_in_a_url() {
-        let [a, b] = [random_hex().unwrap(), random_hex().unwrap()];
-        assert_ne!(a, b);
-        assert_eq!(a.len(), PASSWORD_BYTES * 2);
-        assert!(a.bytes().all(|byte| byte.is_ascii_hexdigit()));
     }
 }

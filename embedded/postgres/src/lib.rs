@@ -5,10 +5,12 @@ mod binaries;
 mod cluster;
 mod elsewhere;
 mod error;
+mod files;
 mod folder;
 mod login;
 mod postgres;
 mod process;
+mod random;
 mod server;
 mod supervisor;
 

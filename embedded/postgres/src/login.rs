@@ -4,7 +4,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 
 use crate::error::PostgresError;
-use crate::folder::random_hex;
+use crate::random::random_hex;
 
 /// Lets `name` log in with the rights of `group` and no other; gives its new password.
 ///
