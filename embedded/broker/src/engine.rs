@@ -21,46 +21,38 @@
 
 mod accepted;
 mod cache;
+mod clock;
 mod code;
+mod config;
+mod console;
 mod error;
 mod input;
 mod instance;
 mod limits;
 mod output;
 mod runner;
+mod state;
 mod trial;
 mod wasi;
 
 #[cfg(test)]
 mod tests;
 
-use std::io::{self, Read};
+use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread;
-use std::time::Duration;
 
-use flate2::bufread::GzDecoder;
 use wasmtime::{Config, Module};
 
 use self::accepted::Accepted;
 use self::cache::{Digest, ModuleCache};
 
+pub(crate) use self::code::unpack;
+pub(crate) use self::config::ModuleConfig;
 pub(crate) use self::error::{EngineError, Fault};
+pub(crate) use self::input::InputHead;
+pub(crate) use self::limits::MODULES_MAX;
 pub(crate) use self::output::Records;
-pub(crate) use self::runner::{InputHead, MODULES_MAX, ModuleConfig, Runner};
-
-/// Largest module, unpacked. Chosen: twenty times the project's; the compiler's time and memory
-/// grow with it.
-pub(crate) const MODULE_BYTES_MAX: usize = 8 << 20;
-
-/// How often running modules are asked for the time.
-const TICK: Duration = Duration::from_millis(100);
-
-/// Longest time of one module with one batch, or with its start.
-///
-/// Chosen: some hundred times what a large batch takes, and short enough that a stream whose module
-/// loops is back on its proven module within five seconds.
-const CALL_TIME_MAX: Duration = Duration::from_secs(3);
+pub(crate) use self::runner::Runner;
 
 /// Stack of a module; wasmtime's default, and so the real SPU's.
 const STACK_BYTES_MAX: usize = 512 << 10;
@@ -89,7 +81,7 @@ impl Engine {
             .epoch_interruption(true)
             .max_wasm_stack(STACK_BYTES_MAX);
         let wasm = wasmtime::Engine::new(&config).expect("the configuration is a constant");
-        start_clock(&wasm)?;
+        clock::start(&wasm)?;
         Ok(Self {
             wasm,
             cache: Mutex::default(),
@@ -165,33 +157,4 @@ impl Engine {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Moves the engine's time on until the engine is gone.
-fn start_clock(wasm: &wasmtime::Engine) -> io::Result<()> {
-    let weak = wasm.weak();
-    let clock = move || {
-        while let Some(engine) = weak.upgrade() {
-            engine.increment_epoch();
-            drop(engine);
-            thread::sleep(TICK);
-        }
-    };
-    let name = "smartmodules".to_owned();
-    thread::Builder::new().name(name).spawn(clock).map(drop)
-}
-
-/// Unpacks a module as clients send it and as it is stored, up to [`MODULE_BYTES_MAX`].
-///
-/// # Errors
-/// If it is not gzip, or too large.
-pub(crate) fn unpack(packed: &[u8]) -> io::Result<Vec<u8>> {
-    let mut wasm = Vec::new();
-    let limit = MODULE_BYTES_MAX as u64 + 1;
-    GzDecoder::new(packed).take(limit).read_to_end(&mut wasm)?;
-    if wasm.len() > MODULE_BYTES_MAX {
-        let message = format!("the module is larger than {MODULE_BYTES_MAX} bytes");
-        return Err(io::Error::new(io::ErrorKind::InvalidData, message));
-    }
-    Ok(wasm)
 }

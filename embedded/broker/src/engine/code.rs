@@ -3,8 +3,16 @@
 //! Some of the compiler's steps take more than linear time for one function, so that a function of
 //! a few megabytes would keep a core busy for minutes, and nothing can stop it.
 
+use std::io::{self, Read};
+
+use flate2::bufread::GzDecoder;
+
 use super::error::EngineError;
-use super::{MODULE_BYTES_MAX, input::Reader};
+use super::input::Reader;
+
+/// Largest module, unpacked. Chosen: twenty times the project's; the compiler's time and memory
+/// grow with it.
+pub(super) const MODULE_BYTES_MAX: usize = 8 << 20;
 
 /// Largest function. Chosen: some times the largest of the project's modules; one of 255 KiB, written
 /// to be laborious, was seen to take minutes on a busy machine.
@@ -12,6 +20,21 @@ const FUNCTION_BYTES_MAX: u64 = 64 << 10;
 
 const HEADER_BYTES: usize = 8;
 const CODE_SECTION: u8 = 10;
+
+/// Unpacks a module as clients send it and as it is stored, up to [`MODULE_BYTES_MAX`].
+///
+/// # Errors
+/// If it is not gzip, or too large.
+pub(crate) fn unpack(packed: &[u8]) -> io::Result<Vec<u8>> {
+    let mut wasm = Vec::new();
+    let limit = MODULE_BYTES_MAX as u64 + 1;
+    GzDecoder::new(packed).take(limit).read_to_end(&mut wasm)?;
+    if wasm.len() > MODULE_BYTES_MAX {
+        let message = format!("the module is larger than {MODULE_BYTES_MAX} bytes");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+    }
+    Ok(wasm)
+}
 
 /// Checks the size of a module and of each of its functions.
 ///

@@ -7,6 +7,14 @@ use std::io;
 /// Bytes of the base offset and of the length, which stand before the records.
 const BEFORE_BYTES: usize = 12;
 
+/// What a module is told of a batch besides its records.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct InputHead {
+    pub(crate) base_offset: i64,
+    /// Milliseconds since 1970, or −1.
+    pub(crate) first_timestamp: i64,
+}
+
 /// What stands around the records of a batch, so that those need not be copied or gone through.
 ///
 /// ```text
@@ -20,15 +28,10 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    pub(super) fn new(
-        base_offset: i64,
-        base_timestamp: i64,
-        records: &[u8],
-        version: i16,
-    ) -> io::Result<Self> {
+    pub(super) fn new(head: &InputHead, records: &[u8], version: i16) -> io::Result<Self> {
         let length = i32::try_from(records.len()).map_err(io::Error::other)?;
         let mut before = Vec::new();
-        SmartModuleInput::new(Vec::new(), base_offset, base_timestamp)
+        SmartModuleInput::new(Vec::new(), head.base_offset, head.first_timestamp)
             .encode(&mut before, version)?;
         let after = before.split_off(BEFORE_BYTES);
         before[BEFORE_BYTES - 4..].copy_from_slice(&length.to_be_bytes());

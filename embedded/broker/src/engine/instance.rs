@@ -17,12 +17,14 @@ use wasmtime::{
     Caller, Extern, Linker, Memory, Module, Store, Trap, TypedFunc, WasmBacktrace, format_err,
 };
 
+use super::clock::{CALL_TIME_MAX, set_deadline};
+use super::config::ModuleConfig;
 use super::error::{EngineError, Fault, bounded};
-use super::input::{Frame, Malformed};
-use super::limits::{LimitError, Span, State};
+use super::input::{Frame, InputHead, Malformed};
+use super::limits::LimitError;
 use super::output::{Output, accumulator, init_hint, look_back_error};
-use super::runner::{InputHead, ModuleConfig};
-use super::{CALL_TIME_MAX, TICK, wasi};
+use super::state::{Span, State};
+use super::wasi;
 
 /// Kinds of modules, in the order in which the real SPU looks for them.
 const TRANSFORMS: [&str; 4] = ["filter", "map", "filter_map", "array_map"];
@@ -204,13 +206,8 @@ impl Instance {
     }
 
     fn frame(&self, head: &InputHead, records: &[u8]) -> Result<Frame, EngineError> {
-        Frame::new(
-            head.base_offset,
-            head.first_timestamp,
-            records,
-            self.version,
-        )
-        .map_err(|error| EngineError::invalid(error.to_string()))
+        Frame::new(head, records, self.version)
+            .map_err(|error| EngineError::invalid(error.to_string()))
     }
 
     /// Copies the parts, one after the other, to where the module wants them, and calls it.
@@ -281,12 +278,6 @@ impl Instance {
     fn stopped(&self, error: &wasmtime::Error) -> EngineError {
         stopped(&self.name, error)
     }
-}
-
-/// The module's time runs from here.
-fn set_deadline(store: &mut Store<State>) {
-    let ticks = CALL_TIME_MAX.as_millis().div_ceil(TICK.as_millis());
-    store.set_epoch_deadline(u64::try_from(ticks).unwrap_or(u64::MAX));
 }
 
 fn entry(

@@ -2,30 +2,13 @@
 
 use wasmtime::ResourceLimiter;
 
-use super::runner::MODULES_MAX;
-use super::wasi::Console;
-
+/// Modules of one chain. Chosen: more than anybody has put in one.
+pub(crate) const MODULES_MAX: usize = 16;
 /// Entries of all tables of a chain, of 8 or 16 bytes each. Chosen: a hundred times what the
 /// project's modules have.
 const TABLE_ENTRIES_MAX: usize = 100_000;
 /// Memories and tables of one module. Chosen: compilers make one of each.
 const OF_EACH_MAX: usize = 4;
-
-/// What a running chain keeps outside its memories.
-#[derive(Debug)]
-pub(super) struct State {
-    pub(super) limits: Limits,
-    /// Where the module's output is; set by the module during a call.
-    pub(super) copied: Option<Span>,
-    pub(super) console: Console,
-}
-
-/// A range in a module's memory, as the module gives it: nothing is known of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Span {
-    pub(super) at: u32,
-    pub(super) bytes: u32,
-}
 
 /// Why a module does not get more; becomes an [`super::EngineError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -1,39 +1,15 @@
 //! A chain of modules at work: each takes what the one before it gives.
 
-use fluvio_smartmodule::dataplane::smartmodule::{Lookback, SmartModuleExtraParams};
+use fluvio_smartmodule::dataplane::smartmodule::Lookback;
 use wasmtime::Store;
 
 use super::Engine;
+use super::config::ModuleConfig;
 use super::error::EngineError;
+use super::input::InputHead;
 use super::instance::Instance;
-use super::limits::{Limits, State};
 use super::output::Output;
-use super::wasi::Console;
-
-/// Modules of one chain. Chosen: more than anybody has put in one.
-pub(crate) const MODULES_MAX: usize = 16;
-
-/// A module and what it is told.
-#[derive(Debug)]
-pub(crate) struct ModuleConfig<'a> {
-    /// For errors.
-    pub(crate) name: &'a str,
-    /// Unpacked.
-    pub(crate) wasm: &'a [u8],
-    pub(crate) params: SmartModuleExtraParams,
-    /// What an aggregate starts from.
-    pub(crate) accumulator: Vec<u8>,
-    /// Of the encoding; the client's.
-    pub(crate) version: i16,
-}
-
-/// What a module is told of a batch besides its records.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct InputHead {
-    pub(crate) base_offset: i64,
-    /// Milliseconds since 1970, or −1.
-    pub(crate) first_timestamp: i64,
-}
+use super::state::State;
 
 /// Modules with their memory.
 ///
@@ -47,7 +23,7 @@ pub(crate) struct Runner {
 }
 
 impl Runner {
-    /// Compiles and starts modules, at least one and at most [`MODULES_MAX`], which may take
+    /// Compiles and starts modules, at least one and at most [`super::MODULES_MAX`], which may take
     /// `memory_bytes_max` all together.
     ///
     /// # Errors
@@ -66,12 +42,7 @@ impl Runner {
     }
 
     pub(super) fn new(engine: &Engine, memory_bytes_max: usize) -> Self {
-        let state = State {
-            limits: Limits::new(memory_bytes_max),
-            copied: None,
-            console: Console::default(),
-        };
-        let mut store = Store::new(&engine.wasm, state);
+        let mut store = Store::new(&engine.wasm, State::new(memory_bytes_max));
         store.limiter(|state| &mut state.limits);
         Self {
             store,

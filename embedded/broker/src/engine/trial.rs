@@ -7,8 +7,10 @@ use fluvio_spu_schema::COMMON_VERSION;
 use wasmtime::Module;
 
 use super::Engine;
+use super::config::ModuleConfig;
 use super::error::EngineError;
-use super::runner::{InputHead, ModuleConfig, Runner};
+use super::input::InputHead;
+use super::runner::Runner;
 
 /// Memory a module may take for the sample. Chosen: a quarter of what a stream's may.
 const MEMORY_BYTES_MAX: usize = 256 << 20;

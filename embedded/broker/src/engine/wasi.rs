@@ -5,13 +5,13 @@
 //! cannot sleep. Written out here, since `wasmtime-wasi` would bring an async runtime's worth of
 //! files and sockets that would then have to be kept shut.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use wasmtime::{
     Caller, Extern, FuncType, ImportType, Linker, Memory, Result, Val, ValType, format_err,
 };
 
-use super::limits::State;
+use super::state::State;
 
 const MODULE: &str = "wasi_snapshot_preview1";
 
@@ -27,26 +27,7 @@ const PARTS_MAX: u32 = 64;
 const RANDOM_BYTES_MAX: u32 = 4096;
 /// Of one write.
 const LINE_BYTES_MAX: usize = 1024;
-/// Of one stream.
-const CONSOLE_BYTES_MAX: usize = 64 << 10;
-
 const REALTIME: i32 = 0;
-
-/// Where a module's text goes, and since when it runs.
-#[derive(Debug)]
-pub(super) struct Console {
-    bytes_left: usize,
-    started: Instant,
-}
-
-impl Default for Console {
-    fn default() -> Self {
-        Self {
-            bytes_left: CONSOLE_BYTES_MAX,
-            started: Instant::now(),
-        }
-    }
-}
 
 /// Gives a module what it imports, if it is of WASI.
 pub(super) fn define(linker: &mut Linker<State>, import: &ImportType<'_>) -> Result<()> {
@@ -121,7 +102,7 @@ fn write(
         line.extend_from_slice(text.ok_or_else(|| format_err!("text outside its memory"))?);
     }
     memory.write(&mut caller, written as usize, &total.to_le_bytes())?;
-    print(&mut caller.data_mut().console, &line);
+    caller.data_mut().console.print(&line);
     Ok(SUCCESS)
 }
 
@@ -134,16 +115,6 @@ fn two(memory: &Memory, caller: &Caller<'_, State>, at: u32) -> Result<[u32; 2]>
         u32::from_le_bytes([a, b, c, d]),
         u32::from_le_bytes([e, f, g, h]),
     ])
-}
-
-/// A module's text cannot be taken for the program's: it is quoted.
-fn print(console: &mut Console, line: &[u8]) {
-    let Some(left) = console.bytes_left.checked_sub(line.len()) else {
-        return;
-    };
-    console.bytes_left = left;
-    let text = String::from_utf8_lossy(line);
-    tracing::info!(text = ?text.trim_end(), "a smartmodule says something");
 }
 
 fn random(mut caller: Caller<'_, State>, at: u32, bytes: u32) -> Result<i32> {
@@ -167,7 +138,7 @@ fn clock(mut caller: Caller<'_, State>, clock: i32, _precision: i64, at: u32) ->
     let time = if clock == REALTIME {
         SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?
     } else {
-        caller.data().console.started.elapsed()
+        caller.data().console.running()
     };
     let memory = memory(&mut caller)?;
     memory.write(&mut caller, at as usize, &nanoseconds(time).to_le_bytes())?;

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use expect_test::{Expect, expect};
 
 use super::modules::{answering, asset, identity, module};
-use crate::engine::{Engine, InputHead, MODULE_BYTES_MAX, ModuleConfig, Runner};
+use crate::engine::code::MODULE_BYTES_MAX;
+use crate::engine::{Engine, InputHead, ModuleConfig, Runner};
 
 /// A SmartModule written out in full, for what the usual parts do not allow.
 fn wasm(parts: &str) -> Vec<u8> {
