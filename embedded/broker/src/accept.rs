@@ -13,11 +13,12 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::connection::Connection;
 use crate::limits::Quotas;
 use crate::node::Node;
 use crate::peer::{Ends, Guard};
 use crate::replies::Replies;
-use crate::session::{self, Connection};
+use crate::session;
 use crate::text::printable;
 use crate::wire::Requests;
 

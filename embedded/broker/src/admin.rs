@@ -26,14 +26,14 @@ use fluvio_sc_schema::{Status, TryEncodableFrom};
 use tokio::task::spawn_blocking;
 
 use crate::api::Api;
+use crate::connection::Connection;
 use crate::engine::unpack;
 use crate::error::BrokerError;
 use crate::limits::{MODULES_BYTES_MAX, PARTITIONS_MAX};
 use crate::node::{Node, is_system_topic};
-use crate::session::Connection;
+use crate::objects::Kind;
 use crate::smartmodule;
 use crate::text::printable;
-use crate::watch::Kind;
 use crate::wire::Request;
 
 const TOO_MANY_PARTITIONS: &str = "a topic of the embedded broker has 1000 partitions at most";

@@ -11,10 +11,8 @@
 //! and its clients lose the records behind the cut without an error (seen: 10 of 1,000 records
 //! of 5 kB); that is not followed here.
 
-use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use fluvio_protocol::api::RequestHeader;
 use fluvio_protocol::link::ErrorCode;
@@ -24,54 +22,18 @@ use fluvio_spu_schema::server::smartmodule::SmartModuleInvocation;
 use fluvio_spu_schema::server::stream_fetch::{
     DefaultStreamFetchRequest, DefaultStreamFetchResponse, StreamFetchResponse,
 };
-use fluvio_spu_schema::server::update_offset::{
-    OffsetUpdateStatus, UpdateOffsetsRequest, UpdateOffsetsResponse,
-};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
 use crate::batch::encode_head;
 use crate::chain::{Chain, Input, Output};
-use crate::limits::{ANSWER_BYTES, ANSWERS_MAX, LARGEST_ANSWER_BYTES, STREAMS_MAX};
+use crate::connection::Connection;
+use crate::limits::{ANSWER_BYTES, ANSWERS_MAX, LARGEST_ANSWER_BYTES};
 use crate::log::LogError;
 use crate::node::{Node, Partition};
-use crate::session::Connection;
+use crate::streams::{StreamHandle, crowded_out};
 use crate::text::printable;
-
-/// What a connection keeps of a stream that it has opened.
-#[derive(Debug)]
-pub(crate) struct StreamHandle {
-    pub(crate) topic: String,
-    pub(crate) partition: u32,
-    /// The name under which the client commits offsets.
-    pub(crate) consumer: Option<String>,
-    /// The newest offset up to which the client has everything. A watch: older ones are moot.
-    acknowledged: watch::Sender<i64>,
-    /// When the client opened or last acknowledged it, by the connection's count.
-    used: AtomicU64,
-    /// Cancelled when there are too many streams.
-    crowded_out: CancellationToken,
-}
-
-impl StreamHandle {
-    pub(crate) fn has_ended(&self) -> bool {
-        self.acknowledged.is_closed()
-    }
-
-    pub(crate) fn used(&self) -> u64 {
-        self.used.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn used_at(&self, count: u64) {
-        self.used.store(count, Ordering::Relaxed);
-    }
-
-    /// Ends the stream with an error for its client.
-    pub(crate) fn end(&self) {
-        self.crowded_out.cancel();
-    }
-}
 
 /// Opens a stream and lets it run; `None` if there is no such partition, which the client is told.
 pub(crate) async fn start(
@@ -94,15 +56,7 @@ pub(crate) async fn start(
         return Ok(None);
     };
     place.stream_id = stream_id;
-    let (acknowledged, acknowledgements) = watch::channel(request.fetch_offset);
-    let handle = StreamHandle {
-        topic: request.topic,
-        partition: request.partition,
-        consumer: request.consumer_id,
-        acknowledged,
-        used: AtomicU64::new(0),
-        crowded_out: CancellationToken::new(),
-    };
+    let handle = StreamHandle::new(&request);
     let mut ends = partition.log.follow_end();
     ends.mark_changed();
     let stream = Stream {
@@ -112,36 +66,13 @@ pub(crate) async fn start(
         max_bytes: usize::try_from(request.max_bytes)
             .unwrap_or(0)
             .min(LARGEST_ANSWER_BYTES),
-        acknowledgements,
+        acknowledgements: handle.acknowledgements(),
         ends,
-        crowded_out: handle.crowded_out.clone(),
+        crowded_out: handle.crowded_out(),
     };
     let running = stream.run(request.fetch_offset, request.smartmodules);
     connection.spawn(running);
     Ok(Some(handle))
-}
-
-/// Notes how far a client has got with its streams; `count` tells later uses from earlier ones.
-pub(crate) fn acknowledge(
-    streams: &HashMap<u32, Arc<StreamHandle>>,
-    request: UpdateOffsetsRequest,
-    count: u64,
-) -> UpdateOffsetsResponse {
-    let statuses = request.offsets.into_iter().map(|update| {
-        let stream = streams.get(&update.session_id);
-        let error = stream.map_or(ErrorCode::FetchSessionNotFoud, |stream| {
-            stream.used_at(count);
-            stream.acknowledged.send_replace(update.offset);
-            ErrorCode::None
-        });
-        OffsetUpdateStatus {
-            session_id: update.session_id,
-            error,
-        }
-    });
-    UpdateOffsetsResponse {
-        status: statuses.collect(),
-    }
 }
 
 /// Which stream an answer belongs to.
@@ -437,12 +368,6 @@ fn process(
         Some(error) => Err(error.into()),
         None => Ok((output, offsets.end)),
     }
-}
-
-fn crowded_out() -> ErrorCode {
-    ErrorCode::Other(format!(
-        "a connection has {STREAMS_MAX} streams at most, and this one was used longest ago"
-    ))
 }
 
 fn panicked(error: tokio::task::JoinError) -> StreamEnd {

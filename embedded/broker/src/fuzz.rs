@@ -38,11 +38,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex, sink};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::connection::Connection;
 use crate::folder::claim;
 use crate::limits::{Limits, Quotas};
 use crate::node::{Node, is_system_topic};
 use crate::replies::Replies;
-use crate::session::{self, Connection};
+use crate::session;
 use crate::wire::Requests;
 
 /// In the suite.

@@ -68,7 +68,7 @@ pub(crate) struct Quotas {
 
 impl Quotas {
     pub(crate) fn new(limits: Limits) -> Self {
-        let smallest = super::api::LARGEST_BYTES.div_ceil(1024);
+        let smallest = crate::api::LARGEST_BYTES.div_ceil(1024);
         let kib = (limits.request_bytes_max / 1024).max(smallest);
         Self {
             connections: Arc::new(Semaphore::new(limits.connections_max)),

@@ -28,10 +28,9 @@ use tokio::sync::watch;
 
 use crate::batch;
 use crate::epoch::LeaderEpoch;
-use crate::folder::create_folder;
-use batches::Batches;
+use crate::files::create_folder;
 use check::Place;
-use segment::{Check, ReadError, Segment};
+use segment::{Check, Encoded, ReadError, Segment};
 
 pub use damage::{Damage, Flaw};
 pub use error::LogError;
@@ -60,7 +59,7 @@ pub(crate) struct LogConfig {
     pub(crate) replica: ReplicaKey,
     pub(crate) segment_bytes_max: u64,
     /// What batches are marked with when they are stored.
-    pub(crate) leader_epoch: Arc<LeaderEpoch>,
+    pub(crate) leader_epoch: LeaderEpoch,
 }
 
 /// An append-only log of batches in a folder of its own.
@@ -139,7 +138,7 @@ impl Log {
         }
         let _appending = self.lock_appending();
         self.check_damage(i64::MAX)?;
-        let leader_epoch = self.config.leader_epoch.current();
+        let leader_epoch = self.config.leader_epoch.get();
         let base_offset = self.end_offset();
         let mut next_offset = base_offset;
         let mut active = self.active();
@@ -205,11 +204,6 @@ impl Log {
         segments
             .last()
             .map_or(i32::MIN, |segment| segment.end().leader_epoch)
-    }
-
-    /// The stored batches from the one that holds `offset` up to offset `end`.
-    pub(crate) fn batches(&self, offset: i64, end: i64) -> Batches<'_> {
-        Batches::new(self, offset, end)
     }
 
     /// Offset of the first record that is kept.
@@ -369,17 +363,6 @@ fn open_segment(
         (flaw, _) => flaw,
     };
     Ok((segment, flaw))
-}
-
-/// A batch ready to be written; its place is set last.
-#[derive(Debug)]
-struct Encoded {
-    head: Vec<u8>,
-    body: Bytes,
-    /// Head and body.
-    bytes: u64,
-    /// How many offsets the batch takes.
-    records: i64,
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use fluvio_types::defaults::CONSUMER_STORAGE_TOPIC;
 use tokio::sync::watch;
 
 use crate::error::BrokerError;
-use crate::folder::{create_folder, file_name_of, remove};
+use crate::files::{create_folder, file_name_of, remove};
 use crate::topic_logs::LOGS;
 use crate::{quarantine, sealed};
 

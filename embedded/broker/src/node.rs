@@ -9,9 +9,9 @@ use fluvio_protocol::record::ReplicaKey;
 use fluvio_types::defaults::{CONSUMER_STORAGE_TOPIC, SPU_SMARTENGINE_STORE_MAX_BYTES};
 use tokio_util::sync::CancellationToken;
 
-use crate::consumer::ConsumerOffsets;
+use crate::consumer_offsets::ConsumerOffsets;
 use crate::engine::{Engine, unpack};
-use crate::epoch::LeaderEpoch;
+use crate::epoch_file::EpochFile;
 use crate::error::BrokerError;
 use crate::log::{Log, LogConfig, LogError};
 use crate::metadata::MetadataStore;
@@ -46,7 +46,7 @@ pub(crate) struct Node {
     pub(crate) chain_bytes_max: usize,
     logs: TopicLogs,
     /// Raised under `administering`.
-    leader_epoch: Arc<LeaderEpoch>,
+    epoch: EpochFile,
     segment_bytes_max: u64,
     partitions: RwLock<HashMap<ReplicaKey, Arc<Partition>>>,
     /// Held while topics are created, changed or deleted: folder and catalog change together.
@@ -65,7 +65,7 @@ impl Node {
             adhoc_modules: false,
             chain_bytes_max: SPU_SMARTENGINE_STORE_MAX_BYTES,
             logs: TopicLogs::open(data_dir)?,
-            leader_epoch: Arc::new(LeaderEpoch::open(data_dir)?),
+            epoch: EpochFile::open(data_dir)?,
             segment_bytes_max,
             partitions: RwLock::new(HashMap::new()),
             administering: Mutex::new(()),
@@ -91,7 +91,7 @@ impl Node {
             .iter()
             .map(|(_, partition)| partition.log.newest_epoch())
             .max();
-        node.leader_epoch.raise(newest.unwrap_or(i32::MIN))?;
+        node.epoch.raise(newest.unwrap_or(i32::MIN))?;
         Ok(node)
     }
 
@@ -138,7 +138,7 @@ impl Node {
         self.logs.clear(name)?;
         // What consumers have read of an earlier topic of this name is not of this one.
         self.forget_consumers(name)?;
-        self.leader_epoch.raise(i32::MIN)?;
+        self.epoch.raise(i32::MIN)?;
         self.open_partitions(name, &spec, 0, Log::create)?;
         self.metadata.put_topic(name, spec)?;
         Ok(true)
@@ -154,7 +154,7 @@ impl Node {
             .metadata
             .topic(name)
             .map_or(0, |topic| topic.partitions());
-        self.leader_epoch.raise(i32::MIN)?;
+        self.epoch.raise(i32::MIN)?;
         self.open_partitions(name, &spec, existing, Log::create)?;
         self.metadata.put_topic(name, spec)
     }
@@ -202,7 +202,7 @@ impl Node {
             let config = LogConfig {
                 replica: replica.clone(),
                 segment_bytes_max: self.segment_bytes_max_of(spec),
-                leader_epoch: Arc::clone(&self.leader_epoch),
+                leader_epoch: self.epoch.leader_epoch(),
             };
             let opened = open(self.logs.folder_of(name, index), config);
             let partition = Arc::new(Partition {

@@ -12,8 +12,8 @@ use fluvio_spu_schema::server::fetch_offset::{
     FetchOffsetsResponse,
 };
 
+use crate::connection::Connection;
 use crate::node::Node;
-use crate::session::Connection;
 use crate::wire::Request;
 
 /// Answers a request for the offsets of any number of partitions.

@@ -21,11 +21,11 @@ use fluvio_spu_schema::server::smartmodule::SmartModuleInvocation;
 use fluvio_types::defaults::STORAGE_MAX_REQUEST_SIZE;
 
 use crate::chain::{Chain, Input};
+use crate::connection::Connection;
 use crate::limits::PARTITIONS_MAX;
 use crate::log::LogError;
 use crate::node::{Node, Partition};
 use crate::packing::{UNPACKED_BYTES_MAX, check_packed};
-use crate::session::Connection;
 use crate::wire::Request;
 
 /// Stores a request's batches and tells where they are.

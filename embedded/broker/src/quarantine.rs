@@ -10,7 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::BrokerError;
-use crate::folder::create_folder;
+use crate::files::create_folder;
 
 const FOLDER: &str = "quarantine";
 

@@ -11,7 +11,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use crate::folder::replace_file;
+use crate::files::replace_file;
 
 const MAGIC: &str = "bikeshare-sealed 1";
 /// Magic, space, eight digits, end of line.

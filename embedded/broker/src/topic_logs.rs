@@ -14,7 +14,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::BrokerError;
-use crate::folder::{create_folder, file_name_of, remove};
+use crate::files::{create_folder, file_name_of, remove};
 use crate::quarantine;
 
 /// Folder of all logs in the data folder.

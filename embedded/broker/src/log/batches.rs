@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 
-use super::{Log, LogError, SLICE_BYTES_MAX};
+use super::error::LogError;
+use super::{Log, SLICE_BYTES_MAX};
 use crate::batch::BatchHead;
 
 /// Reads a log batch by batch; made by [`Log::batches`].
@@ -14,10 +15,11 @@ pub(crate) struct Batches<'a> {
     slice: Bytes,
 }
 
-impl<'a> Batches<'a> {
-    pub(super) fn new(log: &'a Log, offset: i64, end: i64) -> Self {
-        Self {
-            log,
+impl Log {
+    /// The stored batches from the one that holds `offset` up to offset `end`.
+    pub(crate) fn batches(&self, offset: i64, end: i64) -> Batches<'_> {
+        Batches {
+            log: self,
             next_offset: offset,
             end,
             slice: Bytes::new(),

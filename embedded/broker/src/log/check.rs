@@ -7,6 +7,9 @@ use std::os::unix::fs::FileExt;
 use super::damage::Flaw;
 use crate::batch::{BatchHead, HEAD_BYTES};
 
+/// How much is read at once when every byte is.
+pub(super) const SCAN_STEP_BYTES: usize = 1 << 20;
+
 /// Where in a file the next batch begins, and what is known of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {

@@ -8,20 +8,29 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use bytes::Bytes;
 
-use super::check::{self, Found, Place, Window};
+use super::check::{self, Found, Place, SCAN_STEP_BYTES, Window};
 use super::damage::Flaw;
+use super::error::LogError;
 use super::tail;
-use super::{Encoded, LogError};
 use crate::batch::HEAD_BYTES;
-use crate::folder::PRIVATE_FILE;
+use crate::files::PRIVATE_FILE;
 
 /// Bytes of log between two entries of the index: what a seek reads at most in vain.
 const INDEX_STEP_BYTES: u64 = 16 << 10;
-/// How much is read at once when every byte is.
-pub(super) const SCAN_STEP_BYTES: usize = 1 << 20;
 /// How much is read at once when heads are: one page, as the next head may be anywhere.
 const HEADS_STEP_BYTES: usize = 4 << 10;
 const EXTENSION: &str = "log";
+
+/// A batch ready to be written; its place is set last.
+#[derive(Debug)]
+pub(super) struct Encoded {
+    pub(super) head: Vec<u8>,
+    pub(super) body: Bytes,
+    /// Head and body.
+    pub(super) bytes: u64,
+    /// How many offsets the batch takes.
+    pub(super) records: i64,
+}
 
 /// A file of whole batches whose offsets follow each other.
 #[derive(Debug)]

@@ -14,10 +14,9 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::check::{Place, Window};
-use super::segment::SCAN_STEP_BYTES;
+use super::check::{Place, SCAN_STEP_BYTES, Window};
 use crate::batch::{BatchHead, HEAD_BYTES};
-use crate::folder::replace_file;
+use crate::files::replace_file;
 
 /// How many torn tails of one segment are kept. Chosen: enough to look into what keeps crashing.
 const TORN_MAX: u32 = 8;

@@ -14,11 +14,11 @@ const SEGMENT_BYTES: u64 = 600;
 
 /// A log of topic "topic", partition 0, as a restarted broker opens it.
 fn open(folder: &Path) -> Log {
-    let leader_epoch = Arc::new(LeaderEpoch::of(7));
+    let leader_epoch = LeaderEpoch::new(7);
     open_in(folder, leader_epoch)
 }
 
-fn open_in(folder: &Path, leader_epoch: Arc<LeaderEpoch>) -> Log {
+fn open_in(folder: &Path, leader_epoch: LeaderEpoch) -> Log {
     let config = LogConfig {
         replica: ReplicaKey::new("topic", 0_u32),
         segment_bytes_max: SEGMENT_BYTES,
@@ -297,7 +297,7 @@ fn a_log_that_has_lost_its_end_goes_on_in_another_epoch() {
     let bytes = fs::read(&last).unwrap();
     fs::write(&last, &bytes[..bytes.len() / 2]).unwrap();
 
-    let log = open_in(folder.path(), Arc::new(LeaderEpoch::of(9)));
+    let log = open_in(folder.path(), LeaderEpoch::new(9));
     appended(&log, 1);
 
     assert_eq!((epoch_at(&log, 0), epoch_at(&log, 1)), (7, 9));
@@ -345,7 +345,7 @@ fn a_gigabyte_is_opened_and_read() {
         let config = LogConfig {
             replica: ReplicaKey::new("topic", 0_u32),
             segment_bytes_max: 256 << 20,
-            leader_epoch: Arc::new(LeaderEpoch::of(7)),
+            leader_epoch: LeaderEpoch::new(7),
         };
         let log = Log::create(folder.path().to_path_buf(), config.clone()).unwrap();
         while log.bytes() < 1 << 30 {

@@ -106,7 +106,7 @@ fn look(folder: &Path) -> Result<Seen, String> {
             .map(|module| module.wasm.payload.to_vec())
             .ok_or_else(|| "no such module".to_owned()),
         offset: node.consumers.offset("left", 0, "reader"),
-        is_epoch_new: newest.is_some_and(|newest| newest < node.leader_epoch.current()),
+        is_epoch_new: newest.is_some_and(|newest| newest < node.epoch.leader_epoch().get()),
     })
 }
 
