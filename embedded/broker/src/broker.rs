@@ -4,7 +4,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use futures_util::future::BoxFuture;
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
@@ -72,40 +71,31 @@ impl Broker {
     /// # Errors
     /// If the address or the folder is in use, the folder cannot be read, or other machines could
     /// connect without [`Peers::Anyone`].
-    // Boxed: a future's code is compiled where it is polled, and is to be optimized as this crate is.
-    pub fn start(config: BrokerConfig) -> BoxFuture<'static, Result<Self, BrokerError>> {
-        Box::pin(async move {
-            let address = config.listen;
-            if config.peers == Peers::SameUser && !address.ip().is_loopback() {
-                return Err(BrokerError::Unprotected { address });
-            }
-            let listening = |source| BrokerError::Listen { address, source };
-            let listener = TcpListener::bind(address).await.map_err(listening)?;
-            let address = listener.local_addr().map_err(listening)?;
-            let guard = Arc::new(Guard::new(config.peers));
-            let quotas = Quotas::new(config.limits.clone());
-            let opening = tokio::task::spawn_blocking(move || open(&config));
-            let (node, lock) = opening.await.map_err(BrokerError::Panic)??;
-            let node = Arc::new(node);
-            let tasks = TaskTracker::new();
-            let closing = CancellationToken::new();
-            let scrubbing = scrub::run(Arc::clone(&node));
-            tasks.spawn(closing.clone().run_until_cancelled_owned(scrubbing));
-            let server = Server {
-                node,
-                guard,
-                quotas,
-                closing: closing.clone(),
-                tasks: tasks.clone(),
-            };
-            tasks.spawn(accept::accept(listener, server));
-            tracing::info!(%address, "the embedded broker listens");
-            Ok(Self {
-                address,
-                tasks,
-                closing: closing.drop_guard(),
-                lock,
-            })
+    pub async fn start(config: BrokerConfig) -> Result<Self, BrokerError> {
+        let limits = config.limits.clone();
+        let guard = Arc::new(Guard::new(config.peers));
+        let (listener, address) = listen(&config).await?;
+        let opening = tokio::task::spawn_blocking(move || open(&config));
+        let (node, lock) = opening.await.map_err(BrokerError::Panic)??;
+        let node = Arc::new(node);
+        let tasks = TaskTracker::new();
+        let closing = CancellationToken::new();
+        let scrubbing = scrub::run(Arc::clone(&node));
+        tasks.spawn(closing.clone().run_until_cancelled_owned(scrubbing));
+        let server = Server {
+            node,
+            guard,
+            quotas: Quotas::new(limits),
+            closing: closing.clone(),
+            tasks: tasks.clone(),
+        };
+        tasks.spawn(accept::accept(listener, server));
+        tracing::info!(%address, "the embedded broker listens");
+        Ok(Self {
+            address,
+            tasks,
+            closing: closing.drop_guard(),
+            lock,
         })
     }
 
@@ -126,6 +116,18 @@ impl Broker {
         drop(self.lock);
         Ok(())
     }
+}
+
+async fn listen(config: &BrokerConfig) -> Result<(TcpListener, SocketAddr), BrokerError> {
+    let address = config.listen;
+    if config.peers == Peers::SameUser && !address.ip().is_loopback() {
+        return Err(BrokerError::Unprotected { address });
+    }
+    let failed = |source| BrokerError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    // With the port that the system has chosen for port 0.
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
 }
 
 fn open(config: &BrokerConfig) -> Result<(Node, FolderLock), BrokerError> {
