@@ -17,15 +17,15 @@ use crate::connection::Connection;
 use crate::limits::Quotas;
 use crate::node::Node;
 use crate::peer::{Ends, Guard};
-use crate::replies::Replies;
+use crate::responses::Responses;
 use crate::session;
 use crate::text::printable;
 use crate::wire::Requests;
 
 /// How long to wait after the system could not accept a connection, as when out of files.
 const PAUSE: Duration = Duration::from_millis(100);
-/// How often refused connections are told of, at most.
-const TELL_EVERY: Duration = Duration::from_secs(10);
+/// Least time between two warnings about refused connections.
+const REPORT_EVERY: Duration = Duration::from_secs(10);
 /// A machine that is gone is noticed two minutes after it last said something.
 const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
     .with_time(Duration::from_secs(60))
@@ -56,26 +56,29 @@ pub(crate) async fn accept(listener: TcpListener, server: Server) {
         };
         let quota = Arc::clone(&server.quotas.connections);
         match quota.try_acquire_owned() {
-            Ok(place) => {
-                let serving = serve(server.clone(), stream, client, place);
+            Ok(permit) => {
+                let serving = serve(server.clone(), stream, client, permit);
                 server.tasks.spawn(serving);
             }
-            Err(_) => refused.tell(server.quotas.limits.connections_max),
+            Err(_) => refused.report(server.quotas.limits.connections_max),
         }
     }
 }
 
-/// Connections there was no place for.
+/// Connections beyond the limit since the last warning.
 #[derive(Debug, Default)]
 struct Refused {
     count: u64,
-    told: Option<Instant>,
+    reported_at: Option<Instant>,
 }
 
 impl Refused {
-    fn tell(&mut self, connections_max: usize) {
+    fn report(&mut self, connections_max: usize) {
         self.count += 1;
-        if self.told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
+        if self
+            .reported_at
+            .is_none_or(|at| at.elapsed() >= REPORT_EVERY)
+        {
             tracing::warn!(
                 connections_max,
                 refused = self.count,
@@ -83,7 +86,7 @@ impl Refused {
             );
             *self = Self {
                 count: 0,
-                told: Some(Instant::now()),
+                reported_at: Some(Instant::now()),
             };
         }
     }
@@ -94,7 +97,7 @@ async fn serve(
     server: Server,
     stream: TcpStream,
     client: SocketAddr,
-    _place: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
 ) {
     match AssertUnwindSafe(begin(server, stream, client))
         .catch_unwind()
@@ -118,8 +121,8 @@ async fn begin(server: Server, stream: TcpStream, client: SocketAddr) -> io::Res
     let (receiving, sending) = stream.into_split();
     let closing = server.closing.child_token();
     let read_within = server.quotas.limits.read_within;
-    let replies = Replies::new(sending, read_within, closing.clone());
-    let connection = Connection::new(server.node, replies, address, closing, server.tasks);
+    let responses = Responses::new(sending, read_within, closing.clone());
+    let connection = Connection::new(server.node, responses, address, closing, server.tasks);
     session::serve(connection, Requests::new(receiving, server.quotas)).await
 }
 

@@ -1,7 +1,7 @@
 //! Creates, deletes, lists and updates objects.
 //!
 //! Not here: registration of SPUs, SPU groups, table formats and mirrors. There is one SPU and it
-//! is this process; such requests are answered with an error that says so.
+//! is this process; such requests get an error that says so.
 
 use std::fmt::Display;
 use std::io;
@@ -37,12 +37,11 @@ use crate::text::printable;
 use crate::wire::Request;
 
 const TOO_MANY_PARTITIONS: &str = "a topic of the embedded broker has 1000 partitions at most";
-const NO_ROOM_FOR_MODULE: &str =
-    "all SmartModules together are 32 MiB at most, packed: delete some";
+const MODULES_TOO_LARGE: &str = "all SmartModules together are 32 MiB at most, packed: delete some";
 const SINGLE_NODE: &str = "the embedded broker is one node and has topics and smartmodules only";
 
-/// Answers a request of the controller's that is not a watch.
-pub(crate) async fn answer(connection: &Connection, mut request: Request) -> io::Result<()> {
+/// Handles a request of the controller's that is not a watch.
+pub(crate) async fn handle(connection: &Connection, mut request: Request) -> io::Result<()> {
     let node = Arc::clone(&connection.node);
     let status = match request.api {
         Api::Create => {
@@ -57,21 +56,21 @@ pub(crate) async fn answer(connection: &Connection, mut request: Request) -> io:
             let body: ObjectApiUpdateRequest = request.decode()?;
             spawn_blocking(move || update(&node, &body)).await
         }
-        _ => return answer_list(connection, request).await,
+        _ => return respond_with_list(connection, request).await,
     };
     connection
-        .replies
+        .responses
         .send(&request.header, &status.map_err(io::Error::other)??)
         .await
 }
 
-async fn answer_list(connection: &Connection, mut request: Request) -> io::Result<()> {
+async fn respond_with_list(connection: &Connection, mut request: Request) -> io::Result<()> {
     let body: ObjectApiListRequest = request.decode()?;
     let version = request.header.api_version();
     let listed = connection.clone();
     let listing = spawn_blocking(move || list(&listed, &body, version));
     let response = listing.await.map_err(io::Error::other)??;
-    connection.replies.send(&request.header, &response).await
+    connection.responses.send(&request.header, &response).await
 }
 
 fn create(node: &Node, body: &ObjectApiCreateRequest) -> io::Result<Status> {
@@ -81,11 +80,11 @@ fn create(node: &Node, body: &ObjectApiCreateRequest) -> io::Result<Status> {
     }
     if let Some(request) = downcast::<CreateRequest<SmartModuleSpec>, _>(body)? {
         let (common, spec) = request.parts();
-        if !has_room(node, &common.name, &spec) {
+        if !has_space_for(node, &common.name, &spec) {
             return Ok(refusal(
                 common.name,
                 ErrorCode::SmartModuleError,
-                NO_ROOM_FOR_MODULE,
+                MODULES_TOO_LARGE,
             ));
         }
         return Ok(create_smartmodule(node, common, spec));
@@ -154,9 +153,10 @@ fn check_topic(node: &Node, name: &str, spec: &TopicSpec) -> Result<(), (ErrorCo
     }
 }
 
-/// Whether the modules there are leave room for another, or for a new one of a name: who lists or
-/// watches modules is sent all of them at once.
-fn has_room(node: &Node, name: &str, spec: &SmartModuleSpec) -> bool {
+/// Whether a module fits in beside the stored ones, or in the place of the one with its name.
+///
+/// They are limited together because a client that lists or watches modules is sent all at once.
+fn has_space_for(node: &Node, name: &str, spec: &SmartModuleSpec) -> bool {
     let (_, stored) = node.metadata.smartmodules();
     let others = stored.iter().filter(|(key, _)| *key != name);
     let others = others.map(|(_, module)| module.spec.wasm.payload.len());
@@ -408,7 +408,7 @@ impl Listing<'_> {
     }
 }
 
-/// Decodes a request if it is for the type that is asked for.
+/// Decodes a request if it is for that type.
 fn downcast<T, B: TryEncodableFrom<T>>(body: &B) -> io::Result<Option<T>> {
     body.downcast().map_err(io::Error::other)
 }
@@ -421,7 +421,7 @@ fn refusal(name: String, code: ErrorCode, reason: impl Display) -> Status {
     Status::new(name, code, Some(reason.to_string()))
 }
 
-/// The client is told what happened; the log says why.
+/// Sends the client what happened; the log says why, too.
 fn failure(name: String, code: ErrorCode, error: &BrokerError) -> Status {
     tracing::error!(
         object = %printable(&name),
@@ -451,8 +451,8 @@ mod tests {
         let node = Node::open(folder.path(), 1 << 20).unwrap();
         let stored = node.metadata.put_smartmodule("one", module(20 << 20));
         stored.unwrap();
-        assert!(has_room(&node, "two", &module(12 << 20)));
-        assert!(!has_room(&node, "two", &module((12 << 20) + 1)));
-        assert!(has_room(&node, "one", &module(32 << 20)));
+        assert!(has_space_for(&node, "two", &module(12 << 20)));
+        assert!(!has_space_for(&node, "two", &module((12 << 20) + 1)));
+        assert!(has_space_for(&node, "one", &module(32 << 20)));
     }
 }

@@ -1,8 +1,8 @@
 //! Which requests there are: their numbers, versions and sizes.
 //!
 //! A real cluster has a controller (SC) and processing units (SPU) on ports of their own. Here
-//! one port is both. The two number some requests alike (1002 deletes an object at the one, asks
-//! for offsets at the other), but all of the controller's begin with an object type's name, in
+//! one port is both. The two number some requests alike (1002 deletes an object at the one, fetches
+//! offsets at the other), but all of the controller's begin with an object type's name, in
 //! capitals, where an SPU's have a topic's name, in small letters, or a small number.
 
 use std::io;
@@ -48,7 +48,8 @@ const FIRST_ADMIN_VERSION: i16 = 11;
 
 /// Chosen: names, offsets and a module of some 100 kB that comes along with a stream.
 const BYTES_MAX: usize = 1 << 20;
-/// What the real SPU takes, and room for heads: who sends a little more is answered, not cut off.
+/// What the real SPU takes, and some bytes for heads: a producer that sends a little more gets an error, not a closed
+/// connection.
 const PRODUCE_BYTES_MAX: usize = STORAGE_MAX_REQUEST_SIZE as usize + BYTES_MAX;
 /// Chosen: a hundred times this project's modules.
 const MODULE_BYTES_MAX: usize = 32 << 20;
@@ -110,7 +111,7 @@ static DATA: [Row; 7] = [
     row::<FetchConsumerOffsetsRequest>(Api::FetchConsumerOffsets),
 ];
 
-/// What both answer. Any version: it is how a client finds out what others there are.
+/// What both serve. Any version: it is how a client finds out what others there are.
 static VERSIONS: [Row; 1] = [Row {
     api: Api::Versions,
     key: ApiVersionsRequest::API_KEY,
@@ -120,7 +121,7 @@ static VERSIONS: [Row; 1] = [Row {
 /// Finds which request a header and the start of a body are.
 ///
 /// # Errors
-/// If it is not served, or not in this version. Clients have no answer for that: a connection ends.
+/// If it is not served, or not in this version. Clients know no response for that: the connection ends.
 pub(crate) fn find(header: &RequestHeader, body_start: &[u8]) -> io::Result<Api> {
     let key = header.api_key();
     let rows: &[Row] = match object_type(body_start) {

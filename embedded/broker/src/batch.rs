@@ -18,7 +18,7 @@ use fluvio_compression::Compression;
 use fluvio_protocol::Encoder;
 use fluvio_protocol::record::{Batch, RawRecords};
 
-use crate::packing::unpack_records;
+use crate::compression::decompress;
 
 /// Bytes of a head without a schema id.
 pub(crate) const HEAD_BYTES: usize = 57;
@@ -100,8 +100,8 @@ impl BatchHead {
     /// The records as they were before the producer compressed them.
     pub(crate) fn records(&self, batch: &Bytes) -> io::Result<Vec<u8>> {
         let stored = batch.slice(HEAD_BYTES + schema_bytes(self.attributes)..);
-        let unpacked = unpack_records(self.compression()?, &stored)?;
-        Ok(unpacked.unwrap_or_else(|| stored.to_vec()))
+        let decompressed = decompress(self.compression()?, &stored)?;
+        Ok(decompressed.unwrap_or_else(|| stored.to_vec()))
     }
 
     /// How the producer compressed the records.
@@ -160,8 +160,8 @@ pub(crate) fn encode_head(batch: &Batch<RawRecords>) -> io::Result<Vec<u8>> {
     Ok(head)
 }
 
-/// Sets in an encoded head which place the batch has in a log.
-pub(crate) fn set_place(head: &mut [u8], base_offset: i64, leader_epoch: i32) {
+/// Sets in an encoded head the offset and the epoch with which the batch is stored.
+pub(crate) fn set_offset_and_epoch(head: &mut [u8], base_offset: i64, leader_epoch: i32) {
     head[..8].copy_from_slice(&base_offset.to_be_bytes());
     head[LENGTH_END..LENGTH_END + 4].copy_from_slice(&leader_epoch.to_be_bytes());
 }
@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn a_head_tells_offsets_and_length_and_whether_the_batch_is_intact() {
         let mut bytes = batch_of(&["first", "second"]).as_bytes(0).unwrap().to_vec();
-        set_place(&mut bytes, 41, 7);
+        set_offset_and_epoch(&mut bytes, 41, 7);
         let head = BatchHead::parse(&bytes).unwrap();
         assert_eq!(
             (head.base_offset, head.next_offset(), head.leader_epoch),

@@ -3,15 +3,15 @@
 //! The modules run in [`crate::engine`]. What is followed here is the SPU's frame around them,
 //! since programs come to depend on it (marked "as the SPU" below):
 //! - outputs are gathered over batches until they exceed `max_bytes`; the batch that exceeds is
-//!   dropped from the answer *after* it has run, so a stateful module sees it twice, and if it is
-//!   the first one there is no answer at all and the stream goes on behind it;
-//! - an error of a module ends the answer after the records that were fine, but the answer's
+//!   dropped from the response *after* it has run, so a stateful module sees it twice, and if it is
+//!   the first one there is no response at all and the stream goes on behind it;
+//! - an error of a module ends the response after the records that were fine, but the response's
 //!   offsets cover the whole stored batch;
 //! - offsets and times of outputs are not those of their sources.
 //!
 //! Other than the SPU, on purpose:
-//! - an answer's batch has the leader epoch of the batches it covers, where the SPU leaves −1, and
-//!   ends where the epoch changes: so a client knows in which time of the log its place is;
+//! - a response's batch has the leader epoch of the batches it covers, where the SPU leaves −1, and
+//!   ends where the epoch changes: so a client knows to which epoch the offset it has reached belongs;
 //! - a module that requests bring along runs only if it was uploaded before, or if the broker is
 //!   told to allow it;
 //! - what a module may take of time, memory and tables is bounded, for all modules of a chain
@@ -33,12 +33,12 @@ use fluvio_spu_schema::server::smartmodule::{
 };
 
 use crate::batch::BatchHead;
+use crate::compression::decompress;
 use crate::engine::{
     EngineError, Fault, InputHead, MODULES_MAX, ModuleConfig, Records, Runner, unpack,
 };
 use crate::log::Log;
 use crate::node::Node;
-use crate::packing::unpack_records;
 
 /// Bytes of the count before encoded records.
 const COUNT_BYTES: usize = 4;
@@ -56,7 +56,7 @@ pub(crate) struct Chain {
 pub(crate) struct Input {
     pub(crate) base_offset: i64,
     pub(crate) last_offset_delta: i32,
-    /// The time of the log in which the broker took the batch; −1 if it has none.
+    /// The epoch in which the broker stored the batch; −1 if it has none.
     pub(crate) leader_epoch: i32,
     /// Milliseconds since 1970, or −1.
     pub(crate) first_timestamp: i64,
@@ -67,7 +67,7 @@ pub(crate) struct Input {
 }
 
 impl Input {
-    /// Unpacks a stored batch.
+    /// Decompresses a stored batch.
     pub(crate) fn from_stored(head: &BatchHead, batch: &Bytes) -> io::Result<Self> {
         Ok(Self {
             base_offset: head.base_offset,
@@ -79,18 +79,18 @@ impl Input {
         })
     }
 
-    /// Unpacks a batch that a producer has sent.
+    /// Decompresses a batch that a producer has sent.
     pub(crate) fn from_produced(batch: &Batch<RawRecords>) -> io::Result<Self> {
         let compression = batch.get_compression().map_err(io::Error::other)?;
         let records = &batch.records().0;
-        let unpacked = unpack_records(compression, records)?;
+        let decompressed = decompress(compression, records)?;
         Ok(Self {
             base_offset: batch.base_offset,
             last_offset_delta: batch.last_offset_delta(),
             leader_epoch: batch.get_header().partition_leader_epoch,
             first_timestamp: batch.get_base_timestamp(),
             compression,
-            records: unpacked.unwrap_or_else(|| records.to_vec()),
+            records: decompressed.unwrap_or_else(|| records.to_vec()),
         })
     }
 }
@@ -140,12 +140,12 @@ impl Chain {
         }))
     }
 
-    /// Shows the newest stored records to those modules that ask for them.
+    /// Shows the newest stored records to those modules that look back.
     pub(crate) fn look_back(&mut self, log: &Log) -> Result<(), ErrorCode> {
         let bytes_max = self.look_back_bytes_max;
         let read = |lookback: &Lookback| {
             newest_records(log, lookback, bytes_max)
-                .map_err(|error| EngineError::Answer(error.to_string()))
+                .map_err(|error| EngineError::Returned(error.to_string()))
         };
         self.runner
             .look_back(read)
@@ -155,7 +155,7 @@ impl Chain {
     /// Runs batches until their outputs exceed `max_bytes`.
     ///
     /// # Errors
-    /// If a batch cannot be unpacked, or a module panics or does what it must not do. The chain
+    /// If a batch cannot be decompressed, or a module panics or does what it must not do. The chain
     /// must not be used after that.
     pub(crate) fn process<I>(&mut self, batches: I, max_bytes: usize) -> Result<Output, ErrorCode>
     where
@@ -190,7 +190,7 @@ struct Gathered {
     /// Of the last batch.
     leader_epoch: i32,
     count: usize,
-    /// The count's place, then encoded records.
+    /// Bytes for the count, then encoded records.
     encoded: Vec<u8>,
     /// As the SPU counts them: encoded records, and a count for each input batch.
     total_bytes: usize,
@@ -209,7 +209,7 @@ impl Gathered {
         }
     }
 
-    /// Whether there are outputs already, of another leader epoch: an answer has one only.
+    /// Whether there are outputs already, of another leader epoch: a response has one only.
     fn is_of_another_epoch(&self, input: &Input) -> bool {
         self.first.is_some() && self.leader_epoch != input.leader_epoch
     }
@@ -260,7 +260,7 @@ impl Gathered {
             let encoded = Bytes::from(self.encoded);
             let stored = match compression {
                 Compression::None => encoded,
-                packing => packing
+                compression => compression
                     .compress(&encoded)
                     .map_err(|_| ErrorCode::CompressionError)?,
             };
@@ -270,7 +270,7 @@ impl Gathered {
     }
 }
 
-/// A module's bytes: stored under the name that is asked for, or sent along.
+/// A module's bytes: stored under the name in the request, or sent along with it.
 fn wasm_of(node: &Node, invocation: &SmartModuleInvocation) -> Result<Vec<u8>, ErrorCode> {
     match &invocation.wasm {
         SmartModuleInvocationWasm::Predefined(name) => match node.metadata.find_smartmodule(name) {
@@ -321,7 +321,7 @@ fn config_of<'a>(
     }
 }
 
-/// The newest stored records, encoded: as many, and as young, as asked for.
+/// The newest stored records, encoded: as many, and as young, as the module wants.
 fn newest_records(log: &Log, lookback: &Lookback, bytes_max: usize) -> io::Result<Vec<u8>> {
     let oldest = match lookback.age {
         None => i64::MIN,
@@ -487,8 +487,8 @@ mod tests {
         assert!(gathered.add(&batch(10, 5), records, 1_000));
         assert!(!gathered.is_of_another_epoch(&batch(20, 5)));
         assert!(gathered.is_of_another_epoch(&batch(20, 6)));
-        let answer = gathered.finish(None).unwrap().batch;
-        assert_eq!(answer.get_header().partition_leader_epoch, 5);
+        let response = gathered.finish(None).unwrap().batch;
+        assert_eq!(response.get_header().partition_leader_epoch, 5);
     }
 
     #[test]
@@ -508,7 +508,7 @@ mod tests {
             ..input(20)
         };
         assert!(!gathered.add(&too_late, records, 0));
-        let answer = gathered.finish(None).unwrap().batch;
-        assert_eq!(answer.get_header().partition_leader_epoch, 5);
+        let response = gathered.finish(None).unwrap().batch;
+        assert_eq!(response.get_header().partition_leader_epoch, 5);
     }
 }

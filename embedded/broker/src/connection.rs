@@ -10,22 +10,22 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::limits::{ANSWERS_MAX, WATCHES_MAX};
+use crate::limits::{RESPONSES_MAX, WATCHES_MAX};
 use crate::node::Node;
-use crate::replies::Replies;
+use crate::responses::Responses;
 use crate::text::printable;
 
 /// What the streams and watches of a connection share.
 #[derive(Debug, Clone)]
 pub(crate) struct Connection {
     pub(crate) node: Arc<Node>,
-    pub(crate) replies: Replies,
+    pub(crate) responses: Responses,
     /// The address the client has reached the broker at: where it finds the SPU, too.
     pub(crate) address: SocketAddr,
-    /// Large answers that may still be under way; each is kept in memory.
-    pub(crate) answers: Arc<Semaphore>,
-    /// Watches that may still be started.
-    pub(crate) watches: Arc<Semaphore>,
+    /// Permits for responses of streams and watches that are in memory at once.
+    pub(crate) response_permits: Arc<Semaphore>,
+    /// Permits for watches that run.
+    pub(crate) watch_permits: Arc<Semaphore>,
     /// Cancelled when the connection or the broker ends.
     pub(crate) closing: CancellationToken,
     /// Counts tasks, so that a shutdown waits for them.
@@ -35,24 +35,25 @@ pub(crate) struct Connection {
 impl Connection {
     pub(crate) fn new(
         node: Arc<Node>,
-        replies: Replies,
+        responses: Responses,
         address: SocketAddr,
         closing: CancellationToken,
         tasks: TaskTracker,
     ) -> Self {
         Self {
             node,
-            replies,
+            responses,
             address,
-            answers: Arc::new(Semaphore::new(ANSWERS_MAX as usize)),
-            watches: Arc::new(Semaphore::new(WATCHES_MAX)),
+            response_permits: Arc::new(Semaphore::new(RESPONSES_MAX as usize)),
+            watch_permits: Arc::new(Semaphore::new(WATCHES_MAX)),
             closing,
             tasks,
         }
     }
 
-    /// Runs a stream or a watch as long as the connection. Its failure ends the connection, as
-    /// there is nobody to tell.
+    /// Runs a stream or a watch as long as the connection.
+    ///
+    /// Its failure ends the connection: the protocol has no other way to report it.
     pub(crate) fn spawn(&self, running: impl Future<Output = io::Result<()>> + Send + 'static) {
         let closing = self.closing.clone();
         self.tasks.spawn(async move {

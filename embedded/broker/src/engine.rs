@@ -63,8 +63,8 @@ pub(crate) struct Engine {
     wasm: wasmtime::Engine,
     /// The modules that were used last, compiled. A mutex: it is held for a look-up.
     cache: Mutex<ModuleCache>,
-    /// Held while a module is compiled or tried: that takes one core, however many ask for it,
-    /// and who waited for it finds the module in the cache.
+    /// Held while a module is compiled or tried: that takes one core, however many streams want it,
+    /// and the one that waited finds the module in the cache.
     compiling: Mutex<()>,
     /// Versions of uploaded modules that may be sent along with a request.
     accepted: Accepted,

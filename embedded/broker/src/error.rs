@@ -15,7 +15,7 @@ pub enum BrokerError {
          or choose another address with --fluvio HOST:PORT"
     )]
     Listen {
-        /// The address that was asked for.
+        /// The requested address.
         address: SocketAddr,
         #[source]
         source: io::Error,
@@ -26,7 +26,7 @@ pub enum BrokerError {
          listen on 127.0.0.1, or allow it with Peers::Anyone"
     )]
     Unprotected {
-        /// The address that was asked for.
+        /// The requested address.
         address: SocketAddr,
     },
     /// Another broker runs on the same data folder.

@@ -5,9 +5,9 @@
 //!          │                                                                  │
 //!  log ────┴── nothing to send: wait for the log's end to move ◀──────────────┘
 //! ```
-//! One answer is under way at a time: a slow consumer holds nothing but its place.
+//! One response is under way at a time: a slow consumer takes no memory but its own.
 //!
-//! An answer without a chain ends with a whole batch. A real SPU 0.18.1 cuts it at `max_bytes`,
+//! A response without a chain ends with a whole batch. A real SPU 0.18.1 cuts it at `max_bytes`,
 //! and its clients lose the records behind the cut without an error (seen: 10 of 1,000 records
 //! of 5 kB); that is not followed here.
 
@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 use crate::batch::encode_head;
 use crate::chain::{Chain, Input, Output};
 use crate::connection::Connection;
-use crate::limits::{ANSWER_BYTES, ANSWERS_MAX, LARGEST_ANSWER_BYTES};
+use crate::limits::{LARGEST_RESPONSE_BYTES, RESPONSE_BYTES, RESPONSES_MAX};
 use crate::log::LogError;
 use crate::node::{Node, Partition};
 use crate::streams::{StreamHandle, crowded_out};
@@ -44,28 +44,28 @@ pub(crate) async fn start(
 ) -> io::Result<Option<StreamHandle>> {
     let topic = request.topic.clone();
     let found = connection.node.partition(&topic, request.partition);
-    let mut place = Place {
+    let mut key = StreamKey {
         topic,
         partition: request.partition,
         stream_id: 0,
         header,
     };
     let Some(partition) = found else {
-        let response = place.error(ErrorCode::NotLeaderForPartition);
-        connection.replies.send(&place.header, &response).await?;
+        let response = key.error(ErrorCode::NotLeaderForPartition);
+        connection.responses.send(&key.header, &response).await?;
         return Ok(None);
     };
-    place.stream_id = stream_id;
+    key.stream_id = stream_id;
     let handle = StreamHandle::new(&request);
     let mut ends = partition.log.follow_end();
     ends.mark_changed();
     let stream = Stream {
         connection: connection.clone(),
         partition,
-        place,
+        key,
         max_bytes: usize::try_from(request.max_bytes)
             .unwrap_or(0)
-            .min(LARGEST_ANSWER_BYTES),
+            .min(LARGEST_RESPONSE_BYTES),
         acknowledgements: handle.acknowledgements(),
         ends,
         crowded_out: handle.crowded_out(),
@@ -75,9 +75,9 @@ pub(crate) async fn start(
     Ok(Some(handle))
 }
 
-/// Which stream an answer belongs to.
+/// What tells the client which stream a response belongs to.
 #[derive(Debug)]
-struct Place {
+struct StreamKey {
     topic: String,
     partition: u32,
     stream_id: u32,
@@ -86,7 +86,7 @@ struct Place {
 
 type PartitionResponse = FetchablePartitionResponse<RecordSet<RawRecords>>;
 
-impl Place {
+impl StreamKey {
     fn response(&self, partition: PartitionResponse) -> DefaultStreamFetchResponse {
         StreamFetchResponse {
             topic: self.topic.clone(),
@@ -150,8 +150,8 @@ enum Sent {
 struct Stream {
     connection: Connection,
     partition: Arc<Partition>,
-    place: Place,
-    /// What the client accepts in one answer, and no more than there is memory for.
+    key: StreamKey,
+    /// What the client accepts in one response, and no more than there is memory for.
     max_bytes: usize,
     /// Written by the session when the client acknowledges.
     acknowledgements: watch::Receiver<i64>,
@@ -167,15 +167,15 @@ impl Stream {
             Err(StreamEnd::Connection(error)) => Err(error),
             Err(StreamEnd::Refused(error_code)) => {
                 tracing::warn!(
-                    topic = self.place.topic,
-                    partition = self.place.partition,
+                    topic = self.key.topic,
+                    partition = self.key.partition,
                     error = %printable(&error_code),
                     "a stream ends with an error"
                 );
-                let response = self.place.error(error_code);
+                let response = self.key.error(error_code);
                 self.connection
-                    .replies
-                    .send(&self.place.header, &response)
+                    .responses
+                    .send(&self.key.header, &response)
                     .await
             }
         }
@@ -224,7 +224,7 @@ impl Stream {
         }
         let node: Arc<Node> = Arc::clone(&self.connection.node);
         let partition = Arc::clone(&self.partition);
-        let version = self.place.header.api_version();
+        let version = self.key.header.api_version();
         let starting = spawn_blocking(move || {
             let mut chain = Chain::start(&node, modules, version)?;
             if let Some(chain) = &mut chain {
@@ -239,14 +239,14 @@ impl Stream {
     }
 
     async fn send(&mut self, from: i64, chain: &mut Option<Chain>) -> Result<Sent, StreamEnd> {
-        // Held until the answer is sent; never closed.
-        let answers = Arc::clone(&self.connection.answers);
-        let places = if self.max_bytes > ANSWER_BYTES {
-            ANSWERS_MAX
+        // Held until the response is sent. The semaphore is never closed.
+        let semaphore = Arc::clone(&self.connection.response_permits);
+        let permits = if self.max_bytes > RESPONSE_BYTES {
+            RESPONSES_MAX
         } else {
             1
         };
-        let _places = answers.acquire_many_owned(places).await;
+        let _permits = semaphore.acquire_many_owned(permits).await;
         match chain.take() {
             None => self.send_stored(from).await,
             Some(running) => {
@@ -267,11 +267,11 @@ impl Stream {
             return Ok(Sent::Nothing { next_offset: from });
         }
         let response = self
-            .place
-            .response(self.answer(self.partition.log.end_offset()));
-        let replies = &self.connection.replies;
-        replies
-            .send_parts(&self.place.header, &response, &[slice.bytes])
+            .key
+            .response(self.partition_response(self.partition.log.end_offset()));
+        let responses = &self.connection.responses;
+        responses
+            .send_parts(&self.key.header, &response, &[slice.bytes])
             .await?;
         Ok(Sent::Something)
     }
@@ -308,22 +308,22 @@ impl Stream {
         let error_code = output.error.map_or(ErrorCode::None, |error| {
             ErrorCode::SmartModuleRuntimeError(Box::new(error))
         });
-        let answer = PartitionResponse {
+        let partition = PartitionResponse {
             error_code,
             next_filter_offset,
-            ..self.answer(end)
+            ..self.partition_response(end)
         };
         let head = encode_head(&output.batch)?;
         let tail = [head.into(), output.batch.own_records().0];
-        let response = self.place.response(answer);
+        let response = self.key.response(partition);
         self.connection
-            .replies
-            .send_parts(&self.place.header, &response, &tail)
+            .responses
+            .send_parts(&self.key.header, &response, &tail)
             .await?;
         Ok(Sent::Something)
     }
 
-    fn answer(&self, end: i64) -> PartitionResponse {
+    fn partition_response(&self, end: i64) -> PartitionResponse {
         PartitionResponse {
             high_watermark: end,
             log_start_offset: self.partition.log.start_offset(),

@@ -42,7 +42,7 @@ use crate::connection::Connection;
 use crate::folder::claim;
 use crate::limits::{Limits, Quotas};
 use crate::node::{Node, is_system_topic};
-use crate::replies::Replies;
+use crate::responses::Responses;
 use crate::session;
 use crate::wire::Requests;
 
@@ -80,11 +80,11 @@ async fn no_frame_costs_more_than_200_mb_or_stops_another_client() {
             remove_what_was_created(&broker.node);
         }
         if sent % 10_000 == 0 {
-            other.asks_and_is_answered().await;
+            other.requests_and_gets_response().await;
         }
     }
     one.leave().await;
-    other.asks_and_is_answered().await;
+    other.requests_and_gets_response().await;
     let grown = peak_bytes().saturating_sub(before);
     println!(
         "{:?}, {} MB more at most",
@@ -133,8 +133,8 @@ async fn a_request_full_of_the_smallest_fields_stays_in_bounds() {
             frame.extend([0, 0, 0, 0]);
         }
         frame.extend(count);
-        let room = super::api::LARGEST_BYTES - frame.len() - tail.len();
-        let body = tail.repeat(room / tail.len());
+        let free_bytes = crate::api::LARGEST_BYTES - frame.len() - tail.len();
+        let body = tail.repeat(free_bytes / tail.len());
         frame.extend(body);
         assert!(Client::of(&broker).hangs_up_on(&frame).await, "{elements}");
     }
@@ -169,24 +169,24 @@ impl Broker {
 
 struct Client {
     requests: DuplexStream,
-    answers: DuplexStream,
+    responses_in: DuplexStream,
     session: tokio::task::JoinHandle<std::io::Result<()>>,
 }
 
 impl Client {
     fn of(broker: &Broker) -> Self {
         let (requests, receiving) = duplex(256 << 10);
-        let (sending, answers) = duplex(256 << 10);
+        let (sending, responses_in) = duplex(256 << 10);
         let closing = CancellationToken::new();
-        let replies = Replies::new(sending, Limits::default().read_within, closing.clone());
+        let responses = Responses::new(sending, Limits::default().read_within, closing.clone());
         let address = "127.0.0.1:9003".parse().unwrap();
         let node = Arc::clone(&broker.node);
-        let connection = Connection::new(node, replies, address, closing, TaskTracker::new());
+        let connection = Connection::new(node, responses, address, closing, TaskTracker::new());
         let requests_of = Requests::new(receiving, broker.quotas.clone());
         let session = tokio::spawn(session::serve(connection, requests_of));
         Self {
             requests,
-            answers,
+            responses_in,
             session,
         }
     }
@@ -196,12 +196,12 @@ impl Client {
         write(&mut self.requests, frame).await;
     }
 
-    /// Waits until what was sent is answered, and the session has ended otherwise than by a panic.
+    /// Waits until all responses are sent, and the session has ended otherwise than by a panic.
     async fn leave(self) {
-        let (requests, mut answers) = (self.requests, self.answers);
+        let (requests, mut responses_in) = (self.requests, self.responses_in);
         drop(requests);
         let mut nowhere = sink();
-        let reading = tokio::io::copy(&mut answers, &mut nowhere);
+        let reading = tokio::io::copy(&mut responses_in, &mut nowhere);
         let ended = async { tokio::join!(self.session, reading) };
         let (session, read) = tokio::time::timeout(PATIENCE, ended)
             .await
@@ -216,15 +216,15 @@ impl Client {
         ended.expect("the session ends").expect("no panic").is_err()
     }
 
-    async fn asks_and_is_answered(&mut self) {
-        let question = FetchOffsetsRequest::new("topic".to_owned(), 0);
-        assert!(write(&mut self.requests, &frame_of(question, 25)).await);
-        let answered = tokio::time::timeout(PATIENCE, async {
-            let length = self.answers.read_u32().await.unwrap();
-            let mut answer = vec![0; length as usize];
-            self.answers.read_exact(&mut answer).await.unwrap();
+    async fn requests_and_gets_response(&mut self) {
+        let request = FetchOffsetsRequest::new("topic".to_owned(), 0);
+        assert!(write(&mut self.requests, &frame_of(request, 25)).await);
+        let received = tokio::time::timeout(PATIENCE, async {
+            let length = self.responses_in.read_u32().await.unwrap();
+            let mut response = vec![0; length as usize];
+            self.responses_in.read_exact(&mut response).await.unwrap();
         });
-        answered.await.expect("the other client is answered");
+        received.await.expect("the other client gets its response");
     }
 }
 

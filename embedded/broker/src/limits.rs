@@ -2,9 +2,9 @@
 //!
 //! Memory for one connection is at most 200 MB, modules' own memory (which has limits of its
 //! own) apart: a request (33 MiB, `api::LARGEST_BYTES`), what is decoded of it (46 MB,
-//! `wire::STEPS_MAX`) and unpacked (8 MiB without a module, `packing`), and two answers of streams
-//! under way, each with a batch (32 MiB, `packing::UNPACKED_BYTES_MAX`) and what a module makes of
-//! it (16 MiB, [`ANSWER_BYTES`]).
+//! `wire::STEPS_MAX`) and unpacked (8 MiB without a module, `compression`), and two responses of streams
+//! under way, each with a batch (32 MiB, `compression::DECOMPRESSED_BYTES_MAX`) and what a module makes of
+//! it (16 MiB, [`RESPONSE_BYTES`]).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,13 +15,13 @@ use tokio::sync::Semaphore;
 pub(crate) const STREAMS_MAX: usize = 256;
 /// Watches of one connection. A client has four; chosen: a few of each kind.
 pub(crate) const WATCHES_MAX: usize = 32;
-/// Answers of one connection's streams that may be under way: one is sent, one is made.
-pub(crate) const ANSWERS_MAX: u32 = 2;
+/// Responses of one connection's streams that may be under way: one is sent, one is made.
+pub(crate) const RESPONSES_MAX: u32 = 2;
 /// What a module may make for one of them, in bytes. Chosen: eight times what the sink asks for.
-pub(crate) const ANSWER_BYTES: usize = 16 << 20;
+pub(crate) const RESPONSE_BYTES: usize = 16 << 20;
 /// What a module may make for the only one. Real SPUs have no limit but memory.
-pub(crate) const LARGEST_ANSWER_BYTES: usize = ANSWERS_MAX as usize * ANSWER_BYTES;
-/// All `SmartModule`s, packed: an answer may have all of them. Chosen: a hundred of this project's.
+pub(crate) const LARGEST_RESPONSE_BYTES: usize = RESPONSES_MAX as usize * RESPONSE_BYTES;
+/// All `SmartModule`s, packed: a response may have all of them. Chosen: a hundred of this project's.
 pub(crate) const MODULES_BYTES_MAX: usize = 32 << 20;
 /// Partitions of one topic, or of one request. Chosen: each is a folder and an open file.
 pub(crate) const PARTITIONS_MAX: usize = 1_000;
@@ -40,7 +40,7 @@ pub struct Limits {
     /// Time for a request that has begun to arrive, to be there. Default 30 s: the largest at
     /// 1.1 MB/s.
     pub request_within: Duration,
-    /// Time in which a client must take some bytes of an answer. Default 60 s: longer than a
+    /// Time in which a client must take some bytes of a response. Default 60 s: longer than a
     /// consumer stops for what it writes to.
     pub read_within: Duration,
 }

@@ -29,7 +29,7 @@ use tokio::sync::watch;
 use crate::batch;
 use crate::epoch::LeaderEpoch;
 use crate::files::create_folder;
-use check::Place;
+use check::BatchStart;
 use segment::{Check, Encoded, ReadError, Segment};
 
 pub use damage::{Damage, Flaw};
@@ -45,10 +45,10 @@ pub(crate) struct Appended {
     pub(crate) base_offset: i64,
 }
 
-/// Whole batches as they are stored, the first one holding the offset asked for.
+/// Whole batches as they are stored, the first one holding the requested offset.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Slice {
-    /// Empty if the offset asked for is the log's end.
+    /// Empty if the requested offset is the log's end.
     pub(crate) bytes: Bytes,
 }
 
@@ -75,7 +75,7 @@ pub(crate) struct Log {
     /// The offset the next record will get. Waking the tails of streams is why it is a watch: when it
     /// moves, and when damage is found.
     end: watch::Sender<i64>,
-    /// The first place that is known to be bad. Written by who finds it: opening, reading, appending.
+    /// The first flaw that is known. Written by whatever finds it: opening, reading, appending.
     damage: Mutex<Option<Damage>>,
 }
 
@@ -83,7 +83,7 @@ impl Log {
     /// Begins the log of a new partition.
     pub(crate) fn create(folder: PathBuf, config: LogConfig) -> Result<Self, LogError> {
         create_folder(&folder).map_err(LogError::file("create", &folder))?;
-        Segment::create(&folder, Place::start(0, i32::MIN))?;
+        Segment::create(&folder, BatchStart::new(0, i32::MIN))?;
         Self::open(folder, config)
     }
 
@@ -93,14 +93,14 @@ impl Log {
     pub(crate) fn open(folder: PathBuf, config: LogConfig) -> Result<Self, LogError> {
         let bases = segment::bases_in(&folder)?;
         let mut segments = Vec::with_capacity(bases.len().max(1));
-        let mut end = Place::start(0, i32::MIN);
+        let mut end = BatchStart::new(0, i32::MIN);
         let mut flawed = Some((segment::path_of(&folder, 0), Flaw::Missing));
         for (index, base) in bases.iter().enumerate() {
             if *base != end.offset {
                 break;
             }
             let next = bases.get(index + 1).copied();
-            let start = Place::start(*base, end.leader_epoch);
+            let start = BatchStart::new(*base, end.leader_epoch);
             let (segment, flaw) = open_segment(&folder, start, next)?;
             end = segment.end();
             flawed = flaw.map(|flaw| (segment.path().to_path_buf(), flaw));
@@ -152,7 +152,7 @@ impl Log {
                 pending_bytes = 0;
                 active = self.roll(active.end())?;
             }
-            batch::set_place(&mut batch.head, next_offset, leader_epoch);
+            batch::set_offset_and_epoch(&mut batch.head, next_offset, leader_epoch);
             next_offset += batch.records;
             pending_bytes += batch.bytes;
             pending.push(batch);
@@ -272,8 +272,8 @@ impl Log {
         Ok(())
     }
 
-    fn roll(&self, end: Place) -> Result<Arc<Segment>, LogError> {
-        let start = Place::start(end.offset, end.leader_epoch);
+    fn roll(&self, end: BatchStart) -> Result<Arc<Segment>, LogError> {
+        let start = BatchStart::new(end.offset, end.leader_epoch);
         let segment = Arc::new(Segment::create(&self.folder, start)?);
         self.segments
             .write()
@@ -305,19 +305,19 @@ impl Log {
     fn noted(&self, segment: &Segment, error: ReadError) -> LogError {
         match error {
             ReadError::Failed(error) => error,
-            ReadError::Flawed(place, flaw) => {
-                LogError::Damaged(self.note_damage(place, segment.path(), flaw))
+            ReadError::Flawed(start, flaw) => {
+                LogError::Damaged(self.note_damage(start, segment.path(), flaw))
             }
         }
     }
 
-    fn note_damage(&self, place: Place, path: &Path, flaw: Flaw) -> Damage {
+    fn note_damage(&self, start: BatchStart, path: &Path, flaw: Flaw) -> Damage {
         let found = Damage {
             topic: self.config.replica.topic.clone(),
             partition: self.config.replica.partition,
-            offset: place.offset,
+            offset: start.offset,
             path: path.to_path_buf(),
-            position: place.position,
+            position: start.position,
             flaw,
         };
         let mut known = self.lock_damage();
@@ -352,7 +352,7 @@ impl Log {
 /// Opens a segment behind which the next one begins at `next`, or nothing does.
 fn open_segment(
     folder: &Path,
-    start: Place,
+    start: BatchStart,
     next: Option<i64>,
 ) -> Result<(Segment, Option<Flaw>), LogError> {
     let check = next.map_or(Check::Everything, |_| Check::Heads);

@@ -58,7 +58,7 @@ impl MetadataStore {
     /// Reads what earlier runs stored.
     pub(crate) fn open(data_dir: &Path) -> Result<Self, BrokerError> {
         let mut topics = read_all::<TopicSpec>(data_dir, TOPICS)?;
-        // Clients find out from its partition where to ask for consumer offsets.
+        // Clients find out from its partition which SPU has consumer offsets.
         topics.insert(
             CONSUMER_STORAGE_TOPIC.to_owned(),
             revised(consumer_offset_topic()),
@@ -113,7 +113,7 @@ impl MetadataStore {
         Ok(())
     }
 
-    /// Takes a topic's file out of the catalog, to a place of the caller's.
+    /// Takes a topic's file out of the catalog, to a path of the caller's.
     pub(crate) fn remove_topic(&self, name: &str, to: &Path) -> Result<(), BrokerError> {
         let path = self.topics_folder.join(file_name_of(name));
         fs::rename(&path, to).map_err(BrokerError::file("remove", path))?;
@@ -237,15 +237,15 @@ fn set_aside(
     if kind == TOPICS {
         paths.push(&logs);
     }
-    let place = quarantine::take(data_dir, &name, &paths)?;
+    let folder = quarantine::take(data_dir, &name, &paths)?;
     tracing::error!(
         path = %path.display(),
-        quarantine = %place.display(),
+        quarantine = %folder.display(),
         error = error as &dyn std::error::Error,
         "a file of the catalog is broken: what it describes is not served, and was moved to \"{}\" \
          with its data; to get it back, stop the broker, put a good copy of \"{}\" in its old place \
          and move the other content of that folder back to where it was",
-        place.display(),
+        folder.display(),
         file.display(),
     );
     Ok(())

@@ -224,8 +224,8 @@ impl Node {
 
     /// A topic may ask for smaller or larger segments than the broker's.
     fn segment_bytes_max_of(&self, spec: &TopicSpec) -> u64 {
-        let asked = spec.get_storage().and_then(|storage| storage.segment_size);
-        asked.map_or(self.segment_bytes_max, u64::from)
+        let requested = spec.get_storage().and_then(|storage| storage.segment_size);
+        requested.map_or(self.segment_bytes_max, u64::from)
     }
 
     fn read_partitions(&self) -> RwLockReadGuard<'_, HashMap<ReplicaKey, Arc<Partition>>> {

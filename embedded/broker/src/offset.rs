@@ -1,7 +1,7 @@
 //! Where partitions begin and end.
 //!
-//! As at the real SPU the answer comes after what is being stored: who goes on where another one was
-//! killed must not miss that one's last batch because the disk is slow.
+//! As at the real SPU, the response waits for batches that are being stored: a producer that goes on
+//! where another one was killed must not miss the last batch of that one because the disk is slow.
 
 use std::io;
 use std::sync::Arc;
@@ -16,17 +16,17 @@ use crate::connection::Connection;
 use crate::node::Node;
 use crate::wire::Request;
 
-/// Answers a request for the offsets of any number of partitions.
-pub(crate) async fn answer(connection: &Connection, mut request: Request) -> io::Result<()> {
-    let asked: FetchOffsetsRequest = request.decode()?;
+/// Handles a request for the offsets of any number of partitions.
+pub(crate) async fn handle(connection: &Connection, mut request: Request) -> io::Result<()> {
+    let offsets: FetchOffsetsRequest = request.decode()?;
     let node = Arc::clone(&connection.node);
-    let found = tokio::task::spawn_blocking(move || fetch(&node, asked));
+    let found = tokio::task::spawn_blocking(move || fetch(&node, offsets));
     let response = found.await.map_err(io::Error::other)?;
-    connection.replies.send(&request.header, &response).await
+    connection.responses.send(&request.header, &response).await
 }
 
 fn fetch(node: &Node, request: FetchOffsetsRequest) -> FetchOffsetsResponse {
-    #[expect(deprecated, reason = "clients of version 23 still ask for it here")]
+    #[expect(deprecated, reason = "clients of version 23 still send it here")]
     let consumer = request.consumer_id;
     let topics = request.topics.into_iter();
     FetchOffsetsResponse {
@@ -42,20 +42,20 @@ fn offsets_of(
     consumer: Option<&str>,
 ) -> FetchOffsetTopicResponse {
     let mut partitions = Vec::with_capacity(topic.partitions.len());
-    for asked in topic.partitions {
-        let index = asked.partition_index;
-        let mut answer = FetchOffsetPartitionResponse {
+    for partition in topic.partitions {
+        let index = partition.partition_index;
+        let mut offsets = FetchOffsetPartitionResponse {
             partition_index: index,
             error_code: ErrorCode::PartitionNotLeader,
             ..FetchOffsetPartitionResponse::default()
         };
         if let Some(partition) = node.partition(&topic.name, index) {
             let seen = consumer.and_then(|id| node.consumers.offset(&topic.name, index, id));
-            answer.error_code = ErrorCode::None;
-            answer.start_offset = seen.map_or_else(|| partition.log.start_offset(), |at| at + 1);
-            answer.last_stable_offset = partition.log.settled_end();
+            offsets.error_code = ErrorCode::None;
+            offsets.start_offset = seen.map_or_else(|| partition.log.start_offset(), |at| at + 1);
+            offsets.last_stable_offset = partition.log.settled_end();
         }
-        partitions.push(answer);
+        partitions.push(offsets);
     }
     FetchOffsetTopicResponse {
         name: topic.name,

@@ -3,7 +3,7 @@
 //! ```text
 //! request ─▶ per partition: chain (if any) ─▶ checks ─▶ log ─▶ base offset or error code
 //! ```
-//! What is stored is committed at once, so both isolations are answered alike and no timeout
+//! What is stored is committed at once, so both isolations get the same response and no timeout
 //! can pass.
 
 use std::io;
@@ -21,15 +21,15 @@ use fluvio_spu_schema::server::smartmodule::SmartModuleInvocation;
 use fluvio_types::defaults::STORAGE_MAX_REQUEST_SIZE;
 
 use crate::chain::{Chain, Input};
+use crate::compression::{DECOMPRESSED_BYTES_MAX, check_compressed};
 use crate::connection::Connection;
 use crate::limits::PARTITIONS_MAX;
 use crate::log::LogError;
 use crate::node::{Node, Partition};
-use crate::packing::{UNPACKED_BYTES_MAX, check_packed};
 use crate::wire::Request;
 
 /// Stores a request's batches and tells where they are.
-pub(crate) async fn answer(connection: &Connection, mut request: Request) -> io::Result<()> {
+pub(crate) async fn handle(connection: &Connection, mut request: Request) -> io::Result<()> {
     let produce: DefaultProduceRequest = request.decode()?;
     let partitions = produce.topics.iter().map(|topic| topic.partitions.len());
     if partitions.sum::<usize>() > PARTITIONS_MAX {
@@ -40,7 +40,7 @@ pub(crate) async fn answer(connection: &Connection, mut request: Request) -> io:
     let version = request.header.api_version();
     let stored = tokio::task::spawn_blocking(move || store(&node, produce, version));
     let response = stored.await.map_err(io::Error::other)?;
-    connection.replies.send(&request.header, &response).await
+    connection.responses.send(&request.header, &response).await
 }
 
 fn store(node: &Node, request: DefaultProduceRequest, version: i16) -> ProduceResponse {
@@ -100,16 +100,16 @@ fn transform(
         return Err(ErrorCode::Other(reason));
     }
     let Some(mut chain) = Chain::start(node, modules.to_vec(), version)? else {
-        // What cannot be unpacked would stop each chain that comes to it.
-        batches.iter().try_for_each(check_packing)?;
+        // A batch that cannot be decompressed would stop each stream with a module that reads it.
+        batches.iter().try_for_each(check_compression)?;
         return Ok(batches);
     };
     chain.look_back(&partition.log)?;
-    let mut room = UNPACKED_BYTES_MAX;
+    let mut bytes_left = DECOMPRESSED_BYTES_MAX;
     let inputs = batches.iter().map(|batch| {
         let input = Input::from_produced(batch)?;
-        let left = room.checked_sub(input.records.len());
-        room = left.ok_or_else(|| io::Error::other("too much at once for a module"))?;
+        let left = bytes_left.checked_sub(input.records.len());
+        bytes_left = left.ok_or_else(|| io::Error::other("too much at once for a module"))?;
         Ok::<_, io::Error>(input)
     });
     let output = chain.process(inputs, usize::MAX)?;
@@ -162,10 +162,10 @@ fn refused(error: &LogError, replica_key: ReplicaKey) -> ErrorCode {
     }
 }
 
-fn check_packing(batch: &Batch<RawRecords>) -> Result<(), ErrorCode> {
-    let packing = batch.get_compression();
-    let packing = packing.map_err(|_| ErrorCode::CompressionError)?;
-    check_packed(packing, &batch.records().0).map_err(|error| match error.kind() {
+fn check_compression(batch: &Batch<RawRecords>) -> Result<(), ErrorCode> {
+    let compression = batch.get_compression();
+    let compression = compression.map_err(|_| ErrorCode::CompressionError)?;
+    check_compressed(compression, &batch.records().0).map_err(|error| match error.kind() {
         io::ErrorKind::FileTooLarge => ErrorCode::MessageTooLarge,
         _ => ErrorCode::CompressionError,
     })

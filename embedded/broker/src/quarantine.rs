@@ -1,4 +1,4 @@
-//! Where goes what the broker cannot make sense of, instead of being deleted.
+//! Keeps what the broker cannot use, instead of deleting it.
 //!
 //! ```text
 //! quarantine/trips-1/logs/trips/0/00000000000000000000.log
@@ -14,11 +14,11 @@ use crate::files::create_folder;
 
 const FOLDER: &str = "quarantine";
 
-/// Moves those of some paths of the data folder that exist into a new place of the quarantine.
+/// Moves those of some paths of the data folder that exist into a new folder of the quarantine.
 pub(crate) fn take(data_dir: &Path, name: &str, paths: &[&Path]) -> Result<PathBuf, BrokerError> {
-    let place = new_place(data_dir, name)?;
+    let aside = new_folder(data_dir, name)?;
     for path in paths {
-        let (from, to) = (data_dir.join(path), place.join(path));
+        let (from, to) = (data_dir.join(path), aside.join(path));
         if let Some(parent) = to.parent() {
             create_folder(parent).map_err(BrokerError::file("create", parent))?;
         }
@@ -27,10 +27,10 @@ pub(crate) fn take(data_dir: &Path, name: &str, paths: &[&Path]) -> Result<PathB
             moved => moved.map_err(BrokerError::file("move into quarantine", from))?,
         }
     }
-    Ok(place)
+    Ok(aside)
 }
 
-/// Reminds of what is still in quarantine.
+/// Warns of what is still in quarantine.
 pub(crate) fn report(data_dir: &Path) -> Result<(), BrokerError> {
     let folder = data_dir.join(FOLDER);
     let places = match fs::read_dir(&folder) {
@@ -47,16 +47,16 @@ pub(crate) fn report(data_dir: &Path) -> Result<(), BrokerError> {
     Ok(())
 }
 
-fn new_place(data_dir: &Path, name: &str) -> Result<PathBuf, BrokerError> {
+fn new_folder(data_dir: &Path, name: &str) -> Result<PathBuf, BrokerError> {
     let folder = data_dir.join(FOLDER);
     create_folder(&folder).map_err(BrokerError::file("create", &folder))?;
     let mut number = 1_u32;
     loop {
-        let place = folder.join(format!("{name}-{number}"));
-        match fs::create_dir(&place) {
-            Ok(()) => return Ok(place),
+        let aside = folder.join(format!("{name}-{number}"));
+        match fs::create_dir(&aside) {
+            Ok(()) => return Ok(aside),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
-            Err(error) => return Err(BrokerError::file("create", place)(error)),
+            Err(error) => return Err(BrokerError::file("create", aside)(error)),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One client from its first request to its last: who answers which.
+//! One client from its first request to its last: who handles which.
 
 use std::io;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ pub(crate) async fn serve(connection: Connection, mut requests: Requests) -> io:
         match request {
             None => return Ok(()),
             // One after the other: a producer's batches must not overtake each other.
-            Some(request) => session.answer(request).await?,
+            Some(request) => session.handle(request).await?,
         }
     }
 }
@@ -48,40 +48,40 @@ struct Session {
 }
 
 impl Session {
-    async fn answer(&mut self, mut request: Request) -> io::Result<()> {
+    async fn handle(&mut self, mut request: Request) -> io::Result<()> {
         match request.api {
-            Api::Versions => self.answer_versions(request).await,
+            Api::Versions => self.send_versions(request).await,
             Api::Watch => watch::start(&self.connection, request),
             Api::Create | Api::Delete | Api::List | Api::Update => {
-                admin::answer(&self.connection, request).await
+                admin::handle(&self.connection, request).await
             }
-            Api::Produce => produce::answer(&self.connection, request).await,
-            Api::FetchOffsets => offset::answer(&self.connection, request).await,
+            Api::Produce => produce::handle(&self.connection, request).await,
+            Api::FetchOffsets => offset::handle(&self.connection, request).await,
             Api::StreamFetch => self.open_stream(request).await,
             Api::UpdateOffsets => self.acknowledge(request).await,
             Api::UpdateConsumerOffset => {
                 let update: UpdateConsumerOffsetRequest = request.decode()?;
                 let stream = self.streams.get(update.session_id);
-                self.answer_with(request, move |node| {
+                self.respond_with(request, move |node| {
                     consumer::update(node, stream.as_deref(), &update)
                 })
                 .await
             }
             Api::DeleteConsumerOffset => {
                 let delete = request.decode()?;
-                self.answer_with(request, move |node| consumer::delete(node, delete))
+                self.respond_with(request, move |node| consumer::delete(node, delete))
                     .await
             }
             Api::FetchConsumerOffsets => {
                 let fetch = request.decode()?;
-                self.answer_with(request, move |node| consumer::list(node, &fetch))
+                self.respond_with(request, move |node| consumer::list(node, &fetch))
                     .await
             }
         }
     }
 
-    /// Answers with what is worked out, or written to a file, on a thread that may block.
-    async fn answer_with<P: Encoder + Send + 'static>(
+    /// Sends the response that `work` gives on a thread that may block.
+    async fn respond_with<P: Encoder + Send + 'static>(
         &self,
         request: Request,
         work: impl FnOnce(&Node) -> P + Send + 'static,
@@ -89,18 +89,18 @@ impl Session {
         let node = Arc::clone(&self.connection.node);
         let worked = spawn_blocking(move || work(&node)).await;
         let response = worked.map_err(io::Error::other)?;
-        let replies = &self.connection.replies;
-        replies.send(&request.header, &response).await
+        let responses = &self.connection.responses;
+        responses.send(&request.header, &response).await
     }
 
-    async fn answer_versions(&self, mut request: Request) -> io::Result<()> {
+    async fn send_versions(&self, mut request: Request) -> io::Result<()> {
         let versions: ApiVersionsRequest = request.decode()?;
         tracing::debug!(
             client.version = %printable(&versions.client_version),
             "a client has connected"
         );
-        let replies = &self.connection.replies;
-        replies.send(&request.header, &supported_versions()).await
+        let responses = &self.connection.responses;
+        responses.send(&request.header, &supported_versions()).await
     }
 
     async fn open_stream(&mut self, mut request: Request) -> io::Result<()> {
@@ -115,7 +115,7 @@ impl Session {
     async fn acknowledge(&mut self, mut request: Request) -> io::Result<()> {
         let update: UpdateOffsetsRequest = request.decode()?;
         let response = self.streams.acknowledge(update);
-        let replies = &self.connection.replies;
-        replies.send(&request.header, &response).await
+        let responses = &self.connection.responses;
+        responses.send(&request.header, &response).await
     }
 }

@@ -91,7 +91,8 @@ pub(crate) struct StreamHandle {
     pub(crate) partition: u32,
     /// The name under which the client commits offsets.
     pub(crate) consumer: Option<String>,
-    /// The newest offset up to which the client has everything. A watch: older ones are moot.
+    /// The newest offset up to which the client has everything. A watch channel, because a stream needs
+    /// only the newest value.
     acknowledged: watch::Sender<i64>,
     /// When the client opened or last acknowledged it, by the connection's count.
     used: AtomicU64,

@@ -55,7 +55,7 @@ impl TopicLogs {
         remove(&deleted).map_err(BrokerError::file("remove", deleted))
     }
 
-    /// Makes place for the logs of a new topic.
+    /// Clears the folder for the logs of a new topic.
     pub(crate) fn clear(&self, topic: &str) -> Result<(), BrokerError> {
         if self.deleted(topic).exists() {
             return self.remove(topic);
@@ -104,15 +104,15 @@ impl TopicLogs {
         if is_empty(&full).map_err(BrokerError::file("read", &full))? {
             return remove(&full).map_err(BrokerError::file("remove", full));
         }
-        let place = quarantine::take(&self.data_dir, topic, &[path])?;
+        let folder = quarantine::take(&self.data_dir, topic, &[path])?;
         tracing::error!(
             topic,
-            quarantine = %place.display(),
+            quarantine = %folder.display(),
             "logs without a topic: moved \"{}\" to \"{}\"; to get the topic back, stop the broker, \
              put the topic's file from a backup into \"topics\" and move the folder back to where it \
              was",
             full.display(),
-            place.display(),
+            folder.display(),
         );
         Ok(())
     }

@@ -1,6 +1,6 @@
-//! Tells clients what objects there are, and then what changes.
+//! Sends clients all objects of a kind, and then what changes.
 //!
-//! The first answer is everything, since a client waits for it (an empty one it ignores: there
+//! The first response is everything, since a client waits for it (an empty one it ignores: there
 //! are always an SPU and the consumers' topic). Later ones are what differs from what was sent.
 
 use std::io;
@@ -21,7 +21,7 @@ use fluvio_sc_schema::objects::{
 };
 
 use crate::connection::Connection;
-use crate::limits::{ANSWERS_MAX, WATCHES_MAX};
+use crate::limits::{RESPONSES_MAX, WATCHES_MAX};
 use crate::objects::{Kind, Snapshot};
 use crate::wire::Request;
 
@@ -58,12 +58,12 @@ fn start_if<S: Kind + 'static>(
         summary: request.summary,
         sent: Snapshot::new(),
     };
-    let places = Arc::clone(&connection.watches);
-    let place = places
+    let permits = Arc::clone(&connection.watch_permits);
+    let permit = permits
         .try_acquire_owned()
         .map_err(|_| io::Error::other(format!("a connection has {WATCHES_MAX} watches at most")))?;
     connection.spawn(async move {
-        let _place = place;
+        let _permit = permit;
         watch.run().await
     });
     Ok(true)
@@ -127,11 +127,15 @@ impl<S: Kind> Watch<S> {
     }
 
     async fn send(&self, update: MetadataUpdate<S>) -> io::Result<()> {
-        // One at a time: it may have all modules. Never closed.
-        let _places = self.connection.answers.acquire_many(ANSWERS_MAX).await;
+        // All permits: the response may hold all modules. The semaphore is never closed.
+        let permits = &self.connection.response_permits;
+        let _permits = permits.acquire_many(RESPONSES_MAX).await;
         let version = self.header.api_version();
         let response = ObjectApiWatchResponse::try_encode_from(WatchResponse::new(update), version)
             .map_err(io::Error::other)?;
-        self.connection.replies.send(&self.header, &response).await
+        self.connection
+            .responses
+            .send(&self.header, &response)
+            .await
     }
 }

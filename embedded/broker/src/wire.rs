@@ -32,8 +32,8 @@ const HEADER_BYTES: usize = 10;
 const CLIENT_BYTES_MAX: usize = 1_024;
 /// Requests up to this do not wait for memory.
 const SMALL_BYTES: usize = 64 << 10;
-/// How much room there is for bytes that have not arrived.
-const ROOM_BYTES: usize = 64 << 10;
+/// How much of the buffer is reserved for bytes that have not arrived.
+const RESERVE_BYTES: usize = 64 << 10;
 
 /// A request whose body is not decoded yet.
 #[derive(Debug)]
@@ -41,8 +41,8 @@ pub(crate) struct Request {
     pub(crate) api: Api,
     pub(crate) header: RequestHeader,
     pub(crate) body: Bytes,
-    /// The part of the memory for requests that this one takes.
-    _room: Option<OwnedSemaphorePermit>,
+    /// Its share of the memory for requests, until it is dropped.
+    _memory: Option<OwnedSemaphorePermit>,
 }
 
 impl Request {
@@ -170,13 +170,13 @@ impl Requests {
             let message = format!("a request of {length} bytes is refused: {bytes_max} are served");
             return Err(invalid(message));
         }
-        let room = room(Arc::clone(&self.quotas.request_kib), length).await;
+        let memory = reserve_memory(Arc::clone(&self.quotas.request_kib), length).await;
         self.fill(&mut frame, length - header_bytes).await?;
         Ok(Request {
             api,
             header,
             body: frame.freeze(),
-            _room: room,
+            _memory: memory,
         })
     }
 
@@ -193,19 +193,19 @@ impl Requests {
 
     /// Reads what is there, up to so many bytes; 0 if the client has closed the connection.
     async fn read_some(&mut self, frame: &mut BytesMut, bytes_max: usize) -> io::Result<usize> {
-        frame.reserve(bytes_max.min(ROOM_BYTES));
+        frame.reserve(bytes_max.min(RESERVE_BYTES));
         let mut limited = (&mut self.connection).take(bytes_max as u64);
         limited.read_buf(frame).await
     }
 }
 
-/// Waits until there is memory for a large request.
-async fn room(quota: Arc<Semaphore>, bytes: usize) -> Option<OwnedSemaphorePermit> {
+/// Waits until a large request may take its memory; small ones need no permit.
+async fn reserve_memory(quota: Arc<Semaphore>, bytes: usize) -> Option<OwnedSemaphorePermit> {
     if bytes <= SMALL_BYTES {
         return None;
     }
     let kib = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX);
-    // Never closed, and never asked for more than it has.
+    // The semaphore is never closed, and has permits for the largest request.
     quota.acquire_many_owned(kib).await.ok()
 }
 

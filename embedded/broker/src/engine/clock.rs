@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use wasmtime::Store;
 
-/// How often running modules are asked for the time.
+/// How often the engine's time moves on, and with it the check of deadlines.
 const TICK: Duration = Duration::from_millis(100);
 
 /// Longest time of one module with one batch, or with its start.
@@ -29,7 +29,7 @@ pub(super) fn start(wasm: &wasmtime::Engine) -> io::Result<()> {
     thread::Builder::new().name(name).spawn(clock).map(drop)
 }
 
-/// The module's time runs from here.
+/// Sets the deadline of a call that begins now.
 pub(super) fn set_deadline<T>(store: &mut Store<T>) {
     let ticks = CALL_TIME_MAX.as_millis().div_ceil(TICK.as_millis());
     store.set_epoch_deadline(u64::try_from(ticks).unwrap_or(u64::MAX));

@@ -8,16 +8,16 @@ const TEXT_CHARS_MAX: usize = 1_000;
 /// A failure of a module.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum EngineError {
-    /// The module says itself that it failed. The text is that of the real SPU.
+    /// The module returned an error. The text is that of the real SPU.
     #[error("{0}")]
-    Answer(String),
+    Returned(String),
     /// These bytes are no module that can be run. The text is that of the real SPU where it has one.
     #[error("{0}")]
     Invalid(String),
     /// The module did what it must not do, and was stopped.
     #[error("module {module:?} {fault}")]
     Fault {
-        /// The name by which it was asked for.
+        /// The name by which the request names it.
         module: String,
         /// What it did.
         fault: Fault,
@@ -54,8 +54,8 @@ impl EngineError {
         Self::Invalid(bounded(&words.join(" ")))
     }
 
-    pub(super) fn answer(text: impl Into<String>) -> Self {
-        Self::Answer(bounded(&text.into()))
+    pub(super) fn returned(text: impl Into<String>) -> Self {
+        Self::Returned(bounded(&text.into()))
     }
 }
 

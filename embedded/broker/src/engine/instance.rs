@@ -1,8 +1,8 @@
 //! One module at work: what it exports, and calls into it.
 //!
-//! A module is bound by the names of its exports: `memory`; `alloc(bytes) → place`, called for each
-//! input; one of [`TRANSFORMS`], and perhaps `init` and `look_back`, each `(place, bytes, version) →
-//! count or error`; and the import `copy_records(place, bytes)`, which says where the outputs are.
+//! A module is bound by the names of its exports: `memory`; `alloc(bytes) → address`, called for each
+//! input; one of [`TRANSFORMS`], and perhaps `init` and `look_back`, each `(address, bytes, version) →
+//! count or error`; and the import `copy_records(address, bytes)`, which says where the outputs are.
 //! Source: `fluvio-smartengine` 0.50.1, `engine/wasmtime`.
 
 use std::fmt;
@@ -126,9 +126,9 @@ impl Instance {
             SmartModuleInitErrorStatus::InitError => {
                 let hint = init_hint(self.output(store)?).map_err(|error| self.malformed(error))?;
                 let error = SmartModuleInitRuntimeError { hint };
-                Err(EngineError::answer(error.to_string()))
+                Err(EngineError::returned(error.to_string()))
             }
-            status => Err(EngineError::answer(status.to_string())),
+            status => Err(EngineError::returned(status.to_string())),
         }
     }
 
@@ -156,9 +156,9 @@ impl Instance {
             SmartModuleLookbackErrorStatus::PropagatedError => {
                 let error = look_back_error(self.output(store)?);
                 let error = error.map_err(|error| self.malformed(error))?;
-                Err(EngineError::answer(error.to_string()))
+                Err(EngineError::returned(error.to_string()))
             }
-            status => Err(EngineError::answer(status.to_string())),
+            status => Err(EngineError::returned(status.to_string())),
         }
     }
 
@@ -183,7 +183,7 @@ impl Instance {
         if code < 0 {
             let status = SmartModuleTransformErrorStatus::try_from(code);
             let status = status.unwrap_or(SmartModuleTransformErrorStatus::UnknownError);
-            return Err(EngineError::answer(status.to_string()));
+            return Err(EngineError::returned(status.to_string()));
         }
         if self.accumulator.is_some() {
             let (_, rest) = self.parse(store)?;
@@ -226,12 +226,12 @@ impl Instance {
         let max = BYTES_MAX;
         let length = length.ok_or_else(|| self.fault(Fault::InputTooLarge { bytes, max }))?;
         let at = self.alloc(store, length)?;
-        let mut place = at as usize;
+        let mut address = at as usize;
         for part in parts {
             memory
-                .write(&mut *store, place, part)
+                .write(&mut *store, address, part)
                 .map_err(|_| self.fault(Fault::Input { at, bytes }))?;
-            place += part.len();
+            address += part.len();
         }
         let version = i32::from(self.version).cast_unsigned();
         let called = entry.call(&mut *store, (at, length, version));
@@ -306,7 +306,7 @@ fn linker(store: &Store<State>, module: &Module) -> wasmtime::Result<Linker<Stat
     Ok(linker)
 }
 
-/// Only notes the place: the bytes are looked at after the call.
+/// Keeps where the output is: its bytes are read after the call.
 fn copy_records(mut caller: Caller<'_, State>, at: u32, bytes: u32) -> wasmtime::Result<()> {
     match caller.get_export("memory") {
         Some(Extern::Memory(_)) => {}

@@ -63,7 +63,7 @@ impl Runner {
         Ok(())
     }
 
-    /// Shows earlier records to those modules that ask for them; `read` gives them in wire form.
+    /// Shows earlier records to those modules that look back; `read` gives them in wire form.
     pub(crate) fn look_back(
         &mut self,
         mut read: impl FnMut(&Lookback) -> Result<Vec<u8>, EngineError>,

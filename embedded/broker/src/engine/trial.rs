@@ -35,7 +35,7 @@ pub(super) fn run(engine: &Engine, name: &str, module: &Module) -> Result<(), En
     let mut runner = Runner::new(engine, MEMORY_BYTES_MAX);
     match runner.add(module, &config) {
         // It wants parameters: there is nothing to run.
-        Err(EngineError::Answer(_)) => return Ok(()),
+        Err(EngineError::Returned(_)) => return Ok(()),
         started => started?,
     }
     may_refuse(runner.look_back(|_| Ok(sample.clone())))?;
@@ -47,7 +47,7 @@ pub(super) fn run(engine: &Engine, name: &str, module: &Module) -> Result<(), En
 
 fn may_refuse(done: Result<(), EngineError>) -> Result<(), EngineError> {
     match done {
-        Err(EngineError::Answer(_)) => Ok(()),
+        Err(EngineError::Returned(_)) => Ok(()),
         done => done,
     }
 }

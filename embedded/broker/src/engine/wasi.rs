@@ -23,7 +23,7 @@ const NOT_SUPPORTED: i32 = 52;
 
 /// Chosen: more than a line of text is written in.
 const PARTS_MAX: u32 = 64;
-/// Chosen: programs ask for seeds.
+/// Chosen: enough for the seeds of hash maps.
 const RANDOM_BYTES_MAX: u32 = 4096;
 /// Of one write.
 const LINE_BYTES_MAX: usize = 1024;

@@ -12,7 +12,7 @@ pub(super) const SCAN_STEP_BYTES: usize = 1 << 20;
 
 /// Where in a file the next batch begins, and what is known of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct BatchStart {
     /// In bytes.
     pub(super) position: u64,
     /// What the base offset of the batch must be.
@@ -21,9 +21,9 @@ pub(super) struct Place {
     pub(super) leader_epoch: i32,
 }
 
-impl Place {
+impl BatchStart {
     /// The beginning of a file; `leader_epoch` is that of the last batch of the file before.
-    pub(super) fn start(base_offset: i64, leader_epoch: i32) -> Self {
+    pub(super) fn new(base_offset: i64, leader_epoch: i32) -> Self {
         Self {
             position: 0,
             offset: base_offset,
@@ -73,21 +73,21 @@ pub(super) enum Found {
 
 /// Finds whole batches from the one that holds `offset`, about `bytes_max` of them.
 ///
-/// `part` begins at `place` of a file that is valid up to `end`.
+/// `part` begins at `start` of a file that is valid up to `end`.
 ///
 /// # Errors
-/// If there is none before a flaw; the place is the flaw's.
+/// If there is none before a flaw; the start is that of the batch with the flaw.
 pub(super) fn find(
     part: &[u8],
-    mut place: Place,
+    mut start: BatchStart,
     end: u64,
     offset: i64,
     bytes_max: usize,
-) -> Result<Found, (Place, Flaw)> {
+) -> Result<Found, (BatchStart, Flaw)> {
     let mut wanted: Option<usize> = None;
     let mut at = 0;
-    while place.position < end {
-        match next(&part[at..], &place, end) {
+    while start.position < end {
+        match next(&part[at..], &start, end) {
             Ok(Next::Whole(head)) => {
                 if wanted.is_some_and(|from| at + head.bytes - from > bytes_max) {
                     break;
@@ -96,17 +96,17 @@ pub(super) fn find(
                     wanted.get_or_insert(at);
                 }
                 at += head.bytes;
-                place.pass(&head);
+                start.pass(&head);
             }
             // What is whole comes first; the next read meets the rest.
             Ok(Next::Cut { .. }) | Err(_) if wanted.is_some() => break,
             Ok(Next::Cut { bytes }) => return Ok(Found::Beyond { bytes: at + bytes }),
-            Err(flaw) => return Err((place, flaw)),
+            Err(flaw) => return Err((start, flaw)),
         }
     }
     match wanted {
         Some(from) => Ok(Found::Batches(from..at)),
-        None => Err((place, Flaw::Head)),
+        None => Err((start, Flaw::Head)),
     }
 }
 
@@ -119,11 +119,11 @@ enum Next {
     },
 }
 
-fn next(bytes: &[u8], place: &Place, end: u64) -> Result<Next, Flaw> {
-    if bytes.len() < HEAD_BYTES && (bytes.len() as u64) < end - place.position {
+fn next(bytes: &[u8], start: &BatchStart, end: u64) -> Result<Next, Flaw> {
+    if bytes.len() < HEAD_BYTES && (bytes.len() as u64) < end - start.position {
         return Ok(Next::Cut { bytes: HEAD_BYTES });
     }
-    let head = place.head(bytes, end)?;
+    let head = start.head(bytes, end)?;
     match bytes.get(..head.bytes) {
         None => Ok(Next::Cut { bytes: head.bytes }),
         Some(batch) if head.is_intact(batch) => Ok(Next::Whole(head)),
@@ -136,7 +136,7 @@ fn next(bytes: &[u8], place: &Place, end: u64) -> Result<Next, Flaw> {
 pub(super) struct Window<'a> {
     file: &'a File,
     file_bytes: u64,
-    /// How much is read at once, unless more is asked for.
+    /// How much is read at once, unless more is requested.
     step: usize,
     position: u64,
     buffer: Vec<u8>,

@@ -1,4 +1,4 @@
-//! Why a log does not do what it is asked for.
+//! What a log fails with.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -35,7 +35,7 @@ pub enum LogError {
     /// The offset is before the first that is kept.
     #[error("offset {offset} is no longer kept, the first is {first}")]
     Evicted {
-        /// The offset asked for.
+        /// The requested offset.
         offset: i64,
         /// The first offset there is.
         first: i64,
@@ -43,7 +43,7 @@ pub enum LogError {
     /// The offset is after the end.
     #[error("offset {offset} is beyond the log's end {end}")]
     BeyondEnd {
-        /// The offset asked for.
+        /// The requested offset.
         offset: i64,
         /// The offset the next record will get.
         end: i64,

@@ -8,7 +8,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use bytes::Bytes;
 
-use super::check::{self, Found, Place, SCAN_STEP_BYTES, Window};
+use super::check::{self, BatchStart, Found, SCAN_STEP_BYTES, Window};
 use super::damage::Flaw;
 use super::error::LogError;
 use super::tail;
@@ -21,7 +21,7 @@ const INDEX_STEP_BYTES: u64 = 16 << 10;
 const HEADS_STEP_BYTES: usize = 4 << 10;
 const EXTENSION: &str = "log";
 
-/// A batch ready to be written; its place is set last.
+/// A batch ready to be written; its offset and epoch are set last.
 #[derive(Debug)]
 pub(super) struct Encoded {
     pub(super) head: Vec<u8>,
@@ -45,13 +45,13 @@ pub(super) struct Segment {
 /// The valid part of a segment.
 #[derive(Debug, Clone)]
 struct Extent {
-    end: Place,
+    end: BatchStart,
     /// Where about one batch in [`INDEX_STEP_BYTES`] begins, ascending.
-    index: Vec<Place>,
+    index: Vec<BatchStart>,
 }
 
 impl Extent {
-    fn empty(start: Place) -> Self {
+    fn empty(start: BatchStart) -> Self {
         Self {
             end: start,
             index: Vec::new(),
@@ -62,7 +62,7 @@ impl Extent {
         let due = self
             .index
             .last()
-            .map_or(0, |place| place.position + INDEX_STEP_BYTES);
+            .map_or(0, |start| start.position + INDEX_STEP_BYTES);
         if self.end.position >= due {
             self.index.push(self.end);
         }
@@ -70,8 +70,8 @@ impl Extent {
     }
 
     /// An indexed batch at or before the one that holds `offset`.
-    fn seek(&self, offset: i64) -> Place {
-        let after = self.index.partition_point(|place| place.offset <= offset);
+    fn seek(&self, offset: i64) -> BatchStart {
+        let after = self.index.partition_point(|start| start.offset <= offset);
         after.checked_sub(1).map_or(self.end, |at| self.index[at])
     }
 }
@@ -89,14 +89,14 @@ pub(super) enum Check {
 #[derive(Debug)]
 pub(super) enum ReadError {
     /// The batch that begins here is not as it was written.
-    Flawed(Place, Flaw),
+    Flawed(BatchStart, Flaw),
     /// The system could not read the file.
     Failed(LogError),
 }
 
 impl Segment {
     /// Begins a segment.
-    pub(super) fn create(folder: &Path, start: Place) -> Result<Self, LogError> {
+    pub(super) fn create(folder: &Path, start: BatchStart) -> Result<Self, LogError> {
         let path = path_of(folder, start.offset);
         let file = File::options()
             .create(true)
@@ -111,7 +111,7 @@ impl Segment {
     /// Opens a segment up to its first flaw.
     pub(super) fn open(
         folder: &Path,
-        start: Place,
+        start: BatchStart,
         check: Check,
     ) -> Result<(Self, Option<Flaw>), LogError> {
         let path = path_of(folder, start.offset);
@@ -124,7 +124,7 @@ impl Segment {
         Ok((Self::new(start, path, file, extent), flaw))
     }
 
-    fn new(start: Place, path: PathBuf, file: File, extent: Extent) -> Self {
+    fn new(start: BatchStart, path: PathBuf, file: File, extent: Extent) -> Self {
         Self {
             base_offset: start.offset,
             path,
@@ -161,7 +161,7 @@ impl Segment {
     }
 
     /// Where the next batch goes.
-    pub(super) fn end(&self) -> Place {
+    pub(super) fn end(&self) -> BatchStart {
         self.extent().end
     }
 
@@ -213,20 +213,20 @@ impl Segment {
     /// Each is checked, and so are those between it and the batch of the index where the way to it
     /// begins.
     pub(super) fn read(&self, offset: i64, bytes_max: usize) -> Result<Bytes, ReadError> {
-        let (place, end) = {
+        let (start, end) = {
             let extent = self.extent();
             (extent.seek(offset), extent.end.position)
         };
-        let left = usize::try_from(end - place.position).unwrap_or(usize::MAX);
+        let left = usize::try_from(end - start.position).unwrap_or(usize::MAX);
         let mut bytes = bytes_max + HEAD_BYTES + INDEX_STEP_BYTES as usize;
         loop {
             let mut part = vec![0; bytes.min(left)];
-            let read = self.file.read_exact_at(&mut part, place.position);
+            let read = self.file.read_exact_at(&mut part, start.position);
             read.map_err(|source| ReadError::Failed(LogError::file("read", &self.path)(source)))?;
-            match check::find(&part, place, end, offset, bytes_max) {
+            match check::find(&part, start, end, offset, bytes_max) {
                 Ok(Found::Batches(range)) => return Ok(Bytes::from(part).slice(range)),
                 Ok(Found::Beyond { bytes: more }) => bytes = more,
-                Err((place, flaw)) => return Err(ReadError::Flawed(place, flaw)),
+                Err((start, flaw)) => return Err(ReadError::Flawed(start, flaw)),
             }
         }
     }
@@ -260,7 +260,7 @@ pub(super) fn path_of(folder: &Path, base_offset: i64) -> PathBuf {
 }
 
 /// Finds how far a file holds whole batches with the offsets they should have, and why not further.
-fn scan(file: &File, start: Place, check: Check) -> io::Result<(Extent, Option<Flaw>)> {
+fn scan(file: &File, start: BatchStart, check: Check) -> io::Result<(Extent, Option<Flaw>)> {
     let mut window = match check {
         Check::Heads => Window::new(file, HEADS_STEP_BYTES)?,
         Check::Everything => Window::new(file, SCAN_STEP_BYTES)?,
@@ -268,12 +268,12 @@ fn scan(file: &File, start: Place, check: Check) -> io::Result<(Extent, Option<F
     let file_bytes = window.file_bytes();
     let mut extent = Extent::empty(start);
     while extent.end.position < file_bytes {
-        let place = extent.end;
-        let head = match place.head(window.at(place.position, HEAD_BYTES)?, file_bytes) {
+        let start = extent.end;
+        let head = match start.head(window.at(start.position, HEAD_BYTES)?, file_bytes) {
             Ok(head) => head,
             Err(flaw) => return Ok((extent, Some(flaw))),
         };
-        if check == Check::Everything && !head.is_intact(window.at(place.position, head.bytes)?) {
+        if check == Check::Everything && !head.is_intact(window.at(start.position, head.bytes)?) {
             return Ok((extent, Some(Flaw::Checksum)));
         }
         extent.push(head.bytes as u64, head.records_max(), head.leader_epoch);

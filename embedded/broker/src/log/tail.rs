@@ -14,19 +14,19 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::check::{Place, SCAN_STEP_BYTES, Window};
+use super::check::{BatchStart, SCAN_STEP_BYTES, Window};
 use crate::batch::{BatchHead, HEAD_BYTES};
 use crate::files::replace_file;
 
 /// How many torn tails of one segment are kept. Chosen: enough to look into what keeps crashing.
 const TORN_MAX: u32 = 8;
 
-/// Whether what a file holds from `place` on can be the beginning of a write that was cut short.
-pub(super) fn is_torn(file: &File, place: &Place) -> io::Result<bool> {
+/// Whether what a file holds from `start` on can be the beginning of a write that was cut short.
+pub(super) fn is_torn(file: &File, start: &BatchStart) -> io::Result<bool> {
     let mut window = Window::new(file, SCAN_STEP_BYTES)?;
-    let rest = window.file_bytes() - place.position;
-    let front = window.at(place.position, HEAD_BYTES)?;
-    let offset = place.offset.to_be_bytes();
+    let rest = window.file_bytes() - start.position;
+    let front = window.at(start.position, HEAD_BYTES)?;
+    let offset = start.offset.to_be_bytes();
     let begins = front.iter().zip(offset).all(|(found, due)| *found == due);
     if !begins {
         return Ok(false);
@@ -37,24 +37,24 @@ pub(super) fn is_torn(file: &File, place: &Place) -> io::Result<bool> {
     let Some(head) = BatchHead::parse(front) else {
         return Ok(false);
     };
-    if head.bytes as u64 <= rest || any_batch_behind(&mut window, place)? {
+    if head.bytes as u64 <= rest || any_batch_behind(&mut window, start)? {
         return Ok(false);
     }
     // All bytes of a batch whose length has gone bad.
     let rest = usize::try_from(rest).map_err(io::Error::other)?;
-    Ok(!head.is_intact(window.at(place.position, rest)?))
+    Ok(!head.is_intact(window.at(start.position, rest)?))
 }
 
-/// Whether a whole batch begins anywhere behind a place that should hold the next one.
-fn any_batch_behind(window: &mut Window<'_>, place: &Place) -> io::Result<bool> {
+/// Whether a whole batch begins anywhere behind the position where the next one should.
+fn any_batch_behind(window: &mut Window<'_>, start: &BatchStart) -> io::Result<bool> {
     let end = window.file_bytes();
     // A record takes a byte at least, so a later batch cannot have a later offset than this.
-    let offset_max = place.offset.saturating_add_unsigned(end);
-    for position in place.position + 1..end.saturating_sub(HEAD_BYTES as u64 - 1) {
+    let offset_max = start.offset.saturating_add_unsigned(end);
+    for position in start.position + 1..end.saturating_sub(HEAD_BYTES as u64 - 1) {
         let Some(head) = BatchHead::parse(window.at(position, HEAD_BYTES)?) else {
             continue;
         };
-        let follows = head.base_offset > place.offset && head.base_offset <= offset_max;
+        let follows = head.base_offset > start.offset && head.base_offset <= offset_max;
         let fits = head.bytes as u64 <= end - position;
         if follows && fits && head.is_intact(window.at(position, head.bytes)?) {
             return Ok(true);
@@ -65,7 +65,7 @@ fn any_batch_behind(window: &mut Window<'_>, place: &Place) -> io::Result<bool> 
 
 /// Moves what a segment holds from a position on into a file of its own beside it.
 ///
-/// When there are [`TORN_MAX`] of them, the last one makes place.
+/// When there are [`TORN_MAX`] of them, the last one is overwritten.
 pub(super) fn set_aside(file: &File, segment: &Path, position: u64) -> io::Result<PathBuf> {
     let path_of = |number: u32| segment.with_extension(format!("torn-{number}"));
     let free = (1..TORN_MAX).find(|number| !path_of(*number).exists());

@@ -29,7 +29,7 @@ fn open_in(folder: &Path, leader_epoch: LeaderEpoch) -> Log {
 
 /// A new one.
 fn create(folder: &Path) -> Log {
-    Segment::create(folder, Place::start(0, i32::MIN)).unwrap();
+    Segment::create(folder, BatchStart::new(0, i32::MIN)).unwrap();
     open(folder)
 }
 

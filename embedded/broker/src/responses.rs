@@ -1,4 +1,4 @@
-//! Answers on a connection, which its session and its streams share.
+//! Responses on a connection, which its session and its streams share.
 
 use std::fmt;
 use std::io::{self, IoSlice};
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 /// The sending half of a connection, shared by its streams; one frame is sent at a time.
 #[derive(Clone)]
-pub(crate) struct Replies {
+pub(crate) struct Responses {
     connection: Arc<Mutex<Box<dyn AsyncWrite + Send + Unpin>>>,
     /// Time in which the client must take some bytes.
     read_within: Duration,
@@ -23,13 +23,13 @@ pub(crate) struct Replies {
     closing: CancellationToken,
 }
 
-impl fmt::Debug for Replies {
+impl fmt::Debug for Responses {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Replies").finish_non_exhaustive()
+        formatter.debug_struct("Responses").finish_non_exhaustive()
     }
 }
 
-impl Replies {
+impl Responses {
     pub(crate) fn new(
         connection: impl AsyncWrite + Send + Unpin + 'static,
         read_within: Duration,
@@ -42,7 +42,7 @@ impl Replies {
         }
     }
 
-    /// Answers a request.
+    /// Sends the response to a request.
     pub(crate) async fn send<P: Encoder>(
         &self,
         header: &RequestHeader,
@@ -51,7 +51,7 @@ impl Replies {
         self.send_parts(header, response, &[]).await
     }
 
-    /// Answers a request; `tail` follows the encoded response in the same frame, uncopied.
+    /// Sends the response to a request; `tail` follows the encoded response in the same frame, uncopied.
     pub(crate) async fn send_parts<P: Encoder>(
         &self,
         header: &RequestHeader,
@@ -65,7 +65,7 @@ impl Replies {
         }
     }
 
-    /// Encodes in its turn, so that a client that does not read holds up one answer only.
+    /// Encodes in its turn, so that a client that does not read holds up one response only.
     async fn encode_and_write<P: Encoder>(
         &self,
         header: &RequestHeader,
