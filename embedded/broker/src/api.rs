@@ -41,7 +41,7 @@ const OBJECT_TYPES: [&[u8]; 8] = [
     b"Mirror",
 ];
 const SMARTMODULE: &[u8] = b"SmartModule";
-/// So much of a body tells whose request it is: the length of a type's name, and the name.
+/// So much of a body shows whose request it is: the length of a type's name, and the name.
 pub(crate) const BODY_START_BYTES: usize = 2 + SMARTMODULE.len();
 /// Before it, the controller's requests do not begin with a type's name.
 const FIRST_ADMIN_VERSION: i16 = 11;

@@ -1,4 +1,4 @@
-//! The broker: opened on a folder, then told by its address only, until it is shut down.
+//! The broker as its user sees it: started on a folder, reached by its address, shut down.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;

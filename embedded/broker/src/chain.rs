@@ -12,8 +12,8 @@
 //! Other than the SPU, on purpose:
 //! - a response's batch has the leader epoch of the batches it covers, where the SPU leaves −1, and
 //!   ends where the epoch changes: so a client knows to which epoch the offset it has reached belongs;
-//! - a module that requests bring along runs only if it was uploaded before, or if the broker is
-//!   told to allow it;
+//! - a module that requests bring along runs only if it was uploaded before, or if the
+//!   configuration allows it;
 //! - what a module may take of time, memory and tables is bounded, for all modules of a chain
 //!   together, and an error for it names the module.
 //!
@@ -396,7 +396,7 @@ fn not_started(error: EngineError) -> ErrorCode {
     }
 }
 
-/// The word by which clients tell errors of modules from those of the broker.
+/// Clients recognize errors of modules by this prefix.
 fn failed(error: impl std::fmt::Display) -> ErrorCode {
     ErrorCode::Other(format!("SmartModule err {error}"))
 }

@@ -51,7 +51,7 @@ fn reader(compression: Compression, compressed: &[u8]) -> io::Result<Option<Box<
     Ok(Some(reader))
 }
 
-/// A byte more than the limit, to tell that there is more.
+/// Reads a byte more than the limit, so that [`check`] sees that there is more.
 fn limited<R: Read>(reader: R) -> io::Take<R> {
     reader.take(DECOMPRESSED_BYTES_MAX as u64 + 1)
 }

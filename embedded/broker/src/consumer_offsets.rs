@@ -40,7 +40,7 @@ impl ConsumerOffsets {
     /// Reads what earlier runs stored.
     ///
     /// # Errors
-    /// If the file is broken or missing: consumers would begin anew and not be told.
+    /// If the file is broken or missing: without it consumers would begin anew and not know.
     pub(crate) fn open(data_dir: &Path) -> Result<Self, BrokerError> {
         let path = data_dir.join(FILE);
         let broken = |source| BrokerError::Broken {

@@ -35,7 +35,7 @@ use crate::node::{Node, Partition};
 use crate::streams::{StreamHandle, crowded_out};
 use crate::text::printable;
 
-/// Opens a stream and lets it run; `None` if there is no such partition, which the client is told.
+/// Opens a stream and lets it run; `None` if there is no such partition, which is an error for the client.
 pub(crate) async fn start(
     connection: &Connection,
     header: RequestHeader,
@@ -75,7 +75,7 @@ pub(crate) async fn start(
     Ok(Some(handle))
 }
 
-/// What tells the client which stream a response belongs to.
+/// Identifies the stream in each of its responses.
 #[derive(Debug)]
 struct StreamKey {
     topic: String,
@@ -109,9 +109,9 @@ impl StreamKey {
 /// Why a stream ends while its client is there.
 #[derive(Debug)]
 enum StreamEnd {
-    /// The client is told.
+    /// The client gets this error.
     Refused(ErrorCode),
-    /// The client cannot be told.
+    /// The connection is broken.
     Connection(io::Error),
 }
 
@@ -294,7 +294,7 @@ impl Stream {
         Ok((chain, sent))
     }
 
-    /// As the SPU: if there is nothing to tell, everything up to the end counts as read.
+    /// As the SPU: if there is nothing to send, everything up to the end counts as read.
     async fn send_output(&self, output: Output, end: i64) -> Result<Sent, StreamEnd> {
         let has_records = output.has_records();
         if !has_records && output.error.is_none() {
@@ -332,7 +332,7 @@ impl Stream {
     }
 }
 
-/// Runs the chain over stored batches; tells, too, up to which offset they could be read.
+/// Runs the chain over stored batches; also gives the offset up to which they could be read.
 fn process(
     chain: &mut Chain,
     partition: &Partition,

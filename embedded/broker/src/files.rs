@@ -5,9 +5,9 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
-/// What the owner may do, and nobody else.
+/// Mode of folders: all for the owner, nothing for others.
 pub(crate) const PRIVATE_FOLDER: u32 = 0o700;
-/// What the owner may do, and nobody else.
+/// Mode of files: all for the owner, nothing for others.
 pub(crate) const PRIVATE_FILE: u32 = 0o600;
 
 /// Creates a folder, and those it is in, for the owner only; one that is there is fine.

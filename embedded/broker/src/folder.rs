@@ -1,4 +1,4 @@
-//! The data folder: who may use it, and which version it has.
+//! The data folder: locked for one process, closed to other users, of a known version.
 
 use std::fs::{self, File, Permissions, TryLockError};
 use std::io;

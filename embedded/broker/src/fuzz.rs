@@ -425,7 +425,7 @@ fn number(variable: &str) -> Option<u64> {
     Some(std::env::var(variable).ok()?.parse().unwrap())
 }
 
-/// Forgets the most memory that this process has had, and tells what it has now, in bytes.
+/// Resets the peak of this process's memory, and gives what it has now, in bytes.
 fn reset_peak() -> u64 {
     std::fs::write("/proc/self/clear_refs", "5").unwrap();
     peak_bytes()

@@ -32,7 +32,7 @@ pub struct Limits {
     /// Connections at once; further ones are refused. Default 1,024: as many as a process may
     /// usually have files open, and far more than clients here.
     pub connections_max: usize,
-    /// Bytes of requests over 64 KiB that may be in memory at once; who sends more waits. Default
+    /// Bytes of requests over 64 KiB that may be in memory at once; clients that send more wait. Default
     /// 256 MiB: eight of the largest.
     pub request_bytes_max: usize,
     /// Time for a new client to send its first request. Default 10 s.

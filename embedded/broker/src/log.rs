@@ -72,8 +72,8 @@ pub(crate) struct Log {
     /// Oldest first; the last one is written. Written under `appending` only. Empty only if the log
     /// is damaged from its beginning.
     segments: RwLock<Vec<Arc<Segment>>>,
-    /// The offset the next record will get. Waking the tails of streams is why it is a watch: when it
-    /// moves, and when damage is found.
+    /// The offset the next record will get. A watch channel, because streams wait for it to move, and
+    /// for damage.
     end: watch::Sender<i64>,
     /// The first flaw that is known. Written by whatever finds it: opening, reading, appending.
     damage: Mutex<Option<Damage>>,
@@ -119,7 +119,7 @@ impl Log {
         };
         if let Some((path, flaw)) = flawed {
             log.note_damage(end, &path, flaw);
-            // Not where it is bad: who reads to the end must meet the error.
+            // Behind the flaw: a client that reads up to the end must get the error.
             let newest = bases.last().copied().unwrap_or(0);
             log.end.send_replace(newest.max(end.offset + 1));
         }
@@ -224,7 +224,7 @@ impl Log {
         self.end_offset()
     }
 
-    /// Tells when the end moves, or damage is found.
+    /// Receives the end when it moves, and when damage is found.
     pub(crate) fn follow_end(&self) -> watch::Receiver<i64> {
         self.end.subscribe()
     }
@@ -332,7 +332,7 @@ impl Log {
             );
             *known = Some(found.clone());
             drop(known);
-            // Streams that wait for more are told, too, that nothing will come.
+            // Wakes the streams that wait for more, so that they end with this error.
             self.end.send_modify(|_| ());
         }
         found

@@ -1,6 +1,6 @@
 //! The catalog of topics and `SmartModule`s: on disk, and watched.
 //!
-//! Every change raises the epoch; who watches compares what it has sent with what there is.
+//! Every change raises the epoch; a watch then compares what it has sent with what there is.
 //! Specs are stored in the wire encoding, so that they come back exactly as they were sent, in sealed
 //! files. What is in a broken one does not exist; the file goes into quarantine.
 //!
@@ -138,7 +138,7 @@ impl MetadataStore {
         Ok(())
     }
 
-    /// Removes a module; tells whether it was there.
+    /// Removes a module; `false` if it was not there.
     pub(crate) fn remove_smartmodule(&self, name: &str) -> Result<bool, BrokerError> {
         if !self.read().smartmodules.contains_key(name) {
             return Ok(false);
@@ -150,7 +150,7 @@ impl MetadataStore {
         Ok(true)
     }
 
-    /// Tells when the epoch changes.
+    /// Receives the epoch after each change.
     pub(crate) fn follow(&self) -> watch::Receiver<i64> {
         self.epoch.subscribe()
     }

@@ -159,7 +159,7 @@ impl Node {
         self.metadata.put_topic(name, spec)
     }
 
-    /// Deletes a topic with all its data; streams that read it are told.
+    /// Deletes a topic with all its data; streams that read it end with an error.
     pub(crate) fn delete_topic(&self, name: &str) -> Result<(), BrokerError> {
         let _administering = self
             .administering

@@ -33,11 +33,11 @@ pub enum Peers {
     Anyone,
 }
 
-/// Lets in who may connect.
+/// Lets in clients that may connect.
 #[derive(Debug)]
 pub(crate) struct Guard {
     peers: Peers,
-    /// Held while it is read: who waits for it uses it.
+    /// Held while it is read: a connection that waited uses what was read.
     table: Mutex<Option<Table>>,
 }
 

@@ -28,7 +28,7 @@ use crate::log::LogError;
 use crate::node::{Node, Partition};
 use crate::wire::Request;
 
-/// Stores a request's batches and tells where they are.
+/// Stores a request's batches and responds with their offsets.
 pub(crate) async fn handle(connection: &Connection, mut request: Request) -> io::Result<()> {
     let produce: DefaultProduceRequest = request.decode()?;
     let partitions = produce.topics.iter().map(|topic| topic.partitions.len());

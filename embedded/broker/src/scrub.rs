@@ -12,7 +12,7 @@ use crate::batch;
 use crate::log::{LogError, SLICE_BYTES_MAX};
 use crate::node::{Node, Partition};
 
-/// Chosen: who starts the broker wants its disk for other things first.
+/// Chosen: after a start the disk is needed for other things first.
 const FIRST_AFTER: Duration = Duration::from_secs(10 * 60);
 /// Between the end of one pass and the beginning of the next. Chosen: as storage systems do, daily.
 const EVERY: Duration = Duration::from_secs(24 * 60 * 60);

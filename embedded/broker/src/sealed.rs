@@ -1,4 +1,4 @@
-//! Small files that tell when they have changed: a line with a checksum, then the content.
+//! Small files whose changes are found: a line with a checksum, then the content.
 //!
 //! ```text
 //! bikeshare-sealed 1 0d3ab4f2\n   magic, version, crc32c of all that follows in hexadecimal

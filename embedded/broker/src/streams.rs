@@ -51,7 +51,7 @@ impl Streams {
     }
 
     /// Forgets streams that have ended. Clients do not say when they leave one: of too many, the
-    /// one that was acknowledged longest ago is ended, which its client is told.
+    /// one that was acknowledged longest ago is ended with an error for its client.
     fn end_oldest(&mut self) {
         self.open.retain(|_, stream| !stream.has_ended());
         if self.open.len() >= STREAMS_MAX {
@@ -112,12 +112,12 @@ impl StreamHandle {
         }
     }
 
-    /// Tells the stream what its client has acknowledged. The stream has ended when it drops this.
+    /// Receives what the client has acknowledged. A stream that drops this has ended.
     pub(crate) fn acknowledgements(&self) -> watch::Receiver<i64> {
         self.acknowledged.subscribe()
     }
 
-    /// Tells the stream that it must end because there are too many.
+    /// Cancelled when the stream must end because there are too many.
     pub(crate) fn crowded_out(&self) -> CancellationToken {
         self.crowded_out.clone()
     }
@@ -135,7 +135,7 @@ impl StreamHandle {
     }
 }
 
-/// What a client is told of a stream that was ended because there are too many.
+/// The error of a stream that was ended because there are too many.
 pub(crate) fn crowded_out() -> ErrorCode {
     ErrorCode::Other(format!(
         "a connection has {STREAMS_MAX} streams at most, and this one was used longest ago"

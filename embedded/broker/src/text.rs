@@ -1,4 +1,4 @@
-//! Texts that strangers wrote, on their way into a log.
+//! Makes texts that clients or modules have sent fit for a line of the program's log.
 
 use std::fmt::Display;
 

@@ -48,7 +48,7 @@ impl TopicLogs {
         self.data_dir.join(DELETED).join(file_name_of(topic))
     }
 
-    /// Removes the logs of a topic that was deleted, which [`Self::deleted`] tells.
+    /// Removes the logs of a topic whose file is in [`Self::deleted`].
     pub(crate) fn remove(&self, topic: &str) -> Result<(), BrokerError> {
         let (logs, deleted) = (self.topic_folder(topic), self.deleted(topic));
         remove(&logs).map_err(BrokerError::file("remove", logs))?;
@@ -69,7 +69,7 @@ impl TopicLogs {
     pub(crate) fn tidy(&self, topics: &BTreeMap<String, u32>) -> Result<(), BrokerError> {
         for deleted in names_in(&self.data_dir.join(DELETED))? {
             match deleted.to_str() {
-                // Somebody has put the topic's file back.
+                // The topic's file was restored: its logs must stay.
                 Some(name) if topics.contains_key(name) => {
                     let path = self.deleted(name);
                     remove(&path).map_err(BrokerError::file("remove", path))?;

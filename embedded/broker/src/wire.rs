@@ -3,7 +3,7 @@
 //! ```text
 //! length ─▶ header, start of the body ─▶ is it served, in this version, of this size? ─▶ body
 //! ```
-//! Nothing is reserved for what has only been announced, and no count in a body is believed.
+//! A length reserves no memory before its bytes have come, and no count in a body is trusted.
 
 use std::io;
 use std::sync::Arc;

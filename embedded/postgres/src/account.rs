@@ -58,7 +58,7 @@ impl Account {
         }
         if folder.uid() != 0 {
             let uid = folder.uid().to_string();
-            let name = ask_id("-un", &uid).unwrap_or(uid);
+            let name = read_id("-un", &uid).unwrap_or(uid);
             return Ok(Account {
                 name,
                 uid: folder.uid(),
@@ -68,7 +68,7 @@ impl Account {
         }
         CANDIDATES
             .iter()
-            .find_map(|name| look_up(name))
+            .find_map(|name| find_user(name))
             .ok_or(PostgresError::NoAccount)
     }
 
@@ -154,8 +154,8 @@ pub(crate) fn current_uid() -> u32 {
 }
 
 /// Looks a user up by name.
-fn look_up(name: &str) -> Option<Account> {
-    let number = |flag| ask_id(flag, name)?.parse::<u32>().ok();
+fn find_user(name: &str) -> Option<Account> {
+    let number = |flag| read_id(flag, name)?.parse::<u32>().ok();
     Some(Account {
         name: name.to_owned(),
         uid: number("-u")?,
@@ -165,7 +165,7 @@ fn look_up(name: &str) -> Option<Account> {
 }
 
 /// What `id` says; it also knows users that are not in `/etc/passwd`.
-fn ask_id(flag: &str, user: &str) -> Option<String> {
+fn read_id(flag: &str, user: &str) -> Option<String> {
     let output = Command::new("id").args([flag, user]).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?.trim().to_owned();
     (output.status.success() && !text.is_empty()).then_some(text)

@@ -1,5 +1,7 @@
-//! Root's way out where the server's account may not pass a folder above the data folder, as in
-//! `/root`: the database lies in a folder of its own here, and the data folder links to it.
+//! Databases outside their data folder, for a server that root starts.
+//!
+//! The server's account may not pass `/root`, for example. A database below such a folder is kept
+//! in `/var/lib/bikeshare`, and the data folder is a link to it.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -49,9 +51,9 @@ pub fn left_over() -> Vec<LeftOver> {
     found
 }
 
-/// Replaces the empty folder `asked` with a link to a new one which the account can reach.
-pub(crate) fn place(
-    asked: &Path,
+/// Replaces the empty folder `requested` with a link to a new one which the account can reach.
+pub(crate) fn link_to_new_database(
+    requested: &Path,
     account: &Account,
     blocked: PostgresError,
 ) -> Result<PathBuf, PostgresError> {
@@ -64,24 +66,24 @@ pub(crate) fn place(
     let target = parent.join(format!("postgres-{name}"));
     account.check_reach(&target)?;
     std::fs::create_dir(&target).map_err(io_at("create", &target))?;
-    std::fs::remove_dir(asked).map_err(io_at("replace", asked))?;
-    symlink(&target, asked).map_err(io_at("create", asked))?;
+    std::fs::remove_dir(requested).map_err(io_at("replace", requested))?;
+    symlink(&target, requested).map_err(io_at("create", requested))?;
     tracing::warn!(
         "user \"{}\", who runs postgres, cannot enter every folder above \"{}\": the database is \
          kept in \"{}\" and linked from there; who removes the link should remove that too",
         account.name(),
-        asked.display(),
+        requested.display(),
         target.display()
     );
     Ok(target)
 }
 
-/// Notes in a database from where it is linked; one in the data folder itself needs no note.
-pub(crate) fn note(database: &Path, asked: &Path) -> Result<(), PostgresError> {
-    if !asked.is_symlink() {
+/// Records in a database which data folder links to it; one in the data folder itself needs none.
+pub(crate) fn record_link(database: &Path, requested: &Path) -> Result<(), PostgresError> {
+    if !requested.is_symlink() {
         return Ok(());
     }
     let path = database.join(LINKED_FROM);
-    let text = asked.as_os_str().as_encoded_bytes();
+    let text = requested.as_os_str().as_encoded_bytes();
     std::fs::write(&path, text).map_err(io_at("write", &path))
 }

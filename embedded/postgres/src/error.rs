@@ -33,7 +33,7 @@ pub enum PostgresError {
         action: &'static str,
         /// The file, folder or program.
         path: PathBuf,
-        /// The system's answer.
+        /// The system's error.
         source: std::io::Error,
     },
     /// Started by root, but there is no unprivileged user to run the server as.
@@ -162,7 +162,7 @@ pub enum PostgresError {
         /// The log's last lines of this start.
         tail: String,
     },
-    /// The port asked for is in use.
+    /// The requested port is in use.
     #[error(
         "port {port} on 127.0.0.1 is in use by another program; choose another port, or none to \
          get a free one"
@@ -197,7 +197,7 @@ pub enum PostgresError {
         /// Why the last start failed, if it did.
         source: Option<Box<PostgresError>>,
     },
-    /// The server did not stop when it was asked to.
+    /// The server did not stop in time.
     #[error(
         "postgres did not stop within {waited_s} s and was killed; it loses nothing by that, and \
          repairs itself at the next start"

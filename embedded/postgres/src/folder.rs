@@ -47,9 +47,11 @@ impl Folder {
     /// Makes the folder if needed, gives it to the account that will run the server, and
     /// locks it against other bikeshare processes.
     pub(crate) fn open(data_dir: &Path) -> Result<Folder, PostgresError> {
-        let asked = std::path::absolute(data_dir).map_err(io_at("resolve", data_dir))?;
-        create_with_parents(&asked)?;
-        let mut root = asked.canonicalize().map_err(io_at("resolve", &asked))?;
+        let requested = std::path::absolute(data_dir).map_err(io_at("resolve", data_dir))?;
+        create_with_parents(&requested)?;
+        let mut root = requested
+            .canonicalize()
+            .map_err(io_at("resolve", &requested))?;
         let metadata = root.metadata().map_err(io_at("look at", &root))?;
         let current = current_uid();
         if current != 0 && metadata.uid() != current {
@@ -66,12 +68,14 @@ impl Folder {
         }
         let account = Account::for_folder(&metadata)?;
         match account.check_reach(&root) {
-            Err(blocked) if is_new => root = elsewhere::place(&asked, &account, blocked)?,
+            Err(blocked) if is_new => {
+                root = elsewhere::link_to_new_database(&requested, &account, blocked)?
+            }
             reached => reached?,
         }
         set_mode(&root, 0o700)?;
         let lock = lock(&root)?;
-        elsewhere::note(&root, &asked)?;
+        elsewhere::record_link(&root, &requested)?;
         let folder = Folder {
             root,
             account,

@@ -2,7 +2,7 @@
 //!
 //! `postmaster.pid` alone is no proof: after a crash its number may belong to any other
 //! process by now, even to us. A server works inside its cluster folder, so on Linux the
-//! processes' working directories tell; elsewhere their command lines do.
+//! processes' working directories say so; elsewhere their command lines do.
 
 use std::io::ErrorKind;
 use std::path::Path;

@@ -202,7 +202,7 @@ impl Server {
             .ok_or(PostgresError::Killed { waited_s })
     }
 
-    /// Sends a signal and tells whether the process ended within `patience`.
+    /// Sends a signal; `true` if the process ended within `patience`.
     async fn ends_after(
         &mut self,
         step: Signal,

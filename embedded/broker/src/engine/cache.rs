@@ -10,7 +10,7 @@ const MODULES_MAX: usize = 8;
 /// Bytes of wasm, all modules together; compiled they take a few times as much.
 const WASM_BYTES_MAX: usize = 16 << 20;
 
-/// What tells one module from another: nobody can make two modules of one digest.
+/// Identifies a module: nobody can make two modules of one digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Digest([u8; 32]);
 

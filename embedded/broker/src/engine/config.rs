@@ -2,7 +2,7 @@
 
 use fluvio_smartmodule::dataplane::smartmodule::SmartModuleExtraParams;
 
-/// A module and what it is told.
+/// A module and its parameters.
 #[derive(Debug)]
 pub(crate) struct ModuleConfig<'a> {
     /// For errors.

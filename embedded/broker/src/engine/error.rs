@@ -59,7 +59,7 @@ impl EngineError {
     }
 }
 
-/// The beginning of a text that somebody else has written.
+/// The beginning of a text that comes from a module or from the compiler.
 pub(super) fn bounded(text: &str) -> String {
     text.chars().take(TEXT_CHARS_MAX).collect()
 }

@@ -7,7 +7,7 @@ use std::io;
 /// Bytes of the base offset and of the length, which stand before the records.
 const BEFORE_BYTES: usize = 12;
 
-/// What a module is told of a batch besides its records.
+/// What a module is given of a batch besides its records.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct InputHead {
     pub(crate) base_offset: i64,
@@ -39,7 +39,7 @@ impl Frame {
     }
 }
 
-/// Reads bytes that may be anything: a length is believed only if so many bytes are there.
+/// Reads bytes that may be anything: a length counts only if so many bytes are there.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reader<'a>(&'a [u8]);
 

@@ -132,7 +132,7 @@ impl Instance {
         }
     }
 
-    /// What the module was told to look back at, if it can.
+    /// How far the module looks back, if it does.
     pub(super) fn lookback(&self) -> Option<&Lookback> {
         self.look_back.as_ref().and(self.lookback.as_ref())
     }
@@ -343,7 +343,7 @@ fn stopped(name: &str, error: &wasmtime::Error) -> EngineError {
     }
 }
 
-/// What happened, and in which functions: for who has written the module.
+/// What happened, and in which functions: for the author of the module.
 fn trap_text(error: &wasmtime::Error) -> String {
     let mut text = error.root_cause().to_string();
     let trace = error.downcast_ref::<WasmBacktrace>();

@@ -52,9 +52,9 @@ pub(super) fn define(linker: &mut Linker<State>, import: &ImportType<'_>) -> Res
     Ok(())
 }
 
-/// Everything else is there and says that it is not.
+/// Defines any other function as one that returns an error.
 fn define_refusal(linker: &mut Linker<State>, name: &str, kind: FuncType) -> Result<()> {
-    // A libc looks for open folders until it is told that there is no such file.
+    // A libc looks for open folders until it gets the error for no such file.
     let is_of_files = name.starts_with("fd_") || name.starts_with("path_");
     let errno = if is_of_files { BAD_FILE } else { NOT_SUPPORTED };
     let gives_errno = kind.results().len() == 1

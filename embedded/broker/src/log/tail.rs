@@ -1,4 +1,4 @@
-//! Tells a write that was cut short from acknowledged batches that have gone bad.
+//! Distinguishes a write that was cut short from acknowledged batches that have gone bad.
 //!
 //! A process that is killed while it appends leaves a prefix of what it wrote: whole batches, then
 //! the beginning of one. Such a tail was never acknowledged and may be cut off. Anything else behind
@@ -7,8 +7,8 @@
 //! - when the last batch has all its bytes but not its checksum.
 //!
 //! Not promised: a power cut may leave an end that the broker did acknowledge, or bytes (zeros, say)
-//! that it did not write. The first looks like a shorter log, of which the next batches' leader
-//! epoch tells; the second counts as damage.
+//! that it did not write. The first looks like a shorter log, which only the leader epoch of the
+//! next batches shows; the second counts as damage.
 
 use std::fs::File;
 use std::io;

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::batch::BatchHead;
 
-/// Room for a few batches of the tests.
+/// Space for a few batches of the tests.
 const SEGMENT_BYTES: u64 = 600;
 
 /// A log of topic "topic", partition 0, as a restarted broker opens it.

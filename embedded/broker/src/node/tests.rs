@@ -16,7 +16,7 @@ use super::*;
 use crate::folder::claim;
 use crate::scrub;
 
-/// Room for a few batches.
+/// Space for a few batches.
 const SEGMENT_BYTES: u64 = 300;
 /// The partitions of the folder.
 const PARTITIONS: [(&str, u32); 3] = [("left", 0), ("left", 1), ("right", 0)];

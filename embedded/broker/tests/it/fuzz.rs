@@ -36,11 +36,11 @@ async fn broken_requests_end_their_own_connection_at_most() {
         frame.truncate(random.random_range(0..=frame.len() * 2));
         Wire::to(&broker).await.send(&frame).await;
         if sent % 100 == 0 {
-            good.ask(FetchOffsetsRequest::new("topic".to_owned(), 0))
+            good.request(FetchOffsetsRequest::new("topic".to_owned(), 0))
                 .await;
         }
     }
-    good.ask(FetchOffsetsRequest::new("topic".to_owned(), 0))
+    good.request(FetchOffsetsRequest::new("topic".to_owned(), 0))
         .await;
 }
 

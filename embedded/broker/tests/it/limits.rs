@@ -39,8 +39,8 @@ async fn broker_of(folder: &Path, limits: Limits) -> Broker {
     Broker::start(config).await.unwrap()
 }
 
-async fn ask_for_offsets(wire: &mut Wire) {
-    wire.ask(FetchOffsetsRequest::new("topic".to_owned(), 0))
+async fn request_offsets(wire: &mut Wire) {
+    wire.request(FetchOffsetsRequest::new("topic".to_owned(), 0))
         .await;
 }
 
@@ -54,17 +54,17 @@ async fn who_begins_and_does_not_go_on_is_hung_up_on_and_who_is_idle_is_not() {
     };
     let broker = broker_of(folder.path(), limits).await;
     let mut idle = Wire::to(&broker).await;
-    ask_for_offsets(&mut idle).await;
+    request_offsets(&mut idle).await;
     let mut silent = Wire::to(&broker).await;
     let mut half = Wire::to(&broker).await;
     half.0.write_all(&[0, 0, 0]).await.unwrap();
     let mut later = Wire::to(&broker).await;
-    ask_for_offsets(&mut later).await;
+    request_offsets(&mut later).await;
     later.0.write_all(&[0, 0, 1, 0, 0, 0]).await.unwrap();
     for wire in [&mut silent, &mut half, &mut later] {
         assert!(wire.is_closed().await);
     }
-    ask_for_offsets(&mut idle).await;
+    request_offsets(&mut idle).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -80,7 +80,7 @@ async fn who_does_not_read_is_hung_up_on() {
     let mut producer = Wire::to(&broker).await;
     let large = "x".repeat(24 << 20);
     let request = produce("topic", vec![(0, vec![batch(&[&large])])]);
-    let stored = producer.ask(request).await;
+    let stored = producer.request(request).await;
     assert_eq!(
         stored.responses[0].partitions[0].error_code,
         ErrorCode::None
@@ -103,7 +103,7 @@ async fn who_does_not_read_is_hung_up_on() {
     );
 }
 
-/// Whether a question is answered, and not refused.
+/// Whether a request gets a response.
 async fn is_served(wire: &mut Wire) -> bool {
     let question = FetchOffsetsRequest::new("topic".to_owned(), 0);
     let frame = RequestMessage::new_request(question).as_bytes(0).unwrap();
@@ -121,12 +121,12 @@ async fn two_thousand_connections_stop_no_client_that_is_there() {
     setrlimit(Resource::Nofile, Rlimit { current, ..files }).unwrap();
     let (broker, _folder) = broker_with("topic", topic_of_two()).await;
     let mut good = Wire::to(&broker).await;
-    ask_for_offsets(&mut good).await;
+    request_offsets(&mut good).await;
     let mut crowd = Vec::new();
     for _ in 0..2_000 {
         crowd.push(Wire::to(&broker).await);
         if crowd.len() % 100 == 0 {
-            ask_for_offsets(&mut good).await;
+            request_offsets(&mut good).await;
         }
     }
     let mut last = crowd.pop().unwrap();
@@ -159,21 +159,25 @@ async fn a_request_that_is_too_large_is_refused_by_its_first_bytes() {
 async fn a_batch_of_few_bytes_that_stands_for_many_is_refused() {
     let (broker, _folder) = broker_with("topic", topic_of_two()).await;
     let mut wire = Wire::to(&broker).await;
-    for packing in [
+    for compression in [
         Compression::Gzip,
         Compression::Zstd,
         Compression::Lz4,
         Compression::Snappy,
     ] {
         let mut bomb = Batch::from(vec![Record::new(vec![0; 40 << 20])]);
-        bomb.get_mut_header().set_compression(packing);
+        bomb.get_mut_header().set_compression(compression);
         let bomb: Batch<RawRecords> = bomb.try_into().unwrap();
-        let answer = wire.ask(produce("topic", vec![(0, vec![bomb])])).await;
-        let answer = &answer.responses[0].partitions[0];
-        assert_eq!(answer.error_code, ErrorCode::MessageTooLarge, "{packing}");
+        let response = wire.request(produce("topic", vec![(0, vec![bomb])])).await;
+        let response = &response.responses[0].partitions[0];
+        assert_eq!(
+            response.error_code,
+            ErrorCode::MessageTooLarge,
+            "{compression}"
+        );
     }
     let offsets = wire
-        .ask(FetchOffsetsRequest::new("topic".to_owned(), 0))
+        .request(FetchOffsetsRequest::new("topic".to_owned(), 0))
         .await;
     assert_eq!(offsets.topics[0].partitions[0].last_stable_offset, 0);
 }
@@ -182,7 +186,7 @@ async fn a_batch_of_few_bytes_that_stands_for_many_is_refused() {
 async fn of_too_many_streams_of_a_connection_the_one_used_longest_ago_ends() {
     let (broker, _folder) = broker_with("topic", topic_of_two()).await;
     let mut wire = Wire::to(&broker).await;
-    wire.ask(produce("topic", vec![(0, vec![batch(&["a"])])]))
+    wire.request(produce("topic", vec![(0, vec![batch(&["a"])])]))
         .await;
     let stream = || {
         DefaultStreamFetchRequest::builder()
@@ -191,16 +195,16 @@ async fn of_too_many_streams_of_a_connection_the_one_used_longest_ago_ends() {
             .unwrap()
     };
     for id in 1..=256 {
-        assert_eq!(wire.ask(stream()).await.stream_id, id);
+        assert_eq!(wire.request(stream()).await.stream_id, id);
     }
     let message = RequestMessage::new_request(stream());
     wire.send(&message.as_bytes(0).unwrap()).await;
     let mut seen = Vec::new();
     for _ in 0..2 {
-        let frame = within_patience("both streams answer", wire.receive()).await;
+        let frame = within_patience("both streams response", wire.receive()).await;
         let mut frame = frame.unwrap().split_off(4);
-        let answer = DefaultStreamFetchResponse::decode_from(&mut frame, 25).unwrap();
-        seen.push((answer.stream_id, answer.partition.error_code));
+        let response = DefaultStreamFetchResponse::decode_from(&mut frame, 25).unwrap();
+        seen.push((response.stream_id, response.partition.error_code));
     }
     seen.sort_by_key(|(id, _)| *id);
     let reason = "a connection has 256 streams at most, and this one was used longest ago";
@@ -221,8 +225,8 @@ async fn a_connection_has_a_bounded_number_of_watches() {
         let message = RequestMessage::new_request(watch);
         wire.send(&message.as_bytes(0).unwrap()).await;
     }
-    let mut answers = Vec::new();
-    let end = within_patience("the connection ends", wire.0.read_to_end(&mut answers)).await;
+    let mut responses = Vec::new();
+    let end = within_patience("the connection ends", wire.0.read_to_end(&mut responses)).await;
     end.ok();
 }
 
@@ -230,7 +234,7 @@ async fn a_connection_has_a_bounded_number_of_watches() {
 async fn a_decoder_that_panics_ends_its_own_connection_only() {
     let (broker, _folder) = broker_with("topic", topic_of_two()).await;
     let mut good = Wire::to(&broker).await;
-    ask_for_offsets(&mut good).await;
+    request_offsets(&mut good).await;
     let module = CreateRequest {
         common: CommonCreateRequest {
             name: "module".to_owned(),
@@ -252,5 +256,5 @@ async fn a_decoder_that_panics_ends_its_own_connection_only() {
     let mut bad = Wire::to(&broker).await;
     bad.send(&frame).await;
     assert!(bad.is_closed().await);
-    ask_for_offsets(&mut good).await;
+    request_offsets(&mut good).await;
 }

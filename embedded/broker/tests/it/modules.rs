@@ -12,8 +12,8 @@ use fluvio_spu_schema::server::smartmodule::{SmartModuleContextData, SmartModule
 
 /// Version with which clients of 0.50 and the engine encode.
 const VERSION: i16 = 25;
-/// Where outputs lie in the module's memory, each in a room of its own.
-const ROOM_BYTES: usize = 1 << 20;
+/// Where outputs lie in the module's memory, each in a slot of its own.
+const SLOT_BYTES: usize = 1 << 20;
 
 /// Gives the same values for each batch.
 pub(crate) fn giving(values: &[&str]) -> Vec<u8> {
@@ -93,7 +93,7 @@ pub(crate) fn giving_accumulator() -> Vec<u8> {
     let body = format!(
         "(i32.store (i32.const {}) (i32.load (i32.sub (i32.add (local.get 0) (local.get 1)) \
          (i32.const 4)))) (call $give (i32.const 0))",
-        room(0) + hole
+        slot(0) + hole
     );
     compile("aggregate", &[encoded], &body)
 }
@@ -108,7 +108,7 @@ pub(crate) fn counting_what_was_shown() -> Vec<u8> {
             (i32.store8 (i32.const {}) (i32.add (i32.const 48)
                 (i32.load8_u (i32.add (local.get 0) (i32.const 15)))))
             (i32.const 0))",
-        room(0) + hole
+        slot(0) + hole
     );
     compile_with(
         &look_back,
@@ -121,7 +121,7 @@ pub(crate) fn counting_what_was_shown() -> Vec<u8> {
 /// Modules that do harm: a name, the wasm, and what is said of it.
 pub(crate) fn harmful() -> Vec<(&'static str, Vec<u8>, &'static str)> {
     let for_ever = "(loop $again (br $again)) unreachable";
-    let room = "(i32.const 1024)";
+    let buffer = "(i32.const 1024)";
     let grow = "(loop $again (drop (memory.grow (i32.const 256))) (br $again)) unreachable";
     let tables = "(loop $again
         (drop (table.grow $t (ref.null func) (i32.const 10000))) (br $again)) unreachable";
@@ -133,7 +133,7 @@ pub(crate) fn harmful() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         (call $copy (i32.const 8) (i32.const 30)) (i32.const 1)";
     let start = format!("(start $s) (func $s {for_ever})");
     vec![
-        ("loop", written(room, for_ever, ""), "ran longer than 3 s"),
+        ("loop", written(buffer, for_ever, ""), "ran longer than 3 s"),
         (
             "loop in alloc",
             written(for_ever, "(i32.const 0)", ""),
@@ -141,11 +141,11 @@ pub(crate) fn harmful() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ),
         (
             "loop at the start",
-            written(room, "(i32.const 0)", &start),
+            written(buffer, "(i32.const 0)", &start),
             "ran longer than 3 s",
         ),
-        ("memory", written(room, grow, ""), "wanted memory of"),
-        ("tables", written(room, tables, ""), "in its tables"),
+        ("memory", written(buffer, grow, ""), "wanted memory of"),
+        ("tables", written(buffer, tables, ""), "in its tables"),
         (
             "input before memory",
             written("(i32.const -64)", "(i32.const 0)", ""),
@@ -158,16 +158,16 @@ pub(crate) fn harmful() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ),
         (
             "output from outside",
-            written(room, wild, ""),
+            written(buffer, wild, ""),
             "outside its memory",
         ),
         (
             "recursion",
-            written(room, recurse, ""),
+            written(buffer, recurse, ""),
             "call stack exhausted",
         ),
-        ("panic", written(room, "unreachable", ""), "`unreachable`"),
-        ("lie", written(room, lie, ""), "cannot be read"),
+        ("panic", written(buffer, "unreachable", ""), "`unreachable`"),
+        ("lie", written(buffer, lie, ""), "cannot be read"),
         (
             "no exports",
             wat::parse_str(r#"(module (import "env" "copy_records" (func (param i32 i32))))"#)
@@ -220,17 +220,17 @@ fn compile(function: &str, outputs: &[Vec<u8>], body: &str) -> Vec<u8> {
     compile_with("", function, outputs, body)
 }
 
-/// Room 0 and 1 hold outputs, room 2 and on the input.
+/// Slots 0 and 1 hold outputs, slot 2 and on the input.
 fn compile_with(extra: &str, function: &str, outputs: &[Vec<u8>], body: &str) -> Vec<u8> {
     let mut data = String::new();
     let mut lengths = String::new();
     for (index, output) in outputs.iter().enumerate() {
         assert!(
-            output.len() <= ROOM_BYTES,
-            "outputs are larger than their room"
+            output.len() <= SLOT_BYTES,
+            "outputs are larger than their slot"
         );
         let bytes: String = output.iter().map(|byte| format!("\\{byte:02x}")).collect();
-        data.push_str(&format!("(data (i32.const {}) \"{bytes}\")\n", room(index)));
+        data.push_str(&format!("(data (i32.const {}) \"{bytes}\")\n", slot(index)));
         lengths = format!(
             "(if (result i32) (i32.eq (local.get 0) (i32.const {index})) \
              (then (i32.const {})) (else {}))",
@@ -250,19 +250,19 @@ fn compile_with(extra: &str, function: &str, outputs: &[Vec<u8>], body: &str) ->
             {data}
             (func $give (param i32)
                 (call $copy
-                    (i32.add (i32.const {}) (i32.mul (local.get 0) (i32.const {ROOM_BYTES})))
+                    (i32.add (i32.const {}) (i32.mul (local.get 0) (i32.const {SLOT_BYTES})))
                     {lengths}))
             (func (export \"alloc\") (param i32) (result i32) (i32.const {}))
             (func (export \"{function}\") (param i32 i32 i32) (result i32)
                 {body}
                 (i32.const 0))
             {extra})",
-        room(0),
-        room(2),
+        slot(0),
+        slot(2),
     );
     wat::parse_str(text).unwrap()
 }
 
-fn room(index: usize) -> usize {
-    1024 + index * ROOM_BYTES
+fn slot(index: usize) -> usize {
+    1024 + index * SLOT_BYTES
 }

@@ -13,15 +13,15 @@ use crate::support::{config, start};
 
 /// A user without rights, on each machine.
 const NOBODY: u32 = 65_534;
-/// Asks for the versions of requests; prints how many bytes of the answer's length come back.
-const ASK: &str = r#"
+/// Requests the versions of requests; prints how many bytes of the response's length come back.
+const REQUEST: &str = r#"
 exec 3<>"/dev/tcp/$0/$1" || exit 0
 printf '\0\0\0\x10\0\x12\0\x02\0\0\0\x01\0\0\0\0\0\0\0\0' >&3
 timeout 20 head -c 4 <&3 | wc -c"#;
 
-fn answered(address: SocketAddr, user: u32) -> String {
+fn bytes_received(address: SocketAddr, user: u32) -> String {
     let mut bash = Command::new("bash");
-    bash.args(["-c", ASK, &address.ip().to_string()]);
+    bash.args(["-c", REQUEST, &address.ip().to_string()]);
     bash.arg(address.port().to_string()).uid(user).gid(user);
     let output = bash.current_dir("/").output().unwrap();
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
@@ -44,8 +44,8 @@ async fn a_process_of_another_user_gets_no_answer_unless_anyone_may() {
     }
     let folder = TempDir::new().unwrap();
     let closed = start(folder.path()).await;
-    assert_eq!(answered(closed.address(), NOBODY), "0");
-    assert_eq!(answered(closed.address(), 0), "4");
+    assert_eq!(bytes_received(closed.address(), NOBODY), "0");
+    assert_eq!(bytes_received(closed.address(), 0), "4");
 
     let folder = TempDir::new().unwrap();
     let open = BrokerConfig {
@@ -53,7 +53,7 @@ async fn a_process_of_another_user_gets_no_answer_unless_anyone_may() {
         ..config(folder.path())
     };
     let open = Broker::start(open).await.unwrap();
-    assert_eq!(answered(open.address(), NOBODY), "4");
+    assert_eq!(bytes_received(open.address(), NOBODY), "4");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -71,7 +71,7 @@ async fn a_client_of_the_same_user_is_known_over_ipv6_too() {
         started => started.unwrap(),
     };
     let user = rustix::process::geteuid().as_raw();
-    assert_eq!(answered(broker.address(), user), "4");
+    assert_eq!(bytes_received(broker.address(), user), "4");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -28,16 +28,16 @@ impl Wire {
         Self(TcpStream::connect(broker.address()).await.unwrap())
     }
 
-    pub(crate) async fn ask<R: Request>(&mut self, request: R) -> R::Response {
+    pub(crate) async fn request<R: Request>(&mut self, request: R) -> R::Response {
         let version = R::DEFAULT_API_VERSION;
         let message = RequestMessage::new_request(request);
         self.send(&message.as_bytes(0).unwrap()).await;
-        let mut answer = within_patience("an answer arrives", self.receive())
+        let mut response = within_patience("an answer arrives", self.receive())
             .await
             .unwrap();
-        let correlation_id = i32::decode_from(&mut answer, 0).unwrap();
+        let correlation_id = i32::decode_from(&mut response, 0).unwrap();
         assert_eq!(correlation_id, message.header.correlation_id());
-        R::Response::decode_from(&mut answer, version).unwrap()
+        R::Response::decode_from(&mut response, version).unwrap()
     }
 
     pub(crate) async fn send(&mut self, frame: &[u8]) {
@@ -115,16 +115,16 @@ async fn each_partition_of_a_produce_request_is_answered_for_itself() {
             ],
         )
     };
-    wire.ask(request()).await;
-    let response = wire.ask(request()).await;
+    wire.request(request()).await;
+    let response = wire.request(request()).await;
     let partitions: Vec<_> = response.responses[0]
         .partitions
         .iter()
-        .map(|answer| {
+        .map(|partition| {
             (
-                answer.partition_index,
-                answer.base_offset,
-                answer.error_code.clone(),
+                partition.partition_index,
+                partition.base_offset,
+                partition.error_code.clone(),
             )
         })
         .collect();
@@ -142,9 +142,9 @@ async fn records_packed_as_the_topic_forbids_are_refused() {
     spec.set_compression_type(CompressionAlgorithm::Gzip);
     let (broker, _folder) = broker_with("gzip-only", spec).await;
     let request = produce("gzip-only", vec![(0, vec![batch(&["not packed"])])]);
-    let response = Wire::to(&broker).await.ask(request).await;
-    let answer = &response.responses[0].partitions[0];
-    assert_eq!(answer.error_code, ErrorCode::CompressionError);
+    let response = Wire::to(&broker).await.request(request).await;
+    let partition = &response.responses[0].partitions[0];
+    assert_eq!(partition.error_code, ErrorCode::CompressionError);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -154,13 +154,13 @@ async fn a_wrong_checksum_is_put_right() {
     wrong.get_mut_header().crc = 12_345;
     Wire::to(&broker)
         .await
-        .ask(produce("topic", vec![(0, vec![wrong])]))
+        .request(produce("topic", vec![(0, vec![wrong])]))
         .await;
     broker.shutdown().await.unwrap();
     let broker = start(folder.path()).await;
     let offsets = Wire::to(&broker)
         .await
-        .ask(FetchOffsetsRequest::new("topic".to_owned(), 0))
+        .request(FetchOffsetsRequest::new("topic".to_owned(), 0))
         .await;
     assert_eq!(
         offsets.topics[0].partitions[0].last_stable_offset, 1,
@@ -174,7 +174,7 @@ async fn what_does_not_exist_is_answered_as_an_spu_would() {
     let mut wire = Wire::to(&broker).await;
 
     let offsets = wire
-        .ask(FetchOffsetsRequest::new("topic".to_owned(), 7))
+        .request(FetchOffsetsRequest::new("topic".to_owned(), 7))
         .await;
     let offsets = &offsets.topics[0].partitions[0];
     assert_eq!(offsets.error_code, ErrorCode::PartitionNotLeader);
@@ -183,7 +183,7 @@ async fn what_does_not_exist_is_answered_as_an_spu_would() {
         .topic("nowhere")
         .build()
         .unwrap();
-    let stream = wire.ask(stream).await;
+    let stream = wire.request(stream).await;
     assert_eq!(stream.stream_id, 0);
     assert_eq!(
         stream.partition.error_code,
@@ -194,7 +194,7 @@ async fn what_does_not_exist_is_answered_as_an_spu_would() {
         offset: 1,
         session_id: 42,
     };
-    let update = wire.ask(UpdateOffsetsRequest::new(vec![update])).await;
+    let update = wire.request(UpdateOffsetsRequest::new(vec![update])).await;
     assert_eq!(update.status[0].error, ErrorCode::FetchSessionNotFoud);
 }
 
@@ -213,7 +213,7 @@ async fn who_sends_rubbish_is_disconnected_and_nobody_else() {
     huge.0.write_u32(u32::MAX).await.unwrap();
     assert!(huge.is_closed().await);
     let request = produce("topic", vec![(0, vec![batch(&["fine"])])]);
-    let response = good.ask(request).await;
+    let response = good.request(request).await;
     assert_eq!(
         response.responses[0].partitions[0].error_code,
         ErrorCode::None
@@ -226,21 +226,21 @@ async fn a_stream_sends_again_only_after_the_client_has_acknowledged() {
     let mut producer = Wire::to(&broker).await;
     let mut consumer = Wire::to(&broker).await;
     producer
-        .ask(produce("topic", vec![(0, vec![batch(&["first"])])]))
+        .request(produce("topic", vec![(0, vec![batch(&["first"])])]))
         .await;
     let stream = DefaultStreamFetchRequest::builder()
         .topic("topic")
         .build()
         .unwrap();
-    let first = consumer.ask(stream).await;
+    let first = consumer.request(stream).await;
     assert_eq!(first.partition.next_offset_for_fetch(), Some(1));
     producer
-        .ask(produce("topic", vec![(0, vec![batch(&["second"])])]))
+        .request(produce("topic", vec![(0, vec![batch(&["second"])])]))
         .await;
 
-    // Other requests of the connection are answered, the stream is silent until this one.
+    // Other requests of the connection get responses, the stream is silent until this one.
     let offsets = consumer
-        .ask(FetchOffsetsRequest::new("topic".to_owned(), 0))
+        .request(FetchOffsetsRequest::new("topic".to_owned(), 0))
         .await;
     assert_eq!(offsets.topics[0].partitions[0].last_stable_offset, 2);
     let update = OffsetUpdate {

@@ -70,7 +70,7 @@ fn run(python: &Path, address: &str) -> String {
         .arg(module)
         .output()
         .unwrap();
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{}\n{complaint}", output.status);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}\n{stderr}", output.status);
     String::from_utf8(output.stdout).unwrap()
 }

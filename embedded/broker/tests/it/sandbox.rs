@@ -24,8 +24,8 @@ fn spec(wasm: &[u8]) -> SmartModuleSpec {
     }
 }
 
-/// What the first answer is, and how long it took.
-async fn first_answer(
+/// What the first response is, and how long it took.
+async fn first_response(
     client: &Fluvio,
     topic: &str,
     mut module: SmartModuleInvocation,
@@ -70,8 +70,8 @@ async fn a_module_that_does_harm_does_not_replace_the_one_that_works() {
         assert!(refused.contains("\"module\""), "{name}: {refused}");
         assert!(refused.contains("does not run"), "{name}: {refused}");
     }
-    let (answer, _) = first_answer(&cluster.client, &topic, named("module")).await;
-    assert_eq!(answer, Ok("proven".to_owned()));
+    let (response, _) = first_response(&cluster.client, &topic, named("module")).await;
+    assert_eq!(response, Ok("proven".to_owned()));
     // Parameters come with a stream: without them it can be tried only in part.
     push(&modules::taking_parameters()).await.unwrap();
 }
@@ -90,9 +90,9 @@ async fn a_module_runs_only_if_it_was_uploaded() {
     create_topic(&client, &admin, "topic").await;
     produce(&client, "topic", "record").await;
     let versions = ["1", "2", "3", "4", "5"].map(|version| modules::giving(&[version]));
-    let answer = async |wasm: &[u8]| first_answer(&client, "topic", ad_hoc(wasm)).await.0;
+    let response = async |wasm: &[u8]| first_response(&client, "topic", ad_hoc(wasm)).await.0;
 
-    let refused = answer(&versions[0]).await.unwrap_err().to_string();
+    let refused = response(&versions[0]).await.unwrap_err().to_string();
     assert!(refused.contains("bikeshare smartmodule push"), "{refused}");
     for wasm in &versions {
         admin
@@ -101,21 +101,21 @@ async fn a_module_runs_only_if_it_was_uploaded() {
             .unwrap();
     }
     // A client that has read the module's bytes may bring them along, also somewhat later.
-    assert!(answer(&versions[0]).await.is_err());
+    assert!(response(&versions[0]).await.is_err());
     for (wasm, version) in versions.iter().zip(["1", "2", "3", "4", "5"]).skip(1) {
-        assert_eq!(answer(wasm).await, Ok(version.to_owned()));
+        assert_eq!(response(wasm).await, Ok(version.to_owned()));
     }
     broker.shutdown().await.unwrap();
 
     let broker = embedded_broker::Broker::start(strict).await.unwrap();
     let (client, admin) = connect(&broker.address().to_string()).await;
-    let answer = async |wasm: &[u8]| first_answer(&client, "topic", ad_hoc(wasm)).await.0;
-    assert_eq!(answer(&versions[4]).await, Ok("5".to_owned()));
+    let response = async |wasm: &[u8]| first_response(&client, "topic", ad_hoc(wasm)).await.0;
+    assert_eq!(response(&versions[4]).await, Ok("5".to_owned()));
     admin
         .delete::<SmartModuleSpec>("module".to_owned())
         .await
         .unwrap();
-    assert!(answer(&versions[4]).await.is_err());
+    assert!(response(&versions[4]).await.is_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -139,7 +139,7 @@ async fn harmful_modules_end_their_streams_and_leave_nothing_behind() {
     let mib_before = child.resident_mib();
 
     for (name, wasm, what) in modules::harmful() {
-        let stopped = first_answer(&client, "harmed", ad_hoc(&wasm));
+        let stopped = first_response(&client, "harmed", ad_hoc(&wasm));
         let others = async {
             let started = Instant::now();
             produce(&client, "proven", "another").await;
@@ -149,8 +149,8 @@ async fn harmful_modules_end_their_streams_and_leave_nothing_behind() {
                 .unwrap();
             started.elapsed()
         };
-        let ((answer, elapsed), others) = tokio::join!(stopped, others);
-        let error = answer.unwrap_err().to_string();
+        let ((response, elapsed), others) = tokio::join!(stopped, others);
+        let error = response.unwrap_err().to_string();
         assert!(error.contains("SmartModule"), "{name}: {error}");
         assert!(error.contains(what), "{name}: {error}");
         assert!(elapsed < SETTLED_MAX, "{name} took {elapsed:?}");

@@ -416,7 +416,7 @@ async fn a_topic_may_get_more_partitions() {
     assert_eq!(read(&client, "grows", 1).await, numbered(1));
 }
 
-/// A real cluster 0.18.1 loses records here (seen: 10 of these 1,000): its answers are cut at
+/// A real cluster 0.18.1 loses records here (seen: 10 of these 1,000): its responses are cut at
 /// `max_bytes`, and the client takes a cut batch for a whole one.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_one_answer_cannot_hold_arrives_whole() {

@@ -18,8 +18,8 @@ use tokio::time::timeout;
 /// Longer than anything a test waits for, even on a loaded machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Longest wait for the answer to a creation.
-const ANSWER_MAX: Duration = Duration::from_secs(10);
+/// Longest wait for the response to a creation.
+const RESPONSE_WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// A cluster that lives as long as the test.
 pub(crate) struct Cluster {
@@ -106,9 +106,9 @@ impl Cluster {
     pub(crate) async fn create_topic(&self, name: &str, spec: TopicSpec) -> anyhow::Result<()> {
         let (_, admin) = connect(&self.address).await;
         let creation = admin.create(name.to_owned(), false, spec);
-        match timeout(ANSWER_MAX, creation).await {
+        match timeout(RESPONSE_WAIT_MAX, creation).await {
             Err(_) if self.embedded.is_none() => Ok(()),
-            answered => answered.expect("the embedded broker answers"),
+            response => response.expect("the embedded broker answers"),
         }
     }
 

@@ -24,7 +24,7 @@ fn with(alloc: &str, body: &str) -> Vec<u8> {
     ))
 }
 
-const ROOM: &str = "(i32.const 1024)";
+const BUFFER: &str = "(i32.const 1024)";
 const FOR_EVER: &str = "(loop $again (br $again)) unreachable";
 
 fn check(wasm: &[u8], expected: &Expect) {
@@ -39,7 +39,7 @@ fn a_module_that_goes_on_for_ever_is_stopped() {
     let time = expect![[r#"module "bad" ran longer than 3 s and was stopped"#]];
     let parts = format!(
         r#"(memory (export "memory") 1)
-        (func (export "alloc") (param i32) (result i32) {ROOM})
+        (func (export "alloc") (param i32) (result i32) {BUFFER})
         (func (export "array_map") (param i32 i32 i32) (result i32) (i32.const 0))"#
     );
     let in_export = |export: &str| {
@@ -48,7 +48,7 @@ fn a_module_that_goes_on_for_ever_is_stopped() {
         ))
     };
     let loops = [
-        with(ROOM, FOR_EVER),
+        with(BUFFER, FOR_EVER),
         with(FOR_EVER, "(i32.const 0)"),
         in_export("init"),
         in_export("look_back"),
@@ -72,7 +72,7 @@ fn a_module_that_goes_on_for_ever_is_stopped() {
 fn memory_and_tables_are_bounded() {
     let more_memory = "(loop $again (drop (memory.grow (i32.const 256))) (br $again)) unreachable";
     check(
-        &with(ROOM, more_memory),
+        &with(BUFFER, more_memory),
         &expect![[r#"module "bad" wanted memory of 268500992 bytes, more than 268435456"#]],
     );
     check(
@@ -83,7 +83,7 @@ fn memory_and_tables_are_bounded() {
         (drop (table.grow $t (ref.null func) (i32.const 10000))) (br $again)) unreachable";
     let table = format!(
         r#"(memory (export "memory") 1) (table $t 0 funcref)
-        (func (export "alloc") (param i32) (result i32) {ROOM})
+        (func (export "alloc") (param i32) (result i32) {BUFFER})
         (func (export "array_map") (param i32 i32 i32) (result i32) {grow})"#
     );
     check(
@@ -169,7 +169,7 @@ fn output_comes_from_nowhere_but_the_modules_memory() {
         ),
     ] {
         check(
-            &with(ROOM, &format!("(call $copy {span}) (i32.const 0)")),
+            &with(BUFFER, &format!("(call $copy {span}) (i32.const 0)")),
             &expected,
         );
     }
@@ -223,13 +223,16 @@ fn lengths_in_outputs_are_not_believed() {
 #[test]
 fn a_module_that_panics_is_told_where() {
     check(
-        &with(ROOM, "unreachable"),
+        &with(BUFFER, "unreachable"),
         &expect![[
             r#"module "bad" stopped: wasm trap: wasm `unreachable` instruction executed in f"#
         ]],
     );
     check(
-        &with(ROOM, "(call $f (local.get 0) (local.get 1) (local.get 2))"),
+        &with(
+            BUFFER,
+            "(call $f (local.get 0) (local.get 1) (local.get 2))",
+        ),
         &expect![[
             r#"module "bad" stopped: wasm trap: call stack exhausted in f < f < f < f < f < f"#
         ]],
@@ -269,7 +272,7 @@ fn what_is_no_smartmodule_is_refused() {
             expect!["the module has 8388609 bytes, more than 8388608: build it in release"],
         ),
         (
-            with(ROOM, &"nop\n".repeat(300_000)),
+            with(BUFFER, &"nop\n".repeat(300_000)),
             expect!["the module has a function of 300002 bytes, more than 65536: split it"],
         ),
     ] {
