@@ -8,6 +8,7 @@ mod address;
 mod area;
 mod avenues;
 mod cross_streets;
+mod degrees;
 mod docks;
 mod grid;
 mod letters;

@@ -2,7 +2,7 @@
 
 use std::ops::{BitAnd, BitOr};
 
-use super::grid::Degrees;
+use super::degrees::Degrees;
 use super::outlines;
 
 /// A part of the city that an address can name.

@@ -6,7 +6,8 @@
 use std::ops::RangeInclusive;
 
 use super::address::Side;
-use super::grid::{Degrees, Grid};
+use super::degrees::Degrees;
+use super::grid::Grid;
 
 /// Avenues outward, each with the last number before it and the first one past it. Lots of 25 feet
 /// with two numbers each use a block's hundred up to about 75 in the West and 50 in the East.

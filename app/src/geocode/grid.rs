@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use super::address::{Asked, Street};
 use super::area::Areas;
 use super::avenues::is_avenue;
+use super::degrees::Degrees;
 use super::docks::Dock;
 
 /// Docks this many streets away count about a third of one at the spot (chosen: smallest
@@ -22,9 +23,6 @@ const SHARED_WEIGHT: f64 = 150.0;
 /// Streets beyond an avenue's outermost docks that are still placed (chosen: an avenue goes on as
 /// it went for about that long; every leave-one-out error stays below 500 m).
 const BEYOND_STREETS_MAX: f64 = 18.0;
-
-/// Degrees of latitude and longitude.
-pub(super) type Degrees = (f64, f64);
 
 /// A dock at the crossing of an avenue and a numbered street.
 #[derive(Debug, Clone, Copy, PartialEq)]

