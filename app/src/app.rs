@@ -1,48 +1,10 @@
-//! The document around the page, and its root component.
+//! The root component: the page and the content it starts with.
 
 use leptos::prelude::*;
 
 use crate::city::City;
 use crate::model::PageContent;
 use crate::pages::home::Home;
-
-/// The whole document, rendered on the server only.
-#[cfg(feature = "ssr")]
-pub(crate) fn shell(links: &'static crate::server::Links) -> impl IntoView + use<> {
-    let nonce = leptos::nonce::use_nonce();
-    let client = links.client.as_ref().map(|(script, wasm)| {
-        let start = format!(
-            "import start,{{hydrate}} from \"{script}\";\
-             start({{module_or_path:\"{wasm}\"}}).then(hydrate)"
-        );
-        view! {
-            <link rel="modulepreload" href=script.as_str() />
-            <link rel="preload" href=wasm.as_str() r#as="fetch" r#type="application/wasm" crossorigin="anonymous" />
-            <script type="module" nonce=nonce inner_html=start></script>
-        }
-    });
-    view! {
-        <!DOCTYPE html>
-        <html lang="en">
-            <head>
-                <meta charset="utf-8" />
-                <meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover" />
-                <meta name="color-scheme" content="light dark" />
-                <meta name="theme-color" media="(prefers-color-scheme: light)" content="#ffffff" />
-                <meta name="theme-color" media="(prefers-color-scheme: dark)" content="#12181f" />
-                <meta name="description" content="Which docks have bikes, as it happens." />
-                <title>"Bikes at the docks, live"</title>
-                <link rel="stylesheet" href=links.style.as_str() />
-                <link rel="icon" type="image/svg+xml" href=links.icon.as_str() />
-                <link rel="gbfs" type="application/json" href="/gbfs/3.0/gbfs.json" />
-                {client}
-            </head>
-            <body>
-                <App />
-            </body>
-        </html>
-    }
-}
 
 /// The page, rendered on the server and taken over by the browser.
 #[component]

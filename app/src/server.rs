@@ -10,6 +10,7 @@ mod assets;
 mod board;
 mod config;
 mod connections;
+mod document;
 mod error;
 mod feed;
 mod follow;
@@ -17,11 +18,11 @@ mod gbfs;
 mod health;
 mod limits;
 mod live;
-pub(crate) mod moment;
 mod page;
 mod quota;
 mod router;
 mod search;
+mod state;
 
 use std::net::SocketAddr;
 
@@ -29,13 +30,13 @@ use futures_util::future::BoxFuture;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use assets::Links;
 pub use board::Board;
 pub use config::AppConfig;
 pub use error::AppError;
 pub use feed::{Feed, News, Subscriber, Update};
 pub use limits::Limits;
-pub use router::{AppState, router};
+pub use router::router;
+pub use state::AppState;
 
 /// A server that holds its port and does not answer yet.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use domain::{Service, System};
 use sqlx::PgConnection;
 
 use crate::model::{Count, Dock};
-use crate::server::moment::wall_time;
+use crate::moment::wall_time;
 use crate::text::{NAME_CHARS_MAX, one_line};
 
 /// What Postgres says at one publish of the sink.

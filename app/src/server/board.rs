@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use domain::System;
 use tokio::time::Instant;
 
-use super::moment::moment;
 use crate::model::{Database, Delta, Dock, Heartbeat, Moment, Snapshot};
+use crate::moment::moment;
 use crate::query::docks::{DockRow, Reading, citi_bike};
 
 /// All docks in memory: one reading of Postgres serves any number of browsers.

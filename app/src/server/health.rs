@@ -8,7 +8,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
 use super::board::Board;
-use super::router::AppState;
+use super::state::AppState;
 use crate::model::{Database, stale_seconds};
 
 /// Answers 200 and one line, or 503 and a line for each cause.

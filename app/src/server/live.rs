@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::answers::{busy, client};
 use super::feed::{News, Subscriber};
 use super::quota::Permit;
-use super::router::AppState;
+use super::state::AppState;
 
 /// Time between heartbeats: browsers take a line for dead after about three.
 const HEARTBEAT: Duration = Duration::from_secs(10);

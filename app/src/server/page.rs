@@ -13,9 +13,9 @@ use leptos_axum::ResponseOptions;
 use serde::Deserialize;
 
 use super::assets;
-use super::router::AppState;
+use super::document::document;
+use super::state::AppState;
 use crate::api::search::look_up;
-use crate::app::shell;
 use crate::model::PageContent;
 use crate::text::{SEARCH_CHARS_MAX, one_line};
 
@@ -62,7 +62,8 @@ pub(crate) async fn page(State(app): State<AppState>, asked: Asked) -> Response 
         provide_context(content.clone());
         set_policy(app.tile_origin.as_deref());
     };
-    let render = leptos_axum::render_app_to_stream_with_context(context, || shell(assets::links()));
+    let render =
+        leptos_axum::render_app_to_stream_with_context(context, || document(assets::links()));
     // The page is made of its content alone, not of the request.
     let mut response = render(Request::new(Body::empty())).await.into_response();
     response

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 use leptos::prelude::provide_context;
 
 use super::page::Asked;
-use super::router::AppState;
+use super::state::AppState;
 use crate::components::dock_item::percent_encoded;
 
 /// What a request without a search is told.

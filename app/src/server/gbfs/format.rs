@@ -7,14 +7,15 @@
 //! Source: <https://github.com/MobilityData/gbfs/blob/v3.0/gbfs.md>.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
+use domain::System;
 use serde::Serialize;
 
-use super::System;
+use super::id::printable;
+use super::settings::FeedSettings;
 use crate::model::Count;
+use crate::moment::utc;
 use crate::server::board::{Board, Entry};
-use crate::server::moment::utc;
 
 const VERSION: &str = "3.0";
 /// The language of what is written here: the name of the only type of vehicle.
@@ -83,14 +84,19 @@ impl File {
 ///
 /// `origin` is what all addresses begin with, such as `https://bikes.example`. Cost: a millisecond
 /// for two thousand stations.
-pub(super) fn write(file: File, board: &Board, system: &System, origin: &str) -> Option<String> {
+pub(super) fn write(
+    file: File,
+    board: &Board,
+    settings: &FeedSettings,
+    origin: &str,
+) -> Option<String> {
     let clock = board.clock()?.utc.as_str();
     // Only the counts change with every publish.
     let stations_at = board.stations_at()?.utc.as_str();
     Some(match file {
         File::Discovery => envelope(file, stations_at, &discovery(origin)),
         File::SystemInformation => {
-            envelope(file, stations_at, &information(system, board.system()))
+            envelope(file, stations_at, &information(settings, board.system()))
         }
         File::VehicleTypes => envelope(file, stations_at, &vehicle_types()),
         File::StationInformation => {
@@ -156,14 +162,14 @@ struct SystemInformation<'a> {
     timezone: &'a str,
 }
 
-fn information<'a>(system: &'a System, source: &'a domain::System) -> SystemInformation<'a> {
+fn information<'a>(settings: &'a FeedSettings, system: &'a System) -> SystemInformation<'a> {
     SystemInformation {
-        system_id: &system.system_id,
-        languages: [&source.language],
-        name: localized(&system.name, &source.language),
+        system_id: &settings.system_id,
+        languages: [&system.language],
+        name: localized(&settings.name, &system.language),
         opening_hours: "24/7",
-        feed_contact_email: &system.contact_email,
-        timezone: &source.timezone,
+        feed_contact_email: &settings.contact_email,
+        timezone: &system.timezone,
     }
 }
 
@@ -208,7 +214,7 @@ struct StationInformation<'a> {
 fn station_information<'a>(entry: &'a Entry, language: &'a str) -> StationInformation<'a> {
     let dock = &entry.dock;
     StationInformation {
-        station_id: id(&entry.station_id),
+        station_id: printable(&entry.station_id),
         name: localized(&dock.name, language),
         lat: dock.lat,
         lon: dock.lon,
@@ -247,7 +253,7 @@ fn station_status<'a>(entry: &Entry, clock: &'a str) -> StationStatus<'a> {
     } = entry.dock.count;
     let last_seen = entry.last_seen.map(|at| Cow::Owned(utc(at)));
     StationStatus {
-        station_id: id(&entry.station_id),
+        station_id: printable(&entry.station_id),
         num_vehicles_available: count,
         vehicle_types_available: [VehicleCount {
             vehicle_type_id: BIKE,
@@ -273,31 +279,9 @@ fn localized<'a>(text: &'a str, language: &'a str) -> Localized<'a> {
     [Text { text, language }]
 }
 
-/// An id as the format allows it: printable ASCII without blanks, anything else as `%` and its
-/// bytes. Two ids never become one.
-pub(super) fn id(text: &str) -> String {
-    let mut id = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_graphic() && byte != b'%' {
-            id.push(char::from(byte));
-        } else {
-            write!(id, "%{byte:02X}").expect("writing to memory cannot fail");
-        }
-    }
-    id
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_id_is_printable_and_no_two_ids_become_one() {
-        assert_eq!(id("6926.01"), "6926.01");
-        assert_eq!(id("Shop Morgan "), "Shop%20Morgan%20");
-        assert_eq!(id("100%é"), "100%25%C3%A9");
-        assert_ne!(id("a%20b"), id("a b"));
-    }
 
     #[test]
     fn a_file_is_found_by_its_name() {

@@ -1,0 +1,43 @@
+//! The HTML document around the page.
+
+use leptos::prelude::*;
+
+use super::assets::Links;
+use crate::app::App;
+
+/// The whole document: the head, with where style, icon and client are, and the page.
+pub(super) fn document(links: &'static Links) -> impl IntoView + use<> {
+    let nonce = leptos::nonce::use_nonce();
+    let client = links.client.as_ref().map(|(script, wasm)| {
+        let start = format!(
+            "import start,{{hydrate}} from \"{script}\";\
+             start({{module_or_path:\"{wasm}\"}}).then(hydrate)"
+        );
+        view! {
+            <link rel="modulepreload" href=script.as_str() />
+            <link rel="preload" href=wasm.as_str() r#as="fetch" r#type="application/wasm" crossorigin="anonymous" />
+            <script type="module" nonce=nonce inner_html=start></script>
+        }
+    });
+    view! {
+        <!DOCTYPE html>
+        <html lang="en">
+            <head>
+                <meta charset="utf-8" />
+                <meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover" />
+                <meta name="color-scheme" content="light dark" />
+                <meta name="theme-color" media="(prefers-color-scheme: light)" content="#ffffff" />
+                <meta name="theme-color" media="(prefers-color-scheme: dark)" content="#12181f" />
+                <meta name="description" content="Which docks have bikes, as it happens." />
+                <title>"Bikes at the docks, live"</title>
+                <link rel="stylesheet" href=links.style.as_str() />
+                <link rel="icon" type="image/svg+xml" href=links.icon.as_str() />
+                <link rel="gbfs" type="application/json" href="/gbfs/3.0/gbfs.json" />
+                {client}
+            </head>
+            <body>
+                <App />
+            </body>
+        </html>
+    }
+}
