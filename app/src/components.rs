@@ -4,6 +4,7 @@ pub mod clock;
 pub mod dock_item;
 pub mod dock_list;
 pub mod flash;
+pub(crate) mod map_nodes;
 pub mod map_view;
 pub mod search_form;
 pub mod search_results;

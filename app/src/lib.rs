@@ -4,6 +4,13 @@
 pub mod app;
 pub mod city;
 pub mod components;
+#[cfg_attr(
+    not(feature = "hydrate"),
+    allow(
+        dead_code,
+        reason = "only the browser moves the map; its rules are tested natively"
+    )
+)]
 pub mod map;
 pub mod model;
 pub mod near;

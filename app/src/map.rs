@@ -1,4 +1,5 @@
-//! The map without a screen: projection, view, land, streets and the look of a dock.
+//! The map without a screen: projection, land, streets, the look of a dock, and the state of a map
+//! that a rider moves.
 //!
 //! The base map comes out of the docks themselves, no outside data: land is where docks are, a
 //! street is a line through the docks named after it. The browser draws it on a canvas
@@ -6,8 +7,12 @@
 
 pub mod land;
 pub mod look;
+pub(crate) mod marks;
+pub(crate) mod motion;
 pub mod plane;
+pub(crate) mod ripples;
 pub mod streets;
 #[cfg(feature = "ssr")]
 pub mod svg;
 pub mod view;
+pub(crate) mod viewport;

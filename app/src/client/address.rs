@@ -1,7 +1,8 @@
 //! The page's address holds its state: search and dock in the query, the view in the hash.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -15,24 +16,16 @@ use crate::city::City;
 use crate::components::dock_item::percent_encoded;
 use crate::map::view::View;
 
-thread_local! {
-    /// The page's one map, for timers that outlive the call that set them.
-    static MAP: RefCell<Option<Rc<MapCanvas>>> = const { RefCell::new(None) };
-}
-
-/// The map, once the address follows it.
-pub(super) fn map() -> Option<Rc<MapCanvas>> {
-    MAP.with_borrow(Clone::clone)
-}
+/// The address gets the new view after it has been still for this long.
+const SETTLED: Duration = Duration::from_millis(300);
 
 /// The view in the address, if it holds one.
 pub(super) fn view() -> Option<View> {
     View::from_hash(&window().location().hash().ok()?)
 }
 
-/// Keeps address and page in step, both ways.
+/// Keeps address and page in step, both ways; the view's way to the address is [`view_writer`].
 pub(super) fn follow(city: City, map: &Rc<MapCanvas>) {
-    MAP.set(Some(Rc::clone(map)));
     let state = move || (city.query.get(), city.selected.get());
     Effect::watch(
         state,
@@ -42,14 +35,33 @@ pub(super) fn follow(city: City, map: &Rc<MapCanvas>) {
         },
         false,
     );
-    on::<Event>(&window(), "popstate", move |_| go_back(city));
+    on::<Event>(&window(), "popstate", {
+        let map = Rc::clone(map);
+        move |_| go_back(city, &map)
+    });
 }
 
-/// Writes the view the rider chose.
-pub(super) fn write_view(map: &MapCanvas) {
-    let hash = map
-        .chosen_view()
-        .map_or_else(String::new, |view| view.to_hash());
+/// Writes the view that it is called with, once it has been still for a moment: the one that the
+/// rider chose, if any.
+pub(super) fn view_writer() -> impl Fn(Option<View>) {
+    let changes = Rc::new(Cell::new(0_u32));
+    move |view| {
+        let change = changes.get().wrapping_add(1);
+        changes.set(change);
+        let changes = Rc::clone(&changes);
+        set_timeout(
+            move || {
+                if changes.get() == change {
+                    write_view(view);
+                }
+            },
+            SETTLED,
+        );
+    }
+}
+
+fn write_view(view: Option<View>) {
+    let hash = view.map_or_else(String::new, |view| view.to_hash());
     let search = window().location().search().unwrap_or_default();
     replace(&format!("/{search}{hash}"));
 }
@@ -82,7 +94,7 @@ fn write(query: &str, selected: Option<i32>, is_new_search: bool) {
 }
 
 /// Takes the page to what its address says.
-fn go_back(city: City) {
+fn go_back(city: City, map: &MapCanvas) {
     let search_text = window().location().search().unwrap_or_default();
     let Ok(params) = UrlSearchParams::new_with_str(&search_text) else {
         return;
@@ -102,7 +114,7 @@ fn go_back(city: City) {
             });
         }
     }
-    if let Some((map, view)) = map().zip(view()) {
+    if let Some(view) = view() {
         map.show(view);
     }
 }

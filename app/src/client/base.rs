@@ -4,7 +4,7 @@ use web_sys::{CanvasRenderingContext2d, CanvasWindingRule, Path2d};
 
 use super::palette::Palette;
 use crate::map::land::land;
-use crate::map::plane::{Plane, Point};
+use crate::map::plane::Point;
 use crate::map::streets::{Street, streets};
 use crate::map::view::Camera;
 
@@ -149,15 +149,4 @@ fn trace_smoothly(path: &Path2d, ring: &[Point]) {
         path.quadratic_curve_to(corner.x, corner.y, middle.x, middle.y);
     }
     path.close_path();
-}
-
-/// A plane in the middle of the docks; New York where there are none yet.
-pub(super) fn plane_around(docks: &[crate::city::LiveDock]) -> Plane {
-    if docks.is_empty() {
-        return Plane::around(40.73, -73.98);
-    }
-    let count = docks.len() as f64;
-    let lat = docks.iter().map(|dock| dock.lat).sum::<f64>() / count;
-    let lon = docks.iter().map(|dock| dock.lon).sum::<f64>() / count;
-    Plane::around(lat, lon)
 }

@@ -8,7 +8,7 @@ use web_sys::{Element, Event, KeyboardEvent, MouseEvent, PointerEvent, WheelEven
 
 use super::events::on;
 use super::map_canvas::MapCanvas;
-use crate::components::map_view::MapNodes;
+use crate::components::map_nodes::MapNodes;
 
 /// A pointer that moved less than this many pixels has clicked.
 const CLICK_MAX: f64 = 6.0;

@@ -3,19 +3,7 @@
 use leptos::prelude::*;
 
 use crate::city::City;
-
-/// The elements the client draws on.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct MapNodes {
-    /// Land and streets; redrawn when the view changes.
-    pub base: NodeRef<leptos::html::Canvas>,
-    /// Docks and the search; redrawn with every change.
-    pub marks: NodeRef<leptos::html::Canvas>,
-    /// Name and count of the dock under the pointer, or of the selected one.
-    pub label: NodeRef<leptos::html::Div>,
-    /// Zoom in, zoom out, show all.
-    pub buttons: NodeRef<leptos::html::Div>,
-}
+use crate::components::map_nodes::MapNodes;
 
 /// The map of all docks, in step with the lists.
 #[component]

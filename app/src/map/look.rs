@@ -70,6 +70,14 @@ pub fn note(count: Count) -> Option<String> {
     }
 }
 
+/// The label beside a dock: `E 32 St & Park Ave: 7 bikes, no returns`.
+#[must_use]
+pub fn label(name: &str, count: Count) -> String {
+    let parts = [Some(words(count)), note(count)];
+    let parts: Vec<_> = parts.into_iter().flatten().collect();
+    format!("{name}: {}", parts.join(", "))
+}
+
 #[cfg(test)]
 mod tests {
     use domain::Service;
@@ -102,6 +110,20 @@ mod tests {
         assert_eq!(read(1, false), "1 bike");
         assert_eq!(read(7, true), "about 7 bikes");
         assert_eq!(read(0, true), "probably no bikes");
+    }
+
+    #[test]
+    fn a_label_has_name_count_and_note() {
+        let mut count = Count {
+            bikes: 7,
+            ..Count::default()
+        };
+        assert_eq!(label("1 Ave & E 1 St", count), "1 Ave & E 1 St: 7 bikes");
+        count.service.returning = false;
+        assert_eq!(
+            label("1 Ave & E 1 St", count),
+            "1 Ave & E 1 St: 7 bikes, no returns"
+        );
     }
 
     #[test]

@@ -52,6 +52,19 @@ impl Plane {
         }
     }
 
+    /// A plane in the middle of places (latitude, longitude); New York where there are none yet.
+    #[must_use]
+    pub fn amid(places: impl ExactSizeIterator<Item = (f64, f64)>) -> Self {
+        if places.len() == 0 {
+            return Self::around(40.73, -73.98);
+        }
+        let count = places.len() as f64;
+        let (lat, lon) = places.fold((0.0, 0.0), |(lat, lon), place| {
+            (lat + place.0, lon + place.1)
+        });
+        Self::around(lat / count, lon / count)
+    }
+
     /// Projects degrees to the plane.
     #[must_use]
     pub fn point(&self, lat: f64, lon: f64) -> Point {
@@ -117,6 +130,13 @@ mod tests {
         let flat = plane.point(a.0, a.1).distance(plane.point(b.0, b.1));
         let round = domain::geo::distance_m(a.0, a.1, b.0, b.1);
         assert!((flat / round - 1.0).abs() < 0.004, "{flat} {round}");
+    }
+
+    #[test]
+    fn a_plane_amid_places_has_its_origin_in_their_middle() {
+        let plane = Plane::amid([(40.7, -74.0), (40.8, -73.9)].into_iter());
+        assert!(plane.point(40.75, -73.95).distance(Point::default()) < 1e-6);
+        assert_eq!(Plane::amid([].into_iter()), Plane::around(40.73, -73.98));
     }
 
     #[test]

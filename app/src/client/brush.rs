@@ -1,4 +1,4 @@
-//! The upper canvas: docks, the address searched for and its three blocks.
+//! How docks, a place that was searched for and its three blocks look on the upper canvas.
 
 use std::f64::consts::TAU;
 
@@ -6,35 +6,17 @@ use web_sys::CanvasRenderingContext2d;
 
 use super::palette::Palette;
 use crate::map::look::{has_number, number, radius};
-use crate::model::{Count, SEARCH_RADIUS_M};
-
-/// A dock as it is drawn in one frame.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Mark {
-    pub(super) id: i32,
-    /// Centre in CSS pixels.
-    pub(super) at: (f64, f64),
-    pub(super) count: Count,
-    /// Whether no search is on, or the dock is within its three blocks.
-    pub(super) is_near: bool,
-}
-
-/// A count that just changed: 0 at the change, 1 when the ripple has gone.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Ripple {
-    pub(super) at: (f64, f64),
-    pub(super) bikes: i32,
-    pub(super) progress: f64,
-}
+use crate::map::marks::Mark;
+use crate::model::SEARCH_RADIUS_M;
 
 /// A brush for one frame.
-pub(super) struct Marks<'a> {
+pub(super) struct Brush<'a> {
     pub(super) ctx: &'a CanvasRenderingContext2d,
     pub(super) palette: &'a Palette,
     pub(super) zoom: f64,
 }
 
-impl Marks<'_> {
+impl Brush<'_> {
     /// Docks without bikes below, then those with bikes, the larger below the smaller.
     pub(super) fn docks(&self, marks: &mut [Mark]) {
         marks.sort_by_key(|mark| {
@@ -136,15 +118,15 @@ impl Marks<'_> {
         self.ctx.stroke();
     }
 
-    /// A ring that runs outward from a dock whose count changed.
-    pub(super) fn ripple(&self, ripple: Ripple) {
-        let r = radius(ripple.bikes, self.zoom) + 1.0 + 11.0 * ripple.progress;
+    /// A ring that runs outward from a dock whose count changed; `share` of its way, 0 to 1.
+    pub(super) fn ripple(&self, mark: &Mark, share: f64) {
+        let r = radius(mark.count.rentable(), self.zoom) + 1.0 + 11.0 * share;
         self.ctx.begin_path();
-        self.circle(ripple.at, r);
+        self.circle(mark.at, r);
         self.ctx
-            .set_global_alpha((1.0 - ripple.progress).clamp(0.0, 1.0) * 0.8);
+            .set_global_alpha((1.0 - share).clamp(0.0, 1.0) * 0.8);
         self.ctx.set_stroke_style_str(&self.palette.some);
-        self.ctx.set_line_width(2.2 * (1.0 - ripple.progress) + 0.4);
+        self.ctx.set_line_width(2.2 * (1.0 - share) + 0.4);
         self.ctx.stroke();
         self.ctx.set_global_alpha(1.0);
     }
