@@ -11,7 +11,6 @@ mod cross_streets;
 mod degrees;
 mod docks;
 mod grid;
-mod letters;
 mod lower_broadway;
 mod manhattan;
 #[cfg(test)]

@@ -4,6 +4,7 @@
 pub mod app;
 pub mod city;
 pub mod components;
+pub(crate) mod link;
 #[cfg_attr(
     not(feature = "hydrate"),
     allow(
@@ -36,7 +37,7 @@ pub mod text;
 pub mod client;
 
 #[cfg(feature = "ssr")]
-pub use server::{AppConfig, AppError, Limits, Server, serve};
+pub use server::{AppConfig, AppError, Limits, Server};
 
 /// Takes over the page that the server rendered; the page's script calls it once.
 #[cfg(feature = "hydrate")]

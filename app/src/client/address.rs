@@ -13,7 +13,7 @@ use super::events::on;
 use super::map_canvas::MapCanvas;
 use crate::api::search::search;
 use crate::city::City;
-use crate::components::dock_item::percent_encoded;
+use crate::link::page_query;
 use crate::map::view::View;
 
 /// The address gets the new view after it has been still for this long.
@@ -68,18 +68,7 @@ fn write_view(view: Option<View>) {
 
 /// A new search is a step one can go back from; anything else is not.
 fn write(query: &str, selected: Option<i32>, is_new_search: bool) {
-    let mut parts = Vec::new();
-    if !query.is_empty() {
-        parts.push(format!("q={}", percent_encoded(query)));
-    }
-    if let Some(id) = selected {
-        parts.push(format!("dock={id}"));
-    }
-    let search = if parts.is_empty() {
-        String::new()
-    } else {
-        format!("?{}", parts.join("&"))
-    };
+    let search = page_query(query, selected);
     if search == window().location().search().unwrap_or_default() {
         return;
     }

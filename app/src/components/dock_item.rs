@@ -5,6 +5,7 @@ use leptos::ev::MouseEvent;
 use leptos::prelude::*;
 
 use crate::city::{City, LiveDock};
+use crate::link::page_query;
 use crate::map::look;
 use crate::model::{Count, Outcome, WallTime};
 
@@ -56,11 +57,7 @@ pub fn DockItem(
     } else {
         String::new()
     };
-    let href = if query.is_empty() {
-        format!("?dock={id}")
-    } else {
-        format!("?q={}&dock={id}", percent_encoded(&query))
-    };
+    let href = page_query(&query, Some(id));
     view! {
         <li
             data-dock=id
@@ -103,27 +100,4 @@ fn service(count: Count) -> Option<String> {
         .map(|(_, name)| *name);
     let is_full = count.service.is_full();
     (!is_full).then(|| held.collect::<Vec<_>>().join(" "))
-}
-
-/// For the value of a query parameter (RFC 3986).
-pub(crate) fn percent_encoded(text: &str) -> String {
-    text.bytes()
-        .map(|byte| match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                char::from(byte).to_string()
-            }
-            b' ' => "+".to_owned(),
-            _ => format!("%{byte:02X}"),
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_search_survives_its_way_through_the_address() {
-        assert_eq!(percent_encoded("1 Park Ave & é"), "1+Park+Ave+%26+%C3%A9");
-    }
 }

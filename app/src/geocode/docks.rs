@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::geo::distance_m;
 use domain::stations::ReferenceStation;
+use strsim::levenshtein;
 
 use super::address::{Asked, Street, is_kind, take_apart};
 use super::area::Areas;
-use super::letters::letters_apart;
 use super::words::words;
 
 /// Docks of one name that stand closer than this are one place (chosen: two blocks, for a dock
@@ -148,7 +148,8 @@ impl Docks {
         }
     }
 
-    /// Letters between what was typed and a name; none if they differ in more than slips.
+    /// Letters to change, add or leave out to make one text the other; none if they differ in more
+    /// than slips.
     fn slips(&self, typed: &[String], name: &[String]) -> Option<usize> {
         let is_known = |word: &String| is_rigid(word) || self.vocabulary.contains(word);
         let is_slip = || {
@@ -156,7 +157,7 @@ impl Docks {
             words.all(|word| name.contains(word) || !is_known(word))
         };
         let is_one_street = rigid(typed).eq(rigid(name));
-        (is_one_street && is_slip()).then(|| letters_apart(&typed.join(" "), &name.join(" ")))
+        (is_one_street && is_slip()).then(|| levenshtein(&typed.join(" "), &name.join(" ")))
     }
 }
 

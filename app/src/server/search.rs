@@ -10,7 +10,7 @@ use leptos::prelude::provide_context;
 
 use super::page::Asked;
 use super::state::AppState;
-use crate::components::dock_item::percent_encoded;
+use crate::link::query_value;
 
 /// What a request without a search is told.
 const NO_SEARCH: &str = "a search has its address in \"q\", such as /api/search?q=1+Park+Avenue\n";
@@ -21,7 +21,7 @@ pub(super) async fn search(State(app): State<AppState>, asked: Asked) -> Respons
     let Some(q) = asked.q else {
         return (StatusCode::BAD_REQUEST, NO_SEARCH).into_response();
     };
-    let address = format!("/api/search?q={}", percent_encoded(&q));
+    let address = format!("/api/search?q={}", query_value(&q));
     let mut request = Request::new(Body::empty());
     *request.uri_mut() = Uri::try_from(address).unwrap_or_default();
     let json = HeaderValue::from_static("application/json");

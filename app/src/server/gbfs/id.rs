@@ -1,19 +1,14 @@
 //! Ids as GBFS allows them.
 
-use std::fmt::Write as _;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-/// An id as the format allows it: printable ASCII without blanks, anything else as `%` and its
-/// bytes. Two ids never become one.
+/// What an id may not hold as it is, other than characters beyond ASCII. The percent sign is among
+/// it, so that no two ids become one.
+const RESERVED: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
+
+/// An id as the format allows it: printable ASCII without blanks, anything else as `%` and its bytes.
 pub(super) fn printable(text: &str) -> String {
-    let mut id = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_graphic() && byte != b'%' {
-            id.push(char::from(byte));
-        } else {
-            write!(id, "%{byte:02X}").expect("writing to memory cannot fail");
-        }
-    }
-    id
+    utf8_percent_encode(text, RESERVED).to_string()
 }
 
 #[cfg(test)]
