@@ -26,7 +26,6 @@ mod state;
 
 use std::net::SocketAddr;
 
-use futures_util::future::BoxFuture;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -74,40 +73,29 @@ impl Server {
         self.address
     }
 
-    /// Answers until `stop`; then ends the live lines and waits for open answers, a little.
+    /// Answers until `stop`; then ends the event streams and waits for open requests, a little.
     ///
     /// # Errors
     /// [`AppError::Follow`] if the task that follows Postgres ends. A missing Postgres is no error:
     /// the page says so and the server keeps trying.
-    // Boxed: a future's code is compiled where it is polled, and is to be optimized as this crate is.
-    pub fn run(self, stop: CancellationToken) -> BoxFuture<'static, Result<(), AppError>> {
-        Box::pin(async move {
-            let asked_to_stop = stop;
-            // Ends with the follower too, or the page would never change again.
-            let stop = asked_to_stop.child_token();
-            let feed = Feed::new();
-            let state = AppState::new(&self.config, feed.clone(), stop.clone())?;
-            tracing::info!(address = %self.address, "serving the page at http://{}/", self.address);
-            let ends_all = stop.clone().drop_guard();
-            let follow = follow::follow(self.config.database_url.clone(), feed, stop.clone());
-            let follow = tokio::spawn(async move {
-                let _ends_all = ends_all;
-                follow.await;
-            });
-            let limits = self.config.limits.clone();
-            connections::serve(self.listener, router(state), limits, stop).await;
-            match follow.await {
-                Ok(()) if asked_to_stop.is_cancelled() => Ok(()),
-                _ => Err(AppError::Follow),
-            }
-        })
+    pub async fn run(self, stop: CancellationToken) -> Result<(), AppError> {
+        let asked_to_stop = stop;
+        // Ends with the follower too, or the page would never change again.
+        let stop = asked_to_stop.child_token();
+        let feed = Feed::new();
+        let state = AppState::new(&self.config, feed.clone(), stop.clone())?;
+        tracing::info!(address = %self.address, "serving the page at http://{}/", self.address);
+        let ends_all = stop.clone().drop_guard();
+        let follow = follow::follow(self.config.database_url.clone(), feed, stop.clone());
+        let follow = tokio::spawn(async move {
+            let _ends_all = ends_all;
+            follow.await;
+        });
+        let limits = self.config.limits.clone();
+        connections::serve(self.listener, router(state), limits, stop).await;
+        match follow.await {
+            Ok(()) if asked_to_stop.is_cancelled() => Ok(()),
+            _ => Err(AppError::Follow),
+        }
     }
-}
-
-/// Binds and runs in one go.
-///
-/// # Errors
-/// As [`Server::bind`] and [`Server::run`].
-pub async fn serve(config: AppConfig, stop: CancellationToken) -> Result<(), AppError> {
-    Server::bind(config).await?.run(stop).await
 }

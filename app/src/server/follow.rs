@@ -43,9 +43,9 @@ pub(crate) async fn follow(database_url: String, feed: Feed, stop: CancellationT
     let mut backoff = BACKOFF_MIN;
     let mut failures = 0_u64;
     while !stop.is_cancelled() {
-        let ended = stop
-            .run_until_cancelled(Box::pin(listen(&database_url, &feed, &mut failures)))
-            .await;
+        // Boxed: a connection's future is large, and this one is made anew for each attempt.
+        let listening = Box::pin(listen(&database_url, &feed, &mut failures));
+        let ended = stop.run_until_cancelled(listening).await;
         let Some(Err(error)) = ended else { return };
         if failures == 0 {
             let error = one_line(&error.to_string(), ERROR_CHARS_MAX);
