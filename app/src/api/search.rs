@@ -14,14 +14,14 @@ use crate::model::Outcome;
 pub async fn search(q: String) -> Result<Outcome, ServerFnError> {
     use std::sync::Arc;
 
-    let geocoder = expect_context::<Arc<dyn crate::geocode::Geocoder>>();
-    Ok(look_up(geocoder.as_ref(), &q).await)
+    let geocoder = expect_context::<Arc<crate::geocode::ManhattanGeocoder>>();
+    Ok(look_up(&geocoder, &q))
 }
 
-/// Asks the geocoder; what it cannot answer becomes a message for the rider.
+/// Looks an address up in memory; what is not known becomes a message for the rider.
 #[cfg(feature = "ssr")]
-pub(crate) async fn look_up(geocoder: &dyn crate::geocode::Geocoder, query: &str) -> Outcome {
-    match geocoder.locate(query).await {
+pub(crate) fn look_up(geocoder: &crate::geocode::ManhattanGeocoder, query: &str) -> Outcome {
+    match geocoder.find(query) {
         Ok(place) => Outcome::Found(place),
         Err(error) => Outcome::Flash(error.to_string()),
     }

@@ -7,7 +7,7 @@ use super::outlines;
 
 /// A part of the city that an address can name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Area {
+pub(crate) enum Area {
     /// New York's Manhattan, with Roosevelt and Governors Island.
     Manhattan,
     /// The Bronx, with Marble Hill, which has its post.
@@ -34,7 +34,7 @@ impl Area {
 
     /// The name as part of a sentence, after "in".
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Manhattan => "Manhattan",
             Self::Bronx => "the Bronx",

@@ -13,11 +13,14 @@ use super::avenues::{cross_street, crossing, is_elsewhere_too};
 use super::cross_streets;
 use super::degrees::Degrees;
 use super::docks::{Dock, Docks, Found};
+use super::error::GeocodeError;
 use super::grid::Grid;
 use super::lower_broadway;
 use super::query::Query;
-use super::{ADDRESS_BYTES_MAX, GeocodeError, Geocoder, Locating};
 use crate::model::Place;
+
+/// Bytes an address may have (chosen: twice the longest of New York).
+const ADDRESS_BYTES_MAX: usize = 120;
 
 /// Metres that nine of ten corners on the grid stay within; `measured` checks it.
 pub(super) const CORNER_M: f64 = 100.0;
@@ -30,7 +33,7 @@ const BY_NAME: &str = "the dock of this name";
 
 /// Knows Manhattan's addresses and the corners of all reference stations.
 #[derive(Debug, Clone)]
-pub struct ManhattanGeocoder {
+pub(crate) struct ManhattanGeocoder {
     grid: Grid,
     docks: Docks,
 }
@@ -57,7 +60,7 @@ impl Search<'_> {
 impl ManhattanGeocoder {
     /// Learns the city from the reference stations' names.
     #[must_use]
-    pub fn from_reference_stations() -> Self {
+    pub(crate) fn from_reference_stations() -> Self {
         Self::new(reference_stations().iter().map(Dock::new).collect())
     }
 
@@ -71,8 +74,8 @@ impl ManhattanGeocoder {
     /// Looks `query` up.
     ///
     /// # Errors
-    /// As [`Geocoder::locate`].
-    pub fn find(&self, query: &str) -> Result<Place, GeocodeError> {
+    /// [`GeocodeError`], whose text is meant for the rider.
+    pub(crate) fn find(&self, query: &str) -> Result<Place, GeocodeError> {
         let text = query.trim();
         if text.len() > ADDRESS_BYTES_MAX {
             return Err(GeocodeError::TooLong);
@@ -249,12 +252,6 @@ struct OnGrid {
     place: Place,
     /// Whether another borough may have a corner of this name.
     is_open: bool,
-}
-
-impl Geocoder for ManhattanGeocoder {
-    fn locate<'a>(&'a self, query: &'a str) -> Locating<'a> {
-        Box::pin(std::future::ready(self.find(query)))
-    }
 }
 
 /// The first of two buildings on one side of a street of Manhattan: `12-14`.

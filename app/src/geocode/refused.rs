@@ -3,10 +3,11 @@
 use domain::geo::distance_m;
 use domain::stations::reference_stations;
 
+use super::ManhattanGeocoder;
 use super::area::{Area, Areas};
 use super::avenues::avenue_names;
 use super::docks::Dock;
-use super::{GeocodeError, ManhattanGeocoder};
+use super::error::GeocodeError;
 use crate::model::EXPECTED_SEARCH;
 
 /// Addresses and corners outside what is known: twelve in each borough, as people write them.

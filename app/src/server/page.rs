@@ -48,7 +48,7 @@ pub(crate) async fn page(State(app): State<AppState>, asked: Asked) -> Response 
     let query = asked.q.unwrap_or_default();
     let outcome = match query.trim() {
         "" => None,
-        query => Some(look_up(app.geocoder.as_ref(), query).await),
+        query => Some(look_up(&app.geocoder, query)),
     };
     let content = PageContent {
         snapshot: app.feed.snapshot(),

@@ -11,14 +11,14 @@ use super::error::AppError;
 use super::feed::Feed;
 use super::gbfs::settings::FeedSettings;
 use super::quota::Quota;
-use crate::geocode::{Geocoder, ManhattanGeocoder};
+use crate::geocode::ManhattanGeocoder;
 use crate::model::Tiles;
 
 /// The parts of a running server; copies share them.
 #[derive(Debug, Clone)]
 pub struct AppState {
     pub(super) feed: Feed,
-    pub(super) geocoder: Arc<dyn Geocoder>,
+    pub(super) geocoder: Arc<ManhattanGeocoder>,
     pub(super) stale_after: Duration,
     pub(super) tiles: Option<Tiles>,
     pub(super) tile_origin: Option<String>,
