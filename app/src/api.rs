@@ -1,3 +1,3 @@
 //! What the browser asks the server for.
 
-pub mod search;
+pub(crate) mod search;

@@ -8,7 +8,7 @@ use crate::pages::home::Home;
 
 /// The page, rendered on the server and taken over by the browser.
 #[component]
-pub fn App() -> impl IntoView {
+pub(crate) fn App() -> impl IntoView {
     let (content, still_map) = content();
     provide_context(City::new(content));
     view! { <Home still_map /> }

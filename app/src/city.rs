@@ -11,22 +11,22 @@ use crate::model::{
 
 /// A dock whose count can change under the reader.
 #[derive(Debug, Clone)]
-pub struct LiveDock {
+pub(crate) struct LiveDock {
     /// Key of table `location`.
-    pub id: i32,
+    pub(crate) id: i32,
     /// The station's name.
-    pub name: Arc<str>,
+    pub(crate) name: Arc<str>,
     /// Latitude in degrees.
-    pub lat: f64,
+    pub(crate) lat: f64,
     /// Longitude in degrees.
-    pub lon: f64,
+    pub(crate) lon: f64,
     /// What stands there now.
-    pub count: RwSignal<Count>,
+    pub(crate) count: RwSignal<Count>,
 }
 
 /// How much the shown numbers can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Freshness {
+pub(crate) enum Freshness {
     /// As rendered; no live line yet.
     Rendered,
     /// The live line is open and the feed moves.
@@ -41,25 +41,25 @@ pub enum Freshness {
 
 /// All state of the page; copies share it.
 #[derive(Debug, Clone, Copy)]
-pub struct City {
+pub(crate) struct City {
     /// Every dock, ordered by name. Changes only when docks come, go, or are renamed or moved.
-    pub docks: RwSignal<Vec<LiveDock>>,
+    pub(crate) docks: RwSignal<Vec<LiveDock>>,
     /// Number of the last publish applied. Changes with every update, counts included.
-    pub version: RwSignal<i64>,
+    pub(crate) version: RwSignal<i64>,
     /// The replay clock.
-    pub clock: RwSignal<Option<Moment>>,
+    pub(crate) clock: RwSignal<Option<Moment>>,
     /// How much the numbers can be trusted.
-    pub freshness: RwSignal<Freshness>,
+    pub(crate) freshness: RwSignal<Freshness>,
     /// What the rider typed.
-    pub query: RwSignal<String>,
+    pub(crate) query: RwSignal<String>,
     /// What the search gave.
-    pub outcome: RwSignal<Option<Outcome>>,
+    pub(crate) outcome: RwSignal<Option<Outcome>>,
     /// The selected dock, in list and map alike.
-    pub selected: RwSignal<Option<i32>>,
+    pub(crate) selected: RwSignal<Option<i32>>,
     /// Raster tiles under the map.
-    pub tiles: StoredValue<Option<Tiles>>,
+    pub(crate) tiles: StoredValue<Option<Tiles>>,
     /// Milliseconds without a publish after which the page calls itself stale.
-    pub stale_after_ms: u64,
+    pub(crate) stale_after_ms: u64,
     /// Each dock's signal by id, in ascending order.
     counts: StoredValue<Vec<(i32, RwSignal<Count>)>>,
 }
@@ -67,7 +67,7 @@ pub struct City {
 impl City {
     /// Builds the state a page starts with.
     #[must_use]
-    pub fn new(content: PageContent) -> Self {
+    pub(crate) fn new(content: PageContent) -> Self {
         let freshness = first_freshness(&content);
         let docks: Vec<_> = content
             .snapshot
@@ -93,7 +93,7 @@ impl City {
 
     /// The place searched for, if one was found.
     #[must_use]
-    pub fn place(&self) -> Option<Place> {
+    pub(crate) fn place(&self) -> Option<Place> {
         match self.outcome.get() {
             Some(Outcome::Found(place)) => Some(place),
             _ => None,
@@ -101,7 +101,7 @@ impl City {
     }
 
     /// Applies what changed; only the numbers that differ notify anyone.
-    pub fn apply(&self, delta: Delta) {
+    pub(crate) fn apply(&self, delta: Delta) {
         self.clock.set(
             delta
                 .clock
@@ -127,7 +127,7 @@ impl City {
 
     /// Docks with bikes, docks in all, and bikes in all; follows every update.
     #[must_use]
-    pub fn totals(&self) -> Totals {
+    pub(crate) fn totals(&self) -> Totals {
         self.version.track();
         self.docks.with(|docks| {
             docks.iter().fold(Totals::default(), |mut totals, dock| {
@@ -182,13 +182,13 @@ impl City {
 
 /// Sums over all docks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Totals {
+pub(crate) struct Totals {
     /// Docks known.
-    pub docks: usize,
+    pub(crate) docks: usize,
     /// Docks with at least one bike.
-    pub docks_with_bikes: usize,
+    pub(crate) docks_with_bikes: usize,
     /// Bikes at all docks.
-    pub bikes: i64,
+    pub(crate) bikes: i64,
 }
 
 impl LiveDock {

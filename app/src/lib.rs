@@ -1,43 +1,71 @@
 #![doc = include_str!("../README.md")]
 
+// What is seen.
+#[expect(
+    unreachable_pub,
+    reason = "Leptos writes `pub` before what it makes of a component"
+)]
+mod app;
+#[expect(unreachable_pub, reason = "as above")]
+mod components;
+#[expect(unreachable_pub, reason = "as above")]
+mod pages;
+
 // What both sides know.
-pub mod app;
-pub mod city;
-pub mod components;
-pub(crate) mod link;
 #[cfg_attr(
     not(feature = "hydrate"),
     allow(
         dead_code,
-        reason = "only the browser moves the map; its rules are tested natively"
+        reason = "only the browser changes the city; how it does is tested natively"
     )
 )]
-pub mod map;
-pub mod model;
-pub mod near;
-pub mod pages;
+mod city;
+mod link;
+#[cfg_attr(
+    not(feature = "hydrate"),
+    allow(
+        dead_code,
+        reason = "only the browser moves the map; how it does is tested natively"
+    )
+)]
+mod map;
+mod model;
+mod near;
 
 // What the browser asks for.
-pub mod api;
+mod api;
 
 // The server.
 #[cfg(feature = "ssr")]
-pub mod geocode;
+mod geocode;
 #[cfg(feature = "ssr")]
-pub(crate) mod moment;
+mod moment;
 #[cfg(feature = "ssr")]
-pub mod query;
+mod query;
 #[cfg(feature = "ssr")]
-pub mod server;
+mod server;
 #[cfg(feature = "ssr")]
-pub mod text;
+mod text;
 
 // The browser.
 #[cfg(feature = "hydrate")]
-pub mod client;
+mod client;
 
+// What the program runs, and what it reads for `bikeshare status`.
+pub use model::stale_seconds;
+#[cfg(feature = "ssr")]
+pub use query::streams::read_failures;
 #[cfg(feature = "ssr")]
 pub use server::{AppConfig, AppError, Limits, Server};
+
+// What tests put in the place of Postgres and of a port, and what they read.
+pub use model::{
+    Count, Database, Delta, Dock, EXPECTED_SEARCH, Heartbeat, Outcome, Place, WallTime,
+};
+#[cfg(feature = "ssr")]
+pub use query::docks::{Clock, DockRow, Reading};
+#[cfg(feature = "ssr")]
+pub use server::{AppState, Feed, News, Subscriber, router};
 
 /// Takes over the page that the server rendered; the page's script calls it once.
 #[cfg(feature = "hydrate")]

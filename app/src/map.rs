@@ -5,14 +5,14 @@
 //! street is a line through the docks named after it. The browser draws it on a canvas
 //! (`client`), the server as SVG for pages without script ([`svg`]).
 
-pub mod land;
-pub mod look;
+pub(crate) mod land;
+pub(crate) mod look;
 pub(crate) mod marks;
 pub(crate) mod motion;
-pub mod plane;
+pub(crate) mod plane;
 pub(crate) mod ripples;
-pub mod streets;
+pub(crate) mod streets;
 #[cfg(feature = "ssr")]
-pub mod svg;
-pub mod view;
+pub(crate) mod svg;
+pub(crate) mod view;
 pub(crate) mod viewport;

@@ -4,7 +4,7 @@ use domain::Service;
 use serde::{Deserialize, Serialize};
 
 /// The radius of a search: three blocks, in metres.
-pub const SEARCH_RADIUS_M: f64 = domain::geo::THREE_BLOCKS_M;
+pub(crate) const SEARCH_RADIUS_M: f64 = domain::geo::THREE_BLOCKS_M;
 
 /// What a search must look like; shown whenever one does not.
 pub const EXPECTED_SEARCH: &str =
@@ -77,7 +77,7 @@ type CountWire = (i32, u8, u8, u8, u8, Option<WallTime>);
 impl Count {
     /// Bikes that can be taken.
     #[must_use]
-    pub fn rentable(self) -> i32 {
+    pub(crate) fn rentable(self) -> i32 {
         if self.service.can_rent() {
             self.bikes
         } else {
@@ -158,8 +158,9 @@ impl From<WallTime> for (u8, u8, u8, u8) {
 
 impl WallTime {
     /// Reads what [`WallTime::to_text`] writes.
+    #[cfg(any(feature = "hydrate", test))]
     #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('-').map(|part| part.parse().ok());
         let mut next = || parts.next().flatten();
         Some((next()?, next()?, next()?, next()?).into())
@@ -167,7 +168,7 @@ impl WallTime {
 
     /// For machines.
     #[must_use]
-    pub fn to_text(self) -> String {
+    pub(crate) fn to_text(self) -> String {
         let Self {
             month,
             day,
@@ -192,11 +193,11 @@ impl std::fmt::Display for WallTime {
 
 /// The replay clock: the "now" of everything shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Moment {
+pub(crate) struct Moment {
     /// UTC, RFC 3339: `2020-03-02T13:14:05Z`.
-    pub utc: String,
+    pub(crate) utc: String,
     /// The city's wall clock for people: `Mon 2 Mar 2020, 08:14:05 New York time`.
-    pub local: String,
+    pub(crate) local: String,
 }
 
 /// Whether the server hears from Postgres.
@@ -212,17 +213,17 @@ pub enum Database {
 
 /// All docks at one version.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct Snapshot {
+pub(crate) struct Snapshot {
     /// Number of the sink's publish; 0 before the first.
-    pub version: i64,
+    pub(crate) version: i64,
     /// The replay clock; none before the first publish.
-    pub clock: Option<Moment>,
+    pub(crate) clock: Option<Moment>,
     /// Milliseconds since the sink last published.
-    pub age_ms: Option<u64>,
+    pub(crate) age_ms: Option<u64>,
     /// Whether the numbers can still change.
-    pub database: Database,
+    pub(crate) database: Database,
     /// Every dock known, by id.
-    pub docks: Vec<Dock>,
+    pub(crate) docks: Vec<Dock>,
 }
 
 /// What changed after some version; event `docks` of `/live`.
@@ -286,26 +287,26 @@ pub enum Outcome {
 
 /// Everything the page is drawn from: rendered on the server, taken over by the browser.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct PageContent {
+pub(crate) struct PageContent {
     /// The docks.
-    pub snapshot: Snapshot,
+    pub(crate) snapshot: Snapshot,
     /// What the rider searched for, as typed.
-    pub query: String,
+    pub(crate) query: String,
     /// What it gave; none without a search.
-    pub outcome: Option<Outcome>,
+    pub(crate) outcome: Option<Outcome>,
     /// The dock the rider selected.
-    pub selected: Option<i32>,
+    pub(crate) selected: Option<i32>,
     /// Milliseconds without a publish after which the page calls itself stale.
-    pub stale_after_ms: u64,
+    pub(crate) stale_after_ms: u64,
     /// Raster tiles under the map.
-    pub tiles: Option<Tiles>,
+    pub(crate) tiles: Option<Tiles>,
 }
 
 /// An optional raster layer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tiles {
+pub(crate) struct Tiles {
     /// URL with `{z}`, `{x}` and `{y}`.
-    pub url: String,
+    pub(crate) url: String,
     /// Who must be named on the map.
-    pub attribution: String,
+    pub(crate) attribution: String,
 }

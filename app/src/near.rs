@@ -7,16 +7,16 @@ use crate::model::{Place, SEARCH_RADIUS_M};
 
 /// A dock and its way from the place searched for.
 #[derive(Debug, Clone)]
-pub struct NearDock {
+pub(crate) struct NearDock {
     /// The dock.
-    pub dock: LiveDock,
+    pub(crate) dock: LiveDock,
     /// Distance as the crow flies, in metres.
-    pub metres: f64,
+    pub(crate) metres: f64,
 }
 
 /// Docks within [`SEARCH_RADIUS_M`] of `place`, the nearest first.
 #[must_use]
-pub fn docks_near(place: &Place, docks: &[LiveDock]) -> Vec<NearDock> {
+pub(crate) fn docks_near(place: &Place, docks: &[LiveDock]) -> Vec<NearDock> {
     let mut near: Vec<_> = docks
         .iter()
         .map(|dock| NearDock {
@@ -31,7 +31,7 @@ pub fn docks_near(place: &Place, docks: &[LiveDock]) -> Vec<NearDock> {
 
 /// A distance in blocks for people: `half a block`, `1 block`, `2½ blocks`.
 #[must_use]
-pub fn blocks(metres: f64) -> String {
+pub(crate) fn blocks(metres: f64) -> String {
     let halves = (metres / BLOCK_M * 2.0).round() as u32;
     match (halves / 2, halves % 2) {
         (0, 0) => "on the spot".to_owned(),

@@ -1,3 +1,3 @@
 //! The pages: there is one.
 
-pub mod home;
+pub(crate) mod home;

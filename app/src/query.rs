@@ -1,4 +1,4 @@
 //! The SQL of the page: selects only, `sink` does the writing.
 
-pub mod docks;
-pub mod streams;
+pub(crate) mod docks;
+pub(crate) mod streams;

@@ -29,10 +29,9 @@ use std::net::SocketAddr;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-pub use board::Board;
 pub use config::AppConfig;
 pub use error::AppError;
-pub use feed::{Feed, News, Subscriber, Update};
+pub use feed::{Feed, News, Subscriber};
 pub use limits::Limits;
 pub use router::router;
 pub use state::AppState;

@@ -1,15 +1,15 @@
 //! Texts of strangers, made fit to be shown: a station's name, a search, a message.
 
 /// Characters of a search that are read (chosen: longer than any address, short in every link).
-pub const SEARCH_CHARS_MAX: usize = 200;
+pub(crate) const SEARCH_CHARS_MAX: usize = 200;
 
 /// Characters of a station's name or id that are read (chosen: four times the longest known).
-pub const NAME_CHARS_MAX: usize = 200;
+pub(crate) const NAME_CHARS_MAX: usize = 200;
 
 /// The first `chars_max` characters as one line, with a blank for each that would not be seen as
 /// itself: line ends, terminal escapes and other controls, and marks that turn the order around.
 #[must_use]
-pub fn one_line(text: &str, chars_max: usize) -> String {
+pub(crate) fn one_line(text: &str, chars_max: usize) -> String {
     let shown = |c: char| if is_shown(c) { c } else { ' ' };
     text.chars().take(chars_max).map(shown).collect()
 }

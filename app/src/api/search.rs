@@ -11,7 +11,7 @@ use crate::model::Outcome;
 /// Only what the way to the server can break; a search that cannot be understood is an
 /// [`Outcome::Flash`].
 #[server(prefix = "/api", endpoint = "search", input = GetUrl, output = Json)]
-pub async fn search(q: String) -> Result<Outcome, ServerFnError> {
+pub(crate) async fn search(q: String) -> Result<Outcome, ServerFnError> {
     use std::sync::Arc;
 
     let geocoder = expect_context::<Arc<crate::geocode::ManhattanGeocoder>>();

@@ -49,7 +49,7 @@ impl TileLayer {
             for column in left as u32..=right as u32 {
                 let corner = |column: u32, row: u32| {
                     let (x, y) = (f64::from(column) / count, f64::from(row) / count);
-                    camera.screen(plane.from_world(x, y))
+                    camera.screen(plane.point_at_world(x, y))
                 };
                 let ((x1, y1), (x2, y2)) = (corner(column, row), corner(column + 1, row + 1));
                 let Some(image) = self.image((level as u32, column, row)) else {

@@ -6,7 +6,7 @@ use crate::city::City;
 
 /// `as of Mon 2 Mar 2020, 08:14:05 New York time`.
 #[component]
-pub fn Clock() -> impl IntoView {
+pub(crate) fn Clock() -> impl IntoView {
     let city = expect_context::<City>();
     let utc = move || city.clock.get().map(|clock| clock.utc);
     let text = move || match city.clock.get() {

@@ -11,7 +11,7 @@ use crate::model::{Count, Outcome, WallTime};
 
 /// Tells each item whether it is the selected one, without waking the others.
 #[derive(Clone)]
-pub struct Chosen(pub Selector<Option<i32>>);
+pub(crate) struct Chosen(pub Selector<Option<i32>>);
 
 impl std::fmt::Debug for Chosen {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -21,7 +21,7 @@ impl std::fmt::Debug for Chosen {
 
 /// A list item that follows its dock; selecting it selects the dock on the map too.
 #[component]
-pub fn DockItem(
+pub(crate) fn DockItem(
     /// The dock.
     dock: LiveDock,
     /// Distance from the address searched for, in metres.

@@ -10,7 +10,7 @@ use crate::components::dock_item::DockItem;
 
 /// Every dock by name, with its bikes; arrow keys go from dock to dock.
 #[component]
-pub fn DockList() -> impl IntoView {
+pub(crate) fn DockList() -> impl IntoView {
     let city = expect_context::<City>();
     let totals = Memo::new(move |_| city.totals());
     let summary = move || {

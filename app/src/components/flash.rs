@@ -7,7 +7,7 @@ use crate::model::Outcome;
 
 /// Says what is expected; read aloud at once.
 #[component]
-pub fn Flash() -> impl IntoView {
+pub(crate) fn Flash() -> impl IntoView {
     let city = expect_context::<City>();
     let message = move || match city.outcome.get() {
         Some(Outcome::Flash(message)) => Some(message),

@@ -7,7 +7,7 @@ use crate::components::map_nodes::MapNodes;
 
 /// The map of all docks, in step with the lists.
 #[component]
-pub fn MapView(
+pub(crate) fn MapView(
     /// The map as SVG, for before and without script.
     still_map: String,
 ) -> impl IntoView {

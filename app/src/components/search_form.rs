@@ -9,7 +9,7 @@ use crate::model::{EXPECTED_SEARCH, Outcome};
 
 /// Asks for a building number and a street name.
 #[component]
-pub fn SearchForm() -> impl IntoView {
+pub(crate) fn SearchForm() -> impl IntoView {
     let city = expect_context::<City>();
     let input = NodeRef::<leptos::html::Input>::new();
     let answer = Action::new(|query: &String| {

@@ -11,7 +11,7 @@ use crate::near::{NearDock, blocks, docks_near};
 
 /// Shown once a place was found.
 #[component]
-pub fn SearchResults() -> impl IntoView {
+pub(crate) fn SearchResults() -> impl IntoView {
     let city = expect_context::<City>();
     move || city.place().map(|place| view! { <Results place /> })
 }

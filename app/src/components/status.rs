@@ -6,7 +6,7 @@ use crate::city::{City, Freshness};
 
 /// A short word for what is usual, a sentence for what is not; announced politely.
 #[component]
-pub fn Status() -> impl IntoView {
+pub(crate) fn Status() -> impl IntoView {
     let city = expect_context::<City>();
     let kind = move || match city.freshness.get() {
         Freshness::Rendered => "rendered",

@@ -21,7 +21,7 @@ const AREA_MIN_M2: f64 = 90_000.0;
 
 /// Closed outlines of land and of the holes in it; fill them by the even-odd rule.
 #[must_use]
-pub fn land(docks: &[Point]) -> Vec<Vec<Point>> {
+pub(crate) fn land(docks: &[Point]) -> Vec<Vec<Point>> {
     let Some(bounds) = Bounds::around(docks.iter().copied()) else {
         return Vec::new();
     };

@@ -14,7 +14,7 @@ const BIKES_MAX: f64 = 60.0;
 ///
 /// The area grows with the bikes; zoomed out, circles shrink so that a city stays readable.
 #[must_use]
-pub fn radius(bikes: i32, zoom: f64) -> f64 {
+pub(crate) fn radius(bikes: i32, zoom: f64) -> f64 {
     let size = ((zoom - 14.6) * 0.62).exp2().clamp(0.12, 1.0);
     if bikes <= 0 {
         return 0.7 + 3.3 * size;
@@ -25,14 +25,14 @@ pub fn radius(bikes: i32, zoom: f64) -> f64 {
 
 /// Whether a circle of this radius carries its number.
 #[must_use]
-pub fn has_number(radius: f64, zoom: f64) -> bool {
+pub(crate) fn has_number(radius: f64, zoom: f64) -> bool {
     radius >= NUMBER_RADIUS_MIN && zoom >= NUMBER_ZOOM_MIN
 }
 
 /// The number on the circle: `7`, `≈7` if estimated, `7?` if the station was not seen lately, `–` where
 /// no bike can be taken.
 #[must_use]
-pub fn number(count: Count) -> String {
+pub(crate) fn number(count: Count) -> String {
     match count.bikes {
         _ if !count.service.can_rent() => "–".to_owned(),
         bikes if count.estimated => format!("≈{bikes}"),
@@ -43,7 +43,7 @@ pub fn number(count: Count) -> String {
 
 /// The count in words: `no bikes`, `1 bike`, `about 7 bikes`.
 #[must_use]
-pub fn words(count: Count) -> String {
+pub(crate) fn words(count: Count) -> String {
     let about = if count.estimated { "about " } else { "" };
     match count.bikes {
         _ if !count.service.can_rent() => "no bikes to take".to_owned(),
@@ -56,7 +56,7 @@ pub fn words(count: Count) -> String {
 
 /// What a rider has to know beside the count: `closed`, `no returns`, `last seen 28 Feb, 10:10`.
 #[must_use]
-pub fn note(count: Count) -> Option<String> {
+pub(crate) fn note(count: Count) -> Option<String> {
     let service = match (count.service.can_rent(), count.service.can_return()) {
         (true, true) => None,
         (true, false) => Some("no returns"),
@@ -72,7 +72,7 @@ pub fn note(count: Count) -> Option<String> {
 
 /// The label beside a dock: `E 32 St & Park Ave: 7 bikes, no returns`.
 #[must_use]
-pub fn label(name: &str, count: Count) -> String {
+pub(crate) fn label(name: &str, count: Count) -> String {
     let parts = [Some(words(count)), note(count)];
     let parts: Vec<_> = parts.into_iter().flatten().collect();
     format!("{name}: {}", parts.join(", "))

@@ -10,23 +10,23 @@ const EQUATOR_M: f64 = 40_075_016.686;
 
 /// A point on a [`Plane`]: metres east and south of its origin.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Point {
+pub(crate) struct Point {
     /// Metres east.
-    pub x: f64,
+    pub(crate) x: f64,
     /// Metres south, as screens count.
-    pub y: f64,
+    pub(crate) y: f64,
 }
 
 impl Point {
     /// Distance to `other` in metres.
     #[must_use]
-    pub fn distance(self, other: Self) -> f64 {
+    pub(crate) fn distance(self, other: Self) -> f64 {
         (self.x - other.x).hypot(self.y - other.y)
     }
 
     /// The point at share `t` of the way to `other`.
     #[must_use]
-    pub fn toward(self, other: Self, t: f64) -> Self {
+    pub(crate) fn toward(self, other: Self, t: f64) -> Self {
         Self {
             x: self.x + (other.x - self.x) * t,
             y: self.y + (other.y - self.y) * t,
@@ -36,7 +36,7 @@ impl Point {
 
 /// A flat piece of the world around an origin.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Plane {
+pub(crate) struct Plane {
     origin: (f64, f64),
     /// Metres on the ground per world unit (the whole world is one unit wide).
     metres_per_world: f64,
@@ -45,7 +45,7 @@ pub struct Plane {
 impl Plane {
     /// A plane around a point given in degrees.
     #[must_use]
-    pub fn around(lat: f64, lon: f64) -> Self {
+    pub(crate) fn around(lat: f64, lon: f64) -> Self {
         Self {
             origin: world(lat, lon),
             metres_per_world: EQUATOR_M * lat.to_radians().cos(),
@@ -54,7 +54,7 @@ impl Plane {
 
     /// A plane in the middle of places (latitude, longitude); New York where there are none yet.
     #[must_use]
-    pub fn amid(places: impl ExactSizeIterator<Item = (f64, f64)>) -> Self {
+    pub(crate) fn amid(places: impl ExactSizeIterator<Item = (f64, f64)>) -> Self {
         if places.len() == 0 {
             return Self::around(40.73, -73.98);
         }
@@ -67,7 +67,7 @@ impl Plane {
 
     /// Projects degrees to the plane.
     #[must_use]
-    pub fn point(&self, lat: f64, lon: f64) -> Point {
+    pub(crate) fn point(&self, lat: f64, lon: f64) -> Point {
         let (x, y) = world(lat, lon);
         Point {
             x: (x - self.origin.0) * self.metres_per_world,
@@ -77,7 +77,7 @@ impl Plane {
 
     /// The degrees (latitude, longitude) of a point.
     #[must_use]
-    pub fn degrees(&self, point: Point) -> (f64, f64) {
+    pub(crate) fn degrees(&self, point: Point) -> (f64, f64) {
         let (x, y) = self.world(point);
         let lat = (PI * (1.0 - 2.0 * y)).sinh().atan().to_degrees();
         (lat, x * 360.0 - 180.0)
@@ -85,7 +85,7 @@ impl Plane {
 
     /// The point in world units, 0 to 1 from the north-west; tiles count in them.
     #[must_use]
-    pub fn world(&self, point: Point) -> (f64, f64) {
+    pub(crate) fn world(&self, point: Point) -> (f64, f64) {
         (
             self.origin.0 + point.x / self.metres_per_world,
             self.origin.1 + point.y / self.metres_per_world,
@@ -94,7 +94,7 @@ impl Plane {
 
     /// The point at given world units.
     #[must_use]
-    pub fn from_world(&self, x: f64, y: f64) -> Point {
+    pub(crate) fn point_at_world(&self, x: f64, y: f64) -> Point {
         Point {
             x: (x - self.origin.0) * self.metres_per_world,
             y: (y - self.origin.1) * self.metres_per_world,
@@ -103,13 +103,13 @@ impl Plane {
 
     /// Pixels per metre at a zoom of Web Mercator (256 pixels for the world at zoom 0).
     #[must_use]
-    pub fn pixels_per_metre(&self, zoom: f64) -> f64 {
+    pub(crate) fn pixels_per_metre(&self, zoom: f64) -> f64 {
         256.0 * zoom.exp2() / self.metres_per_world
     }
 
     /// The zoom that shows one metre as `scale` pixels.
     #[must_use]
-    pub fn zoom_of(&self, scale: f64) -> f64 {
+    pub(crate) fn zoom_of(&self, scale: f64) -> f64 {
         (scale * self.metres_per_world / 256.0).log2()
     }
 }

@@ -13,16 +13,16 @@ const JOIN_MAX_M: f64 = 700.0;
 
 /// A street with the pieces that are known of it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Street {
+pub(crate) struct Street {
     /// Its name without a compass direction: `32 St`.
-    pub name: String,
+    pub(crate) name: String,
     /// Straight pieces from dock to dock.
-    pub pieces: Vec<(Point, Point)>,
+    pub(crate) pieces: Vec<(Point, Point)>,
 }
 
 /// The streets that at least two near docks share, ordered by name.
 #[must_use]
-pub fn streets<'a>(docks: impl IntoIterator<Item = (&'a str, Point)>) -> Vec<Street> {
+pub(crate) fn streets<'a>(docks: impl IntoIterator<Item = (&'a str, Point)>) -> Vec<Street> {
     let mut corners: BTreeMap<String, (String, Vec<Point>)> = BTreeMap::new();
     for (dock_name, point) in docks {
         for street in names(dock_name) {

@@ -19,7 +19,7 @@ const STEP_MIN_PX: f64 = 5.0;
 
 /// Draws the docks, and the search if there is one, as one `<svg>` element.
 #[must_use]
-pub fn draw(content: &PageContent) -> String {
+pub(crate) fn draw(content: &PageContent) -> String {
     let docks = &content.snapshot.docks;
     let place = match &content.outcome {
         Some(Outcome::Found(place)) => Some(place),

@@ -3,27 +3,27 @@
 use super::plane::{Plane, Point};
 
 /// How far out and in a rider may zoom.
-pub const ZOOM_MIN: f64 = 9.0;
+pub(crate) const ZOOM_MIN: f64 = 9.0;
 /// See [`ZOOM_MIN`].
-pub const ZOOM_MAX: f64 = 18.5;
+pub(crate) const ZOOM_MAX: f64 = 18.5;
 /// Fitting a few docks stops here, so that a single dock is shown in its surroundings.
-pub const ZOOM_FIT_MAX: f64 = 16.0;
+pub(crate) const ZOOM_FIT_MAX: f64 = 16.0;
 
 /// A view: the centre in degrees and the zoom of Web Mercator.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct View {
+pub(crate) struct View {
     /// Zoom: 256 pixels show the whole world at 0, half of it at 1.
-    pub zoom: f64,
+    pub(crate) zoom: f64,
     /// Latitude of the centre in degrees.
-    pub lat: f64,
+    pub(crate) lat: f64,
     /// Longitude of the centre in degrees.
-    pub lon: f64,
+    pub(crate) lon: f64,
 }
 
 impl View {
     /// Reads `#15.2/40.7457/-73.9819`.
     #[must_use]
-    pub fn from_hash(hash: &str) -> Option<Self> {
+    pub(crate) fn from_hash(hash: &str) -> Option<Self> {
         let mut parts = hash
             .trim_start_matches('#')
             .split('/')
@@ -40,28 +40,28 @@ impl View {
 
     /// Writes `#15.20/40.74570/-73.98190`.
     #[must_use]
-    pub fn to_hash(&self) -> String {
+    pub(crate) fn to_hash(self) -> String {
         format!("#{:.2}/{:.5}/{:.5}", self.zoom, self.lat, self.lon)
     }
 }
 
 /// A view on a screen: turns metres into pixels and back.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Camera {
+pub(crate) struct Camera {
     /// The centre of the screen.
-    pub centre: Point,
+    pub(crate) centre: Point,
     /// Pixels per metre.
-    pub scale: f64,
+    pub(crate) scale: f64,
     /// Width of the screen in pixels (CSS pixels, not the device's).
-    pub width: f64,
+    pub(crate) width: f64,
     /// Height of the screen in pixels.
-    pub height: f64,
+    pub(crate) height: f64,
 }
 
 impl Camera {
     /// Where a point of the plane is on the screen.
     #[must_use]
-    pub fn screen(&self, point: Point) -> (f64, f64) {
+    pub(crate) fn screen(&self, point: Point) -> (f64, f64) {
         (
             (point.x - self.centre.x) * self.scale + self.width / 2.0,
             (point.y - self.centre.y) * self.scale + self.height / 2.0,
@@ -70,7 +70,7 @@ impl Camera {
 
     /// What point of the plane a pixel shows.
     #[must_use]
-    pub fn point(&self, x: f64, y: f64) -> Point {
+    pub(crate) fn point(&self, x: f64, y: f64) -> Point {
         Point {
             x: (x - self.width / 2.0) / self.scale + self.centre.x,
             y: (y - self.height / 2.0) / self.scale + self.centre.y,
@@ -79,7 +79,7 @@ impl Camera {
 
     /// Moves the map by pixels, as if dragged.
     #[must_use]
-    pub fn panned(self, dx: f64, dy: f64) -> Self {
+    pub(crate) fn panned(self, dx: f64, dy: f64) -> Self {
         let centre = Point {
             x: self.centre.x - dx / self.scale,
             y: self.centre.y - dy / self.scale,
@@ -89,7 +89,7 @@ impl Camera {
 
     /// Changes the scale and keeps the point under pixel (`x`, `y`) where it is.
     #[must_use]
-    pub fn scaled_at(self, scale: f64, x: f64, y: f64) -> Self {
+    pub(crate) fn scaled_at(self, scale: f64, x: f64, y: f64) -> Self {
         let fixed = self.point(x, y);
         let centre = Point {
             x: fixed.x - (x - self.width / 2.0) / scale,
@@ -104,24 +104,24 @@ impl Camera {
 
     /// Whether a circle of `margin` pixels around a screen position touches the screen.
     #[must_use]
-    pub fn sees(&self, (x, y): (f64, f64), margin: f64) -> bool {
+    pub(crate) fn sees(&self, (x, y): (f64, f64), margin: f64) -> bool {
         x > -margin && y > -margin && x < self.width + margin && y < self.height + margin
     }
 }
 
 /// The box around some points.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Bounds {
+pub(crate) struct Bounds {
     /// North-west corner.
-    pub min: Point,
+    pub(crate) min: Point,
     /// South-east corner.
-    pub max: Point,
+    pub(crate) max: Point,
 }
 
 impl Bounds {
     /// The smallest box around `points`; none around nothing.
     #[must_use]
-    pub fn around(points: impl IntoIterator<Item = Point>) -> Option<Self> {
+    pub(crate) fn around(points: impl IntoIterator<Item = Point>) -> Option<Self> {
         points.into_iter().fold(None, |bounds, p| {
             let Bounds { min, max } = bounds.unwrap_or(Bounds { min: p, max: p });
             Some(Bounds {
@@ -139,7 +139,7 @@ impl Bounds {
 
     /// The box, larger by `margin_m` metres on each side.
     #[must_use]
-    pub fn widened(self, margin_m: f64) -> Self {
+    pub(crate) fn widened(self, margin_m: f64) -> Self {
         Self {
             min: Point {
                 x: self.min.x - margin_m,
@@ -154,13 +154,13 @@ impl Bounds {
 
     /// The middle.
     #[must_use]
-    pub fn centre(self) -> Point {
+    pub(crate) fn centre(self) -> Point {
         self.min.toward(self.max, 0.5)
     }
 
     /// Pixels per metre at which the box fills a screen of the given size.
     #[must_use]
-    pub fn fitting_scale(self, width: f64, height: f64) -> f64 {
+    pub(crate) fn fitting_scale(self, width: f64, height: f64) -> f64 {
         let wide = (self.max.x - self.min.x).max(1.0);
         let high = (self.max.y - self.min.y).max(1.0);
         (width / wide).min(height / high)
@@ -169,7 +169,7 @@ impl Bounds {
 
 /// The camera that shows all of `bounds`, but no closer than [`ZOOM_FIT_MAX`].
 #[must_use]
-pub fn fit(plane: &Plane, bounds: Bounds, width: f64, height: f64) -> Camera {
+pub(crate) fn fit(plane: &Plane, bounds: Bounds, width: f64, height: f64) -> Camera {
     let scale = bounds.fitting_scale(width, height).clamp(
         plane.pixels_per_metre(ZOOM_MIN),
         plane.pixels_per_metre(ZOOM_FIT_MAX),

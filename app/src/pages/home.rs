@@ -14,7 +14,7 @@ use crate::components::status::Status;
 
 /// Puts the parts in reading order; the style sheet puts them on the screen.
 #[component]
-pub fn Home(
+pub(crate) fn Home(
     /// The map as SVG, for before and without script.
     still_map: String,
 ) -> impl IntoView {

@@ -84,7 +84,10 @@ pub struct Clock {
 ///
 /// # Errors
 /// Any error of the connection or of a missing table.
-pub async fn read_changes(connection: &mut PgConnection, after: i64) -> sqlx::Result<Reading> {
+pub(crate) async fn read_changes(
+    connection: &mut PgConnection,
+    after: i64,
+) -> sqlx::Result<Reading> {
     let (clock, system) = read_clock(connection).await?;
     let rows: Vec<Row> = sqlx::query_as(
         "select location_id, left(station_id, $2), left(street, $2),

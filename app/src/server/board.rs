@@ -13,7 +13,7 @@ use crate::query::docks::{DockRow, Reading, citi_bike};
 
 /// All docks in memory: one reading of Postgres serves any number of browsers.
 #[derive(Debug)]
-pub struct Board {
+pub(crate) struct Board {
     docks: BTreeMap<i32, Entry>,
     version: i64,
     clock: Option<Moment>,
@@ -48,13 +48,13 @@ impl Default for Board {
 
 /// A dock and its station.
 #[derive(Debug)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// As browsers get it.
-    pub dock: Dock,
+    pub(crate) dock: Dock,
     /// The operator's id of the station.
-    pub station_id: String,
+    pub(crate) station_id: String,
     /// When a live feed had the station for the last time, if it goes on without it.
-    pub last_seen: Option<DateTime<Utc>>,
+    pub(crate) last_seen: Option<DateTime<Utc>>,
     /// Version of the last change.
     version: i64,
     /// Version at which this server first saw the dock, or first saw it with this name and place.
@@ -64,18 +64,18 @@ pub struct Entry {
 impl Board {
     /// The last version applied; 0 before the first.
     #[must_use]
-    pub fn version(&self) -> i64 {
+    pub(crate) fn version(&self) -> i64 {
         self.version
     }
 
     /// Whether a reading is from before this board: the database was made anew.
     #[must_use]
-    pub fn is_ahead_of(&self, reading: &Reading) -> bool {
+    pub(crate) fn is_ahead_of(&self, reading: &Reading) -> bool {
         reading.clock.map_or(0, |clock| clock.version) < self.version
     }
 
     /// Takes over what changed, and gives it as readers of the previous version need it.
-    pub fn apply(&mut self, reading: Reading) -> Delta {
+    pub(crate) fn apply(&mut self, reading: Reading) -> Delta {
         let since = self.version;
         let known_at = self.stations_at.clone();
         self.take_clock(&reading);
@@ -88,7 +88,7 @@ impl Board {
     }
 
     /// Forgets everything and takes over a reading of all docks.
-    pub fn replace(&mut self, reading: Reading) -> Delta {
+    pub(crate) fn replace(&mut self, reading: Reading) -> Delta {
         *self = Self {
             database: self.database,
             failures: std::mem::take(&mut self.failures),
@@ -104,7 +104,7 @@ impl Board {
     /// What a reader of version `since` has to hear; everything if it has none, or one from the
     /// future (of a database that was made anew, or of another server that is ahead).
     #[must_use]
-    pub fn delta_since(&self, since: Option<i64>) -> Delta {
+    pub(crate) fn delta_since(&self, since: Option<i64>) -> Delta {
         let since = since.filter(|since| *since <= self.version);
         let after = since.unwrap_or(i64::MIN);
         let changed = || self.docks.values().filter(|entry| entry.version > after);
@@ -125,7 +125,7 @@ impl Board {
 
     /// All docks, for a first rendering.
     #[must_use]
-    pub fn snapshot(&self) -> Snapshot {
+    pub(crate) fn snapshot(&self) -> Snapshot {
         Snapshot {
             version: self.version,
             clock: self.clock.clone(),
@@ -141,30 +141,30 @@ impl Board {
 
     /// The replay clock; none before the first publish.
     #[must_use]
-    pub fn clock(&self) -> Option<&Moment> {
+    pub(crate) fn clock(&self) -> Option<&Moment> {
         self.clock.as_ref()
     }
 
     /// The replay clock when the list of stations last changed, their counts aside.
     #[must_use]
-    pub fn stations_at(&self) -> Option<&Moment> {
+    pub(crate) fn stations_at(&self) -> Option<&Moment> {
         self.stations_at.as_ref()
     }
 
     /// What is known of the system beside its docks.
     #[must_use]
-    pub fn system(&self) -> &System {
+    pub(crate) fn system(&self) -> &System {
         &self.system
     }
 
     /// Every dock with its station, by location.
-    pub fn stations(&self) -> impl Iterator<Item = &Entry> {
+    pub(crate) fn stations(&self) -> impl Iterator<Item = &Entry> {
         self.docks.values()
     }
 
     /// How the server fares.
     #[must_use]
-    pub fn heartbeat(&self) -> Heartbeat {
+    pub(crate) fn heartbeat(&self) -> Heartbeat {
         Heartbeat {
             database: self.database,
             age_ms: self.age_ms(),
@@ -172,18 +172,18 @@ impl Board {
     }
 
     /// Notes whether Postgres answers.
-    pub fn set_database(&mut self, database: Database) {
+    pub(crate) fn set_database(&mut self, database: Database) {
         self.database = database;
     }
 
     /// What of the sink has stopped for good, a line for each stream.
     #[must_use]
-    pub fn failures(&self) -> &[String] {
+    pub(crate) fn failures(&self) -> &[String] {
         &self.failures
     }
 
     /// Notes what of the sink has stopped.
-    pub fn set_failures(&mut self, failures: Vec<String>) {
+    pub(crate) fn set_failures(&mut self, failures: Vec<String>) {
         self.failures = failures;
     }
 

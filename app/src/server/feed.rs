@@ -30,7 +30,7 @@ pub struct Feed {
 
 /// What is sent to every browser.
 #[derive(Debug, Clone)]
-pub enum Update {
+pub(crate) enum Update {
     /// Docks or clock changed.
     Docks {
         /// Readers of this version can take `json` as it is.
@@ -57,25 +57,25 @@ impl Feed {
 
     /// The last version read.
     #[must_use]
-    pub fn version(&self) -> i64 {
+    pub(crate) fn version(&self) -> i64 {
         self.read(Board::version)
     }
 
     /// All docks.
     #[must_use]
-    pub fn snapshot(&self) -> Snapshot {
+    pub(crate) fn snapshot(&self) -> Snapshot {
         self.read(Board::snapshot)
     }
 
     /// How the server fares.
     #[must_use]
-    pub fn heartbeat(&self) -> Heartbeat {
+    pub(crate) fn heartbeat(&self) -> Heartbeat {
         self.read(Board::heartbeat)
     }
 
     /// Whether a reading is from before the board.
     #[must_use]
-    pub fn is_ahead_of(&self, reading: &Reading) -> bool {
+    pub(crate) fn is_ahead_of(&self, reading: &Reading) -> bool {
         self.read(|board| board.is_ahead_of(reading))
     }
 
@@ -108,7 +108,7 @@ impl Feed {
     }
 
     /// Returns once Postgres was read, or was found missing, or after [`SETTLE_MAX`].
-    pub async fn settled(&self) {
+    pub(crate) async fn settled(&self) {
         let mut settled = self.settled.subscribe();
         // Running out of time is fine: there is nothing yet, and the page says so.
         drop(tokio::time::timeout(SETTLE_MAX, settled.wait_for(|settled| *settled)).await);
@@ -205,7 +205,7 @@ impl Subscriber {
 
     /// How the server fares.
     #[must_use]
-    pub fn heartbeat(&self) -> Heartbeat {
+    pub(crate) fn heartbeat(&self) -> Heartbeat {
         self.feed.heartbeat()
     }
 

@@ -3,9 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use app::AppConfig;
-use app::model::Count;
-use app::server::{AppError, AppState, Feed};
+use app::{AppConfig, AppError, AppState, Count, Feed};
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use expect_test::{Expect, expect};

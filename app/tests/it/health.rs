@@ -2,8 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use app::model::Database;
-use app::{AppConfig, Limits};
+use app::{AppConfig, Database, Limits};
 use axum::http::StatusCode;
 use expect_test::expect;
 

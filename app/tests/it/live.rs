@@ -1,7 +1,6 @@
 //! The live line: server-sent events.
 
-use app::model::{Database, Delta};
-use app::server::News;
+use app::{Database, Delta, News};
 use axum::body::Body;
 use axum::http::Request;
 use futures_util::StreamExt as _;

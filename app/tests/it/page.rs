@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use app::AppConfig;
-use app::model::{Count, Database};
+use app::{AppConfig, Count, Database};
 use axum::http::StatusCode;
 
 use crate::support::{Page, dock, docks, reading};

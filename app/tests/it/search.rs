@@ -1,6 +1,6 @@
 //! The search, as a page and as the script asks for it.
 
-use app::model::{EXPECTED_SEARCH, Outcome};
+use app::{EXPECTED_SEARCH, Outcome};
 use axum::http::StatusCode;
 
 use crate::support::{Page, docks};

@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use app::AppConfig;
-use app::model::{Count, Database, Dock};
-use app::query::docks::{Clock, DockRow, Reading};
-use app::server::{AppState, Feed, router};
+use app::{AppConfig, AppState, Clock, Count, Database, Dock, DockRow, Feed, Reading, router};
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use tokio_util::sync::CancellationToken;

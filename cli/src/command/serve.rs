@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Result;
-use app::server::{AppConfig, Limits, Server};
+use app::{AppConfig, Limits, Server};
 use clap::Args;
 
 use crate::addresses::{DataDirFlag, DatabaseFlag};

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
-use app::model::stale_seconds;
-use app::query::streams::read_failures;
-use app::server::AppConfig;
+use app::{AppConfig, read_failures, stale_seconds};
 use chrono::{DateTime, SecondsFormat, Utc};
 use clap::Args;
 use sqlx::PgConnection;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
-use app::server::{AppError, Server};
+use app::{AppError, Server};
 use sink::{ModuleSources, SinkError, SinkState};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
