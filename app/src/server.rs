@@ -12,7 +12,6 @@ mod config;
 mod connections;
 mod document;
 mod error;
-mod feed;
 mod follow;
 mod gbfs;
 mod health;
@@ -22,6 +21,7 @@ mod page;
 mod quota;
 mod router;
 mod search;
+mod shared_board;
 mod state;
 
 use std::net::SocketAddr;
@@ -31,9 +31,9 @@ use tokio_util::sync::CancellationToken;
 
 pub use config::AppConfig;
 pub use error::AppError;
-pub use feed::{Feed, News, Subscriber};
 pub use limits::Limits;
 pub use router::router;
+pub use shared_board::{News, SharedBoard, Subscriber};
 pub use state::AppState;
 
 /// A server that holds its port and does not answer yet.
@@ -81,11 +81,11 @@ impl Server {
         let asked_to_stop = stop;
         // Ends with the follower too, or the page would never change again.
         let stop = asked_to_stop.child_token();
-        let feed = Feed::new();
-        let state = AppState::new(&self.config, feed.clone(), stop.clone())?;
+        let board = SharedBoard::new();
+        let state = AppState::new(&self.config, board.clone(), stop.clone())?;
         tracing::info!(address = %self.address, "serving the page at http://{}/", self.address);
         let ends_all = stop.clone().drop_guard();
-        let follow = follow::follow(self.config.database_url.clone(), feed, stop.clone());
+        let follow = follow::follow(self.config.database_url.clone(), board, stop.clone());
         let follow = tokio::spawn(async move {
             let _ends_all = ends_all;
             follow.await;

@@ -162,7 +162,7 @@ impl Board {
         self.docks.values()
     }
 
-    /// How the server fares.
+    /// Whether Postgres answers, and how old the last publish is.
     #[must_use]
     pub(crate) fn heartbeat(&self) -> Heartbeat {
         Heartbeat {

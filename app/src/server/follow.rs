@@ -6,7 +6,7 @@ use sqlx::postgres::PgListener;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::feed::Feed;
+use super::shared_board::SharedBoard;
 use crate::model::Database;
 use crate::query::docks::read_changes;
 use crate::query::streams::read_failures;
@@ -38,13 +38,13 @@ const BACKOFF_MAX: Duration = Duration::from_secs(5);
 /// Characters of an error that are told (chosen: a message with its causes).
 const ERROR_CHARS_MAX: usize = 500;
 
-/// Keeps `feed` in step with Postgres until `stop`.
-pub(crate) async fn follow(database_url: String, feed: Feed, stop: CancellationToken) {
+/// Keeps `board` in step with Postgres until `stop`.
+pub(crate) async fn follow(database_url: String, board: SharedBoard, stop: CancellationToken) {
     let mut backoff = BACKOFF_MIN;
     let mut failures = 0_u64;
     while !stop.is_cancelled() {
         // Boxed: a connection's future is large, and this one is made anew for each attempt.
-        let listening = Box::pin(listen(&database_url, &feed, &mut failures));
+        let listening = Box::pin(listen(&database_url, &board, &mut failures));
         let ended = stop.run_until_cancelled(listening).await;
         let Some(Err(error)) = ended else { return };
         if failures == 0 {
@@ -56,7 +56,7 @@ pub(crate) async fn follow(database_url: String, feed: Feed, stop: CancellationT
             backoff = BACKOFF_MIN;
         }
         failures += 1;
-        feed.set_database(Database::Down);
+        board.set_database(Database::Down);
         let wait = tokio::time::sleep(backoff.mul_f64(rand::random_range(0.5..1.0)));
         backoff = (backoff * 2).min(BACKOFF_MAX);
         stop.run_until_cancelled(wait).await;
@@ -64,7 +64,7 @@ pub(crate) async fn follow(database_url: String, feed: Feed, stop: CancellationT
 }
 
 /// Listens on one connection until it breaks; `failures` is set back once it works.
-async fn listen(database_url: &str, feed: &Feed, failures: &mut u64) -> sqlx::Result<()> {
+async fn listen(database_url: &str, board: &SharedBoard, failures: &mut u64) -> sqlx::Result<()> {
     let mut listener = within(READ_MAX, PgListener::connect(database_url)).await?;
     listener.eager_reconnect(false);
     within(READ_MAX, execute(&mut listener, SESSION)).await?;
@@ -73,14 +73,14 @@ async fn listen(database_url: &str, feed: &Feed, failures: &mut u64) -> sqlx::Re
     let mut is_first = true;
     let mut failures_at = None::<Instant>;
     loop {
-        within(READ_MAX, read(&mut listener, feed, is_first)).await?;
+        within(READ_MAX, read(&mut listener, board, is_first)).await?;
         if is_first && *failures > 0 {
             tracing::info!(attempts = *failures, "postgres is back");
         }
         (is_first, *failures) = (false, 0);
-        feed.set_database(Database::Up);
+        board.set_database(Database::Up);
         if failures_at.is_none_or(|at| at.elapsed() >= FAILURES_EVERY) {
-            within(READ_MAX, look_for_failures(&mut listener, feed)).await?;
+            within(READ_MAX, look_for_failures(&mut listener, board)).await?;
             failures_at = Some(Instant::now());
         }
         match tokio::time::timeout(QUIET_MAX, listener.try_recv()).await {
@@ -94,24 +94,24 @@ async fn listen(database_url: &str, feed: &Feed, failures: &mut u64) -> sqlx::Re
 }
 
 /// Reads what changed; everything on a new connection, or from a database made anew.
-async fn read(listener: &mut PgListener, feed: &Feed, all: bool) -> sqlx::Result<()> {
+async fn read(listener: &mut PgListener, board: &SharedBoard, all: bool) -> sqlx::Result<()> {
     let connection = sqlx::Acquire::acquire(listener).await?;
-    let before = feed.version();
+    let before = board.version();
     let reading = read_changes(connection, if all { i64::MIN } else { before }).await?;
     let version = reading.clock.map_or(0, |clock| clock.version);
     if all {
-        feed.replace(reading);
-    } else if feed.is_ahead_of(&reading) {
-        feed.replace(read_changes(connection, i64::MIN).await?);
+        board.replace(reading);
+    } else if board.is_ahead_of(&reading) {
+        board.replace(read_changes(connection, i64::MIN).await?);
     } else if version > before || !reading.docks.is_empty() {
-        feed.apply(reading);
+        board.apply(reading);
     }
     Ok(())
 }
 
 /// Notes which of the sink's streams have stopped. Whoever may not read that, or finds an older
 /// schema, says so and goes on: the docks are there.
-async fn look_for_failures(listener: &mut PgListener, feed: &Feed) -> sqlx::Result<()> {
+async fn look_for_failures(listener: &mut PgListener, board: &SharedBoard) -> sqlx::Result<()> {
     let connection = sqlx::Acquire::acquire(listener).await?;
     let failures = match read_failures(connection).await {
         Ok(failures) => failures,
@@ -123,7 +123,7 @@ async fn look_for_failures(listener: &mut PgListener, feed: &Feed) -> sqlx::Resu
         }
         Err(error) => return Err(error),
     };
-    feed.set_failures(failures);
+    board.set_failures(failures);
     Ok(())
 }
 

@@ -56,7 +56,7 @@ fn answer(app: &AppState, file: File, headers: &HeaderMap) -> Response {
         return (StatusCode::BAD_REQUEST, reason).into_response();
     };
     let written = app
-        .feed
+        .board
         .read(|board| format::write(file, board, &app.gbfs, &origin));
     let Some(text) = written else {
         let later = (header::RETRY_AFTER, HeaderValue::from(STATUS_TTL_S));

@@ -15,7 +15,7 @@ use crate::model::{Database, stale_seconds};
 pub(super) async fn healthz(State(app): State<AppState>) -> Response {
     let stale_after_ms = app.stale_after_ms();
     let (causes, fine) = app
-        .feed
+        .board
         .read(|board| (causes(board, stale_after_ms), fine(board)));
     let fresh = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
     if causes.is_empty() {

@@ -17,8 +17,8 @@ use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::answers::{busy, client};
-use super::feed::{News, Subscriber};
 use super::quota::Permit;
+use super::shared_board::{News, Subscriber};
 use super::state::AppState;
 
 /// Time between heartbeats: browsers take a line for dead after about three.
@@ -39,11 +39,11 @@ pub(crate) async fn live(State(app): State<AppState>, request: Request) -> Respo
     let Some(permit) = app.streams.take(client(&request).peer, 1) else {
         return busy("too many pages are open");
     };
-    app.feed.settled().await;
+    app.board.wait_for_reading().await;
     let mut heartbeat = tokio::time::interval(HEARTBEAT);
     heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let line = Line {
-        subscriber: app.feed.subscribe(version_of(&request)),
+        subscriber: app.board.subscribe(version_of(&request)),
         heartbeat,
         stop: app.stop,
         _permit: permit,

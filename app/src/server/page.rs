@@ -44,14 +44,14 @@ impl<S: Sync> FromRequestParts<S> for Asked {
 
 /// Answers `/`.
 pub(crate) async fn page(State(app): State<AppState>, asked: Asked) -> Response {
-    app.feed.settled().await;
+    app.board.wait_for_reading().await;
     let query = asked.q.unwrap_or_default();
     let outcome = match query.trim() {
         "" => None,
         query => Some(look_up(&app.geocoder, query)),
     };
     let content = PageContent {
-        snapshot: app.feed.snapshot(),
+        snapshot: app.board.snapshot(),
         query,
         outcome,
         selected: asked.dock.parse().ok(),

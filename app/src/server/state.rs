@@ -8,16 +8,16 @@ use tokio_util::sync::CancellationToken;
 use super::answers::Answers;
 use super::config::AppConfig;
 use super::error::AppError;
-use super::feed::Feed;
 use super::gbfs::settings::FeedSettings;
 use super::quota::Quota;
+use super::shared_board::SharedBoard;
 use crate::geocode::ManhattanGeocoder;
 use crate::model::Tiles;
 
 /// The parts of a running server; copies share them.
 #[derive(Debug, Clone)]
 pub struct AppState {
-    pub(super) feed: Feed,
+    pub(super) board: SharedBoard,
     pub(super) geocoder: Arc<ManhattanGeocoder>,
     pub(super) stale_after: Duration,
     pub(super) tiles: Option<Tiles>,
@@ -35,7 +35,11 @@ impl AppState {
     /// # Errors
     /// [`AppError::TileUrl`] if the tile template cannot be used, [`AppError::PublicUrl`],
     /// [`AppError::SystemId`] or [`AppError::Contact`] if the GBFS feed would be invalid.
-    pub fn new(config: &AppConfig, feed: Feed, stop: CancellationToken) -> Result<Self, AppError> {
+    pub fn new(
+        config: &AppConfig,
+        board: SharedBoard,
+        stop: CancellationToken,
+    ) -> Result<Self, AppError> {
         let tile_origin = config
             .tile_url
             .as_deref()
@@ -50,7 +54,7 @@ impl AppState {
         let gbfs = Arc::new(FeedSettings::new(config)?);
         let limits = &config.limits;
         Ok(Self {
-            feed,
+            board,
             geocoder,
             stale_after,
             tiles,

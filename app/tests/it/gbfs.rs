@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use app::{AppConfig, AppError, AppState, Count, Feed};
+use app::{AppConfig, AppError, AppState, Count, SharedBoard};
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use expect_test::{Expect, expect};
@@ -108,13 +108,13 @@ async fn a_station_that_was_renamed_or_moved_makes_the_list_of_stations_new() {
     let information = "/gbfs/3.0/station_information.json";
     let head = async || ask(&page, information).await.text[..60].to_owned();
     // A count is no news of the station.
-    page.feed.apply(reading(
+    page.board.apply(reading(
         2,
         vec![dock(4, "Newport PATH", (40.7272, -74.0338), 9)],
     ));
     expect![[r#"{"last_updated":"2020-03-02T13:14:05Z","ttl":60,"version":"3"#]]
         .assert_eq(&head().await);
-    page.feed.apply(reading(
+    page.board.apply(reading(
         7,
         vec![dock(4, "Newport PATH", (40.7266, -74.0325), 9)],
     ));
@@ -147,13 +147,13 @@ async fn a_poller_hears_a_file_again_only_when_it_has_changed() {
 
     // The counts of the whole city stand in one file, the list of stations in another.
     let changed = dock(2, "E 33 St & 5 Ave", (40.7480, -73.9846), 2);
-    page.feed.apply(reading(2, vec![changed]));
+    page.board.apply(reading(2, vec![changed]));
     assert_eq!(again(status, &status_tag).await, StatusCode::OK);
     assert_eq!(
         again(information, &information_tag).await,
         StatusCode::NOT_MODIFIED
     );
-    page.feed.apply(reading(
+    page.board.apply(reading(
         3,
         vec![dock(9, "Somewhere & New", (40.75, -73.98), 4)],
     ));
@@ -246,7 +246,7 @@ async fn the_page_tells_programs_and_people_of_the_feed() {
 fn a_setting_that_would_make_the_feed_invalid_is_refused() {
     let check = |config: AppConfig, expected: Expect| {
         let stop = CancellationToken::new();
-        let error: AppError = AppState::new(&config, Feed::new(), stop).unwrap_err();
+        let error: AppError = AppState::new(&config, SharedBoard::new(), stop).unwrap_err();
         expected.assert_eq(&error.to_string());
     };
     let default = AppConfig::default;

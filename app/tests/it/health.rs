@@ -30,9 +30,9 @@ async fn every_cause_is_a_line_of_its_own() {
     if let Some(clock) = &mut old.clock {
         clock.age = Duration::from_secs(600);
     }
-    page.feed.apply(old);
-    page.feed.set_database(Database::Down);
-    page.feed
+    page.board.apply(old);
+    page.board.set_database(Database::Down);
+    page.board
         .set_failures(vec!["stream trips/0 trip-split: no such column".to_owned()]);
     let answer = page.get("/healthz").await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
@@ -52,7 +52,7 @@ async fn the_page_and_the_health_call_the_same_clock_stale() {
         if let Some(clock) = &mut old.clock {
             clock.age = Duration::from_secs(seconds);
         }
-        page.feed.apply(old);
+        page.board.apply(old);
         let status = page.get("/healthz").await.status;
         assert_eq!(
             status == StatusCode::SERVICE_UNAVAILABLE,

@@ -202,7 +202,7 @@ async fn a_peer_with_many_requests_at_once_is_refused_and_others_are_answered() 
     };
     // All of them are there before the first one can be answered.
     let answers = futures_util::future::join_all((0..8).map(|_| ask()));
-    let there = async { page.feed.apply(reading(1, docks())) };
+    let there = async { page.board.apply(reading(1, docks())) };
     let (answers, ()) = tokio::join!(answers, there);
     let status: Vec<_> = answers
         .into_iter()

@@ -50,7 +50,7 @@ async fn a_browser_hears_changed_docks_only() {
             .await
             .starts_with("event: heartbeat")
     );
-    page.feed.apply(reading(
+    page.board.apply(reading(
         2,
         vec![dock(2, "E 33 St & 5 Ave", (40.7480, -73.9846), 2)],
     ));
@@ -68,11 +68,11 @@ async fn a_browser_hears_changed_docks_only() {
 #[tokio::test]
 async fn a_browser_that_comes_back_hears_what_it_missed() {
     let page = Page::with(docks());
-    page.feed.apply(reading(
+    page.board.apply(reading(
         2,
         vec![dock(1, "E 32 St & Park Ave", (40.7457, -73.9819), 6)],
     ));
-    page.feed.apply(reading(
+    page.board.apply(reading(
         3,
         vec![dock(9, "Somewhere & New", (40.75, -73.98), 4)],
     ));
@@ -94,7 +94,7 @@ async fn open_pages_hear_that_a_dock_was_renamed_or_moved_though_its_count_is_th
     next_event(&mut events).await;
     let renamed = dock(2, "W 33 St & Broadway", (40.7480, -73.9846), 3);
     let moved = dock(4, "Newport PATH", (40.7266, -74.0325), 12);
-    page.feed.apply(reading(2, vec![renamed, moved]));
+    page.board.apply(reading(2, vec![renamed, moved]));
     let delta = delta_of(&next_event(&mut events).await);
     assert_eq!(
         delta.new,
@@ -122,7 +122,7 @@ async fn a_database_made_anew_is_told_to_open_pages() {
     let mut events = open(&page, "/live?since=1", None).await;
     next_event(&mut events).await;
     next_event(&mut events).await;
-    page.feed
+    page.board
         .replace(reading(1, vec![dock(1, "Other & City", (40.7, -74.0), 1)]));
     let delta = delta_of(&next_event(&mut events).await);
     assert!(delta.full);
@@ -135,7 +135,7 @@ async fn a_lost_database_is_told_at_once() {
     let mut events = open(&page, "/live?since=1", None).await;
     next_event(&mut events).await;
     next_event(&mut events).await;
-    page.feed.set_database(Database::Down);
+    page.board.set_database(Database::Down);
     let event = next_event(&mut events).await;
     assert!(event.contains("\"database\":\"down\""), "{event}");
 }
@@ -143,11 +143,11 @@ async fn a_lost_database_is_told_at_once() {
 #[tokio::test]
 async fn a_browser_that_fell_behind_is_brought_up_in_one_step() {
     let page = Page::with(docks());
-    let mut subscriber = page.feed.subscribe(Some(1));
+    let mut subscriber = page.board.subscribe(Some(1));
     subscriber.next().await.unwrap();
     for version in 2..=1_001 {
         let bikes = i32::try_from(version).unwrap();
-        page.feed.apply(reading(
+        page.board.apply(reading(
             version,
             vec![dock(1, "E 32 St & Park Ave", (40.7457, -73.9819), bikes)],
         ));

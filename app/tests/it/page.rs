@@ -77,7 +77,7 @@ async fn a_city_without_docks_says_what_it_waits_for() {
 #[tokio::test]
 async fn a_page_without_database_shows_the_last_numbers_and_says_so() {
     let page = Page::with(docks());
-    page.feed.set_database(Database::Down);
+    page.board.set_database(Database::Down);
     let answer = page.get("/").await;
     assert_eq!(answer.items("docks").len(), 4);
     let status = answer.element("<p id=\"status\"").unwrap();
@@ -98,7 +98,7 @@ async fn a_feed_that_stopped_shows_itself() {
     if let Some(clock) = &mut old.clock {
         clock.age = Duration::from_secs(600);
     }
-    page.feed.apply(old);
+    page.board.apply(old);
     let status = page.get("/").await.element("<p id=\"status\"").unwrap();
     assert_eq!(status, "stale: no news for 10 minutes");
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use app::{AppConfig, AppState, Clock, Count, Database, Dock, DockRow, Feed, Reading, router};
+use app::{
+    AppConfig, AppState, Clock, Count, Database, Dock, DockRow, Reading, SharedBoard, router,
+};
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use tokio_util::sync::CancellationToken;
@@ -13,7 +15,7 @@ const BODY_MAX: usize = 4 << 20;
 
 /// A server of the page whose docks the test decides.
 pub(crate) struct Page {
-    pub(crate) feed: Feed,
+    pub(crate) board: SharedBoard,
     config: AppConfig,
 }
 
@@ -28,7 +30,7 @@ impl Page {
     /// A page that waits for its database: so does whoever asks for it.
     pub(crate) fn waiting() -> Self {
         Self {
-            feed: Feed::new(),
+            board: SharedBoard::new(),
             config: AppConfig::default(),
         }
     }
@@ -36,14 +38,14 @@ impl Page {
     /// A page whose database answered, and holds nothing.
     pub(crate) fn empty() -> Self {
         let page = Self::waiting();
-        page.feed.set_database(Database::Up);
+        page.board.set_database(Database::Up);
         page
     }
 
     /// A page with docks at 08:14:05 in New York on Monday 2 March 2020, published just now.
     pub(crate) fn with(docks: Vec<Dock>) -> Self {
         let page = Self::empty();
-        page.feed.apply(reading(1, docks));
+        page.board.apply(reading(1, docks));
         page
     }
 
@@ -53,7 +55,7 @@ impl Page {
 
     pub(crate) fn router(&self) -> axum::Router {
         let stop = CancellationToken::new();
-        router(AppState::new(&self.config, self.feed.clone(), stop).unwrap())
+        router(AppState::new(&self.config, self.board.clone(), stop).unwrap())
     }
 
     /// Asks for `path` with the given headers.

@@ -1,4 +1,4 @@
-//! From one board to any number of browsers.
+//! One board for all requests, and its changes for any number of browsers.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -10,22 +10,22 @@ use crate::model::{Database, Delta, Heartbeat, Snapshot};
 use crate::query::docks::Reading;
 
 /// Updates a slow browser may fall behind before it is brought up from the board instead
-/// (chosen: ten seconds of a busy feed).
+/// (chosen: ten seconds of a busy city).
 const UPDATES_BEHIND_MAX: usize = 256;
 
-/// What is asked for before the first reading of Postgres waits this long for it.
-const SETTLE_MAX: Duration = Duration::from_millis(1_500);
+/// A request before the first reading of Postgres waits this long for it.
+const FIRST_READING_MAX: Duration = Duration::from_millis(1_500);
 
-/// The shared state of the docks; copies are the same feed.
+/// The board that all requests read; copies are the same one.
 #[derive(Debug, Clone)]
-pub struct Feed {
+pub struct SharedBoard {
     /// Written by the one task that follows Postgres, read by every request. Held only to copy
     /// or to write out, never across an await.
     board: Arc<RwLock<Board>>,
     /// One sender; a receiver per browser, which ends with its connection.
     updates: broadcast::Sender<Update>,
     /// Turns true at the first reading or the first failure to get one.
-    settled: watch::Sender<bool>,
+    was_read: watch::Sender<bool>,
 }
 
 /// What is sent to every browser.
@@ -44,14 +44,14 @@ pub(crate) enum Update {
     Database,
 }
 
-impl Feed {
-    /// A feed that has read nothing yet.
+impl SharedBoard {
+    /// A board that holds nothing yet.
     #[must_use]
     pub fn new() -> Self {
         Self {
             board: Arc::default(),
             updates: broadcast::Sender::new(UPDATES_BEHIND_MAX),
-            settled: watch::Sender::new(false),
+            was_read: watch::Sender::new(false),
         }
     }
 
@@ -67,7 +67,7 @@ impl Feed {
         self.read(Board::snapshot)
     }
 
-    /// How the server fares.
+    /// Whether Postgres answers, and how old the last publish is.
     #[must_use]
     pub(crate) fn heartbeat(&self) -> Heartbeat {
         self.read(Board::heartbeat)
@@ -79,17 +79,17 @@ impl Feed {
         self.read(|board| board.is_ahead_of(reading))
     }
 
-    /// Takes over changes and tells every browser.
+    /// Takes over changes and sends them to every browser.
     pub fn apply(&self, reading: Reading) {
         self.publish(|board| board.apply(reading));
     }
 
-    /// Takes over a reading of everything and tells every browser.
+    /// Takes over a reading of everything and sends it to every browser.
     pub fn replace(&self, reading: Reading) {
         self.publish(|board| board.replace(reading));
     }
 
-    /// Notes whether Postgres answers, and tells every browser if that is news.
+    /// Notes whether Postgres answers, and sends a heartbeat to every browser if that has changed.
     pub fn set_database(&self, database: Database) {
         let mut board = self.board.write().unwrap_or_else(PoisonError::into_inner);
         let is_news = board.heartbeat().database != database;
@@ -98,7 +98,7 @@ impl Feed {
             self.send(Update::Database);
         }
         drop(board);
-        self.settled.send_replace(true);
+        self.was_read.send_replace(true);
     }
 
     /// Notes what of the sink has stopped, a line for each stream.
@@ -107,14 +107,16 @@ impl Feed {
         board.set_failures(failures);
     }
 
-    /// Returns once Postgres was read, or was found missing, or after [`SETTLE_MAX`].
-    pub(crate) async fn settled(&self) {
-        let mut settled = self.settled.subscribe();
+    /// Returns once Postgres was read, or was found missing, or after [`FIRST_READING_MAX`].
+    pub(crate) async fn wait_for_reading(&self) {
+        let mut was_read = self.was_read.subscribe();
         // Running out of time is fine: there is nothing yet, and the page says so.
-        drop(tokio::time::timeout(SETTLE_MAX, settled.wait_for(|settled| *settled)).await);
+        drop(
+            tokio::time::timeout(FIRST_READING_MAX, was_read.wait_for(|was_read| *was_read)).await,
+        );
     }
 
-    /// Joins a browser that has seen version `since`.
+    /// Subscribes a browser that has seen version `since`.
     #[must_use]
     pub fn subscribe(&self, since: Option<i64>) -> Subscriber {
         // Under the lock: no update can fall between the delta and the subscription.
@@ -123,7 +125,7 @@ impl Feed {
             receiver: self.updates.subscribe(),
             first: Some(board.delta_since(since)),
             version: board.version(),
-            feed: self.clone(),
+            board: self.clone(),
         }
     }
 
@@ -146,22 +148,22 @@ impl Feed {
         drop(self.updates.send(update));
     }
 
-    /// Looks at the board.
+    /// Reads the board under its lock; `get` must not wait for anything.
     pub(crate) fn read<T>(&self, get: impl FnOnce(&Board) -> T) -> T {
         get(&self.board.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-impl Default for Feed {
+impl Default for SharedBoard {
     fn default() -> Self {
         Self::new()
     }
 }
 
-/// One browser's place in the feed.
+/// One browser's subscription.
 #[derive(Debug)]
 pub struct Subscriber {
-    feed: Feed,
+    board: SharedBoard,
     receiver: broadcast::Receiver<Update>,
     first: Option<Delta>,
     /// The version the browser has after what was handed out.
@@ -173,19 +175,19 @@ pub struct Subscriber {
 pub enum News {
     /// A delta as JSON, and the version after it.
     Docks(i64, Arc<str>),
-    /// How the server fares.
+    /// Whether Postgres answers, and how old the last publish is.
     Heartbeat(Heartbeat),
 }
 
 impl Subscriber {
-    /// Waits for the next news; none once the feed is gone.
+    /// Waits for the next news; none once the board is gone.
     pub async fn next(&mut self) -> Option<News> {
         if let Some(first) = self.first.take() {
             return Some(News::Docks(first.version, to_json(&first)));
         }
         loop {
             match self.receiver.recv().await {
-                Ok(Update::Database) => return Some(News::Heartbeat(self.feed.heartbeat())),
+                Ok(Update::Database) => return Some(News::Heartbeat(self.board.heartbeat())),
                 Ok(Update::Docks {
                     since,
                     version,
@@ -203,15 +205,15 @@ impl Subscriber {
         }
     }
 
-    /// How the server fares.
+    /// Whether Postgres answers, and how old the last publish is.
     #[must_use]
     pub(crate) fn heartbeat(&self) -> Heartbeat {
-        self.feed.heartbeat()
+        self.board.heartbeat()
     }
 
     /// Brings a browser that fell behind up in one step.
     fn catch_up(&mut self) -> News {
-        let caught_up = self.feed.subscribe(Some(self.version));
+        let caught_up = self.board.subscribe(Some(self.version));
         let delta = caught_up.first.unwrap_or_default();
         self.receiver = caught_up.receiver;
         self.version = delta.version;
