@@ -6,7 +6,7 @@ use std::sync::Arc;
 use leptos::prelude::*;
 
 use crate::model::{
-    Count, Database, Delta, Dock, Moment, Outcome, PageContent, Place, Tiles, stale_seconds,
+    Count, Database, Delta, Dock, FoundPlace, Moment, Outcome, PageContent, Tiles, stale_seconds,
 };
 
 /// A dock whose count can change under the reader.
@@ -93,7 +93,7 @@ impl City {
 
     /// The place searched for, if one was found.
     #[must_use]
-    pub(crate) fn place(&self) -> Option<Place> {
+    pub(crate) fn place(&self) -> Option<FoundPlace> {
         match self.outcome.get() {
             Some(Outcome::Found(place)) => Some(place),
             _ => None,

@@ -60,7 +60,7 @@ pub use server::{AppConfig, AppError, Limits, Server};
 
 // What tests put in the place of Postgres and of a port, and what they read.
 pub use model::{
-    Count, Database, Delta, Dock, EXPECTED_SEARCH, Heartbeat, Outcome, Place, WallTime,
+    Count, Database, Delta, Dock, EXPECTED_SEARCH, FoundPlace, Heartbeat, Outcome, WallTime,
 };
 #[cfg(feature = "ssr")]
 pub use query::docks::{Clock, DockRow, Reading};

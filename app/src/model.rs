@@ -245,7 +245,7 @@ pub struct Delta {
     pub new: Vec<(i32, String, f64, f64)>,
 }
 
-/// Event `heartbeat` of `/live`: the line is open, and how the server fares.
+/// Event `heartbeat` of `/live`: the event stream is open, and whether its numbers are news.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Heartbeat {
     /// Whether the server hears from Postgres.
@@ -263,10 +263,10 @@ pub fn stale_seconds(age_ms: Option<u64>, stale_after_ms: u64) -> Option<u64> {
         .map(|age_ms| age_ms / 1_000)
 }
 
-/// A place that was searched for.
+/// What a search found: an address, a corner or a dock.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Place {
-    /// What was asked, as understood: `1 Park Ave, near E 32 St`.
+pub struct FoundPlace {
+    /// What was typed, as understood: `1 Park Ave, near E 32 St`.
     pub label: String,
     /// Latitude in degrees, WGS 84.
     pub lat: f64,
@@ -280,7 +280,7 @@ pub struct Place {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Outcome {
     /// The place.
-    Found(Place),
+    Found(FoundPlace),
     /// What to tell the rider instead; holds [`EXPECTED_SEARCH`].
     Flash(String),
 }

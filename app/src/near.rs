@@ -3,7 +3,7 @@
 use domain::geo::{BLOCK_M, distance_m};
 
 use crate::city::LiveDock;
-use crate::model::{Place, SEARCH_RADIUS_M};
+use crate::model::{FoundPlace, SEARCH_RADIUS_M};
 
 /// A dock and its way from the place searched for.
 #[derive(Debug, Clone)]
@@ -16,7 +16,7 @@ pub(crate) struct NearDock {
 
 /// Docks within [`SEARCH_RADIUS_M`] of `place`, the nearest first.
 #[must_use]
-pub(crate) fn docks_near(place: &Place, docks: &[LiveDock]) -> Vec<NearDock> {
+pub(crate) fn docks_near(place: &FoundPlace, docks: &[LiveDock]) -> Vec<NearDock> {
     let mut near: Vec<_> = docks
         .iter()
         .map(|dock| NearDock {

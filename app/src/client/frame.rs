@@ -6,7 +6,7 @@ use crate::city::{City, LiveDock};
 use crate::map::marks::{Mark, Marks};
 use crate::map::plane::Point;
 use crate::map::viewport::Viewport;
-use crate::model::{Count, Outcome, Place};
+use crate::model::{Count, FoundPlace, Outcome};
 
 /// What is painted on the upper canvas in one frame.
 pub(super) struct Frame {
@@ -81,7 +81,7 @@ pub(super) fn counts(docks: &[LiveDock]) -> impl Iterator<Item = (i32, Count)> {
 }
 
 /// Reads the place searched for, if one was found.
-fn with_place<T>(city: City, read: impl FnOnce(&Place) -> T) -> Option<T> {
+fn with_place<T>(city: City, read: impl FnOnce(&FoundPlace) -> T) -> Option<T> {
     city.outcome.with_untracked(|outcome| match outcome {
         Some(Outcome::Found(place)) => Some(read(place)),
         _ => None,

@@ -20,7 +20,7 @@ use crate::map::motion::Motion;
 use crate::map::plane::Point;
 use crate::map::view::View;
 use crate::map::viewport::Viewport;
-use crate::model::Place;
+use crate::model::FoundPlace;
 
 /// The media query for riders who want things to stand still.
 pub(super) const LESS_MOTION: &str = "(prefers-reduced-motion: reduce)";
@@ -146,7 +146,7 @@ impl MapCanvas {
     }
 
     /// Shows what was searched for.
-    pub(super) fn fly_to_place(&self, place: &Place) {
+    pub(super) fn fly_to_place(&self, place: &FoundPlace) {
         self.move_view(|viewport, _| viewport.fly_to_place(place.lat, place.lon, now_ms()));
     }
 

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 
 use crate::city::City;
 use crate::components::dock_item::DockItem;
-use crate::model::Place;
+use crate::model::FoundPlace;
 use crate::near::{NearDock, blocks, docks_near};
 
 /// Shown once a place was found.
@@ -17,7 +17,7 @@ pub(crate) fn SearchResults() -> impl IntoView {
 }
 
 #[component]
-fn Results(place: Place) -> impl IntoView {
+fn Results(place: FoundPlace) -> impl IntoView {
     let city = expect_context::<City>();
     let label = place.label.clone();
     let accuracy = place.accuracy.clone();

@@ -17,7 +17,7 @@ use super::error::GeocodeError;
 use super::grid::Grid;
 use super::lower_broadway;
 use super::query::Query;
-use crate::model::Place;
+use crate::model::FoundPlace;
 
 /// Bytes an address may have (chosen: twice the longest of New York).
 const ADDRESS_BYTES_MAX: usize = 120;
@@ -75,7 +75,7 @@ impl ManhattanGeocoder {
     ///
     /// # Errors
     /// [`GeocodeError`], whose text is meant for the rider.
-    pub(crate) fn find(&self, query: &str) -> Result<Place, GeocodeError> {
+    pub(crate) fn find(&self, query: &str) -> Result<FoundPlace, GeocodeError> {
         let text = query.trim();
         if text.len() > ADDRESS_BYTES_MAX {
             return Err(GeocodeError::TooLong);
@@ -143,7 +143,7 @@ impl ManhattanGeocoder {
         search: &Search<'_>,
         number: Number,
         street: &Street,
-    ) -> Result<Option<Place>, GeocodeError> {
+    ) -> Result<Option<FoundPlace>, GeocodeError> {
         if !search.areas().meets(Areas::MANHATTAN) {
             return Ok(None);
         }
@@ -180,7 +180,7 @@ impl ManhattanGeocoder {
         search: &Search<'_>,
         a: &Street,
         b: &Street,
-    ) -> Result<Option<Place>, GeocodeError> {
+    ) -> Result<Option<FoundPlace>, GeocodeError> {
         let ambiguous = || GeocodeError::Ambiguous {
             query: search.text.to_owned(),
         };
@@ -220,7 +220,7 @@ impl ManhattanGeocoder {
     }
 
     /// A dock at a corner of the grid, on either side if the avenue has both.
-    fn dock_on_grid(&self, name: &str, number: u32) -> Option<Place> {
+    fn dock_on_grid(&self, name: &str, number: u32) -> Option<FoundPlace> {
         let avenue = Street::Named(name.to_owned());
         [Side::East, Side::West].into_iter().find_map(|side| {
             crossing(name, Some(side), number)?;
@@ -236,7 +236,7 @@ impl ManhattanGeocoder {
     }
 
     /// A dock whose name is nearly what was typed, its two streets in either order.
-    fn nearly_at(&self, search: &Search<'_>) -> Option<Place> {
+    fn nearly_at(&self, search: &Search<'_>) -> Option<FoundPlace> {
         let mut streets: Vec<&[String]> = search.street.split(|word| word == "&").collect();
         streets.reverse();
         let turned = streets.join(&"&".to_owned());
@@ -249,7 +249,7 @@ impl ManhattanGeocoder {
 
 /// A corner of Manhattan.
 struct OnGrid {
-    place: Place,
+    place: FoundPlace,
     /// Whether another borough may have a corner of this name.
     is_open: bool,
 }
@@ -272,14 +272,14 @@ const PAIR_MAX: u32 = 100;
 
 /// A place on the grid, with how far off nine of ten of its `kind` are at most; none across a
 /// river, where the grid goes on but Manhattan does not.
-fn estimate(search: &Search<'_>, at: Degrees, kind: &str, most_m: f64) -> Option<Place> {
+fn estimate(search: &Search<'_>, at: Degrees, kind: &str, most_m: f64) -> Option<FoundPlace> {
     let accuracy =
         format!("estimated from the street grid: nine of ten such {kind} are within {most_m} m");
     (Area::at(at) == Some(Area::Manhattan)).then(|| place(search.text, at, &accuracy))
 }
 
-fn place(label: &str, (lat, lon): Degrees, accuracy: &str) -> Place {
-    Place {
+fn place(label: &str, (lat, lon): Degrees, accuracy: &str) -> FoundPlace {
+    FoundPlace {
         label: label.to_owned(),
         lat,
         lon,
@@ -288,7 +288,7 @@ fn place(label: &str, (lat, lon): Degrees, accuracy: &str) -> Place {
 }
 
 /// The dock, with its area if that is not Manhattan.
-fn at_dock(dock: &Dock) -> Place {
+fn at_dock(dock: &Dock) -> FoundPlace {
     let ReferenceStation { street, lat, lon } = *dock.station;
     let found = if matches!(dock.asked, Asked::Corner(..)) {
         BY_CORNER

@@ -9,7 +9,7 @@ use super::look::{has_number, number, radius};
 use super::plane::{Plane, Point};
 use super::streets::streets;
 use super::view::{Bounds, Camera, fit};
-use crate::model::{Dock, Outcome, PageContent, Place, SEARCH_RADIUS_M};
+use crate::model::{Dock, FoundPlace, Outcome, PageContent, SEARCH_RADIUS_M};
 
 /// The drawing's size in its own pixels; the page scales it to the map's box.
 const SIZE: (f64, f64) = (900.0, 900.0);
@@ -75,7 +75,7 @@ struct Drawing {
 }
 
 impl Drawing {
-    fn of(docks: &[Dock], place: Option<&Place>) -> Option<Self> {
+    fn of(docks: &[Dock], place: Option<&FoundPlace>) -> Option<Self> {
         let (lat, lon) = match (place, docks.first()) {
             (Some(place), _) => (place.lat, place.lon),
             (None, Some(dock)) => (dock.lat, dock.lon),
@@ -125,7 +125,7 @@ impl Drawing {
     fn docks(
         &self,
         docks: &[Dock],
-        place: Option<&Place>,
+        place: Option<&FoundPlace>,
         selected: Option<i32>,
         svg: &mut String,
     ) {
@@ -165,7 +165,7 @@ impl Drawing {
         }
     }
 
-    fn place(&self, place: &Place, svg: &mut String) {
+    fn place(&self, place: &FoundPlace, svg: &mut String) {
         let (x, y) = self.camera.screen(self.plane.point(place.lat, place.lon));
         let ring = SEARCH_RADIUS_M * self.camera.scale;
         push(
