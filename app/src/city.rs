@@ -27,13 +27,13 @@ pub(crate) struct LiveDock {
 /// How much the shown numbers can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Freshness {
-    /// As rendered; no live line yet.
+    /// As rendered; the event stream is not open yet.
     Rendered,
-    /// The live line is open and the feed moves.
+    /// The event stream is open, and publishes come.
     Live,
-    /// The line is open, but nothing was published for about this many seconds.
+    /// The event stream is open, but nothing was published for about this many seconds.
     Silent(u64),
-    /// The line broke; the browser tries again.
+    /// The event stream broke; the browser tries again.
     Reconnecting,
     /// The server cannot reach Postgres.
     DatabaseDown,

@@ -1,4 +1,4 @@
-//! The live line: server-sent events, and what to say when they stop.
+//! The event stream of `/live`, and what the page says when nothing comes.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -13,15 +13,16 @@ use crate::model::{Database, Delta, Heartbeat, stale_seconds};
 
 /// How often the page asks itself whether the numbers are still fresh.
 const CHECK: Duration = Duration::from_secs(1);
-/// Without any event for this long the line is dead, even if nobody said so: the server sends a
-/// heartbeat every ten seconds.
-const DEAD_AFTER_MS: f64 = 25_000.0;
-/// A browser that gave up is asked to try again this often.
+/// Without any event for this long the stream is broken, even if the browser has not noticed: the
+/// server sends a heartbeat every ten seconds.
+const BROKEN_AFTER_MS: f64 = 25_000.0;
+/// A browser that has given the stream up is made to open it again this often.
 const REOPEN_EVERY_MS: f64 = 3_000.0;
 
-/// One browser's line. Its callbacks and the timer hold it.
-struct Line {
+/// The page's event stream. Its callbacks and the timer hold it.
+struct EventStream {
     city: City,
+    /// The browser's end; none if it could not be opened.
     source: RefCell<Option<EventSource>>,
     /// When the current source was opened.
     opened_at: Cell<f64>,
@@ -33,10 +34,10 @@ struct Line {
     database: Cell<Database>,
 }
 
-/// Opens the line and keeps it open.
+/// Opens the stream and keeps it open.
 pub(super) fn listen(city: City) {
     let now = now_ms();
-    let line = Rc::new(Line {
+    let stream = Rc::new(EventStream {
         city,
         source: RefCell::new(None),
         opened_at: Cell::new(now),
@@ -45,37 +46,37 @@ pub(super) fn listen(city: City) {
         is_open: Cell::new(false),
         database: Cell::new(Database::Up),
     });
-    line.open();
+    stream.open();
     // The page ends before the timer does.
-    set_interval(move || line.check(), CHECK);
+    set_interval(move || stream.check(), CHECK);
 }
 
-impl Line {
+impl EventStream {
     fn open(self: &Rc<Self>) {
         self.opened_at.set(now_ms());
         let since = self.city.version.get_untracked();
         let Ok(source) = EventSource::new(&format!("/live?since={since}")) else {
             return;
         };
-        self.on_message(&source, "docks", |line, text| {
+        self.on_message(&source, "docks", |stream, text| {
             if let Ok(delta) = serde_json::from_str::<Delta>(text) {
-                line.take(delta);
+                stream.take_delta(delta);
             }
         });
-        self.on_message(&source, "heartbeat", |line, text| {
+        self.on_message(&source, "heartbeat", |stream, text| {
             if let Ok(heartbeat) = serde_json::from_str::<Heartbeat>(text) {
-                line.take_heartbeat(heartbeat);
+                stream.take_heartbeat(heartbeat);
             }
         });
-        let line = Rc::clone(self);
+        let stream = Rc::clone(self);
         on::<Event>(&source, "open", move |_| {
-            line.is_open.set(true);
-            line.heard_at.set(now_ms());
+            stream.is_open.set(true);
+            stream.heard_at.set(now_ms());
         });
-        let line = Rc::clone(self);
+        let stream = Rc::clone(self);
         on::<Event>(&source, "error", move |_| {
-            line.is_open.set(false);
-            line.tell();
+            stream.is_open.set(false);
+            stream.update_freshness();
         });
         if let Some(old) = self.source.replace(Some(source)) {
             old.close();
@@ -83,35 +84,35 @@ impl Line {
     }
 
     fn on_message(self: &Rc<Self>, source: &EventSource, name: &str, take: fn(&Self, &str)) {
-        let line = Rc::clone(self);
+        let stream = Rc::clone(self);
         on::<MessageEvent>(source, name, move |event| {
-            line.is_open.set(true);
-            line.heard_at.set(now_ms());
+            stream.is_open.set(true);
+            stream.heard_at.set(now_ms());
             if let Some(text) = event.data().as_string() {
-                take(&line, &text);
+                take(&stream, &text);
             }
         });
     }
 
-    fn take(&self, delta: Delta) {
+    fn take_delta(&self, delta: Delta) {
         if delta.version != self.city.version.get_untracked() {
             self.published_at.set(Some(now_ms()));
         }
         self.city.apply(delta);
-        self.tell();
+        self.update_freshness();
     }
 
     fn take_heartbeat(&self, heartbeat: Heartbeat) {
         self.database.set(heartbeat.database);
         self.published_at
             .set(heartbeat.age_ms.map(|age| now_ms() - age as f64));
-        self.tell();
+        self.update_freshness();
     }
 
-    /// Notices a line that died in silence and a browser that gave up.
+    /// Opens the stream again if the browser has given it up, or if nothing was heard for too long.
     fn check(self: &Rc<Self>) {
         let now = now_ms();
-        if now - self.heard_at.get() > DEAD_AFTER_MS {
+        if now - self.heard_at.get() > BROKEN_AFTER_MS {
             self.is_open.set(false);
         }
         let has_given_up = self
@@ -119,21 +120,21 @@ impl Line {
             .borrow()
             .as_ref()
             .is_none_or(|source| source.ready_state() == EventSource::CLOSED);
-        let is_dead = now - self.heard_at.get() > DEAD_AFTER_MS;
+        let is_broken = now - self.heard_at.get() > BROKEN_AFTER_MS;
         let is_time = now - self.opened_at.get()
             > if has_given_up {
                 REOPEN_EVERY_MS
             } else {
-                DEAD_AFTER_MS
+                BROKEN_AFTER_MS
             };
-        if (has_given_up || is_dead) && is_time {
+        if (has_given_up || is_broken) && is_time {
             self.open();
         }
-        self.tell();
+        self.update_freshness();
     }
 
-    /// Says how far the numbers can be trusted, if that is news.
-    fn tell(&self) {
+    /// Works out how far the numbers can be trusted; the page is told only if that has changed.
+    fn update_freshness(&self) {
         let age_ms = self.published_at.get().map(|at| (now_ms() - at) as u64);
         let silent = stale_seconds(age_ms, self.city.stale_after_ms);
         let freshness = if !self.is_open.get() {

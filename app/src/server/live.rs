@@ -21,15 +21,15 @@ use super::quota::Permit;
 use super::shared_board::{News, Subscriber};
 use super::state::AppState;
 
-/// Time between heartbeats: browsers take a line for dead after about three.
+/// Time between heartbeats: browsers take a stream for broken after about three without one.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 
-/// How long a browser waits before it asks again after the line broke.
+/// How long a browser waits before it opens the stream again after it broke.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// The version a browser has, from the page; a reconnecting one says it in `Last-Event-ID`.
 #[derive(Debug, Default, Deserialize)]
-struct Asked {
+struct LiveQuery {
     /// Text, since an address can hold anything.
     since: Option<String>,
 }
@@ -42,15 +42,15 @@ pub(crate) async fn live(State(app): State<AppState>, request: Request) -> Respo
     app.board.wait_for_reading().await;
     let mut heartbeat = tokio::time::interval(HEARTBEAT);
     heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let line = Line {
+    let event_stream = EventStream {
         subscriber: app.board.subscribe(version_of(&request)),
         heartbeat,
         stop: app.stop,
         _permit: permit,
     };
-    let events = stream::unfold(line, |mut line| async {
-        let event = line.next().await?;
-        Some((Ok::<_, Infallible>(event), line))
+    let events = stream::unfold(event_stream, |mut event_stream| async {
+        let event = event_stream.next().await?;
+        Some((Ok::<_, Infallible>(event), event_stream))
     });
     let mut response = Sse::new(events).into_response();
     let set = response.headers_mut();
@@ -70,21 +70,21 @@ fn version_of(request: &Request) -> Option<i64> {
         .and_then(|id| id.to_str().ok())
         .and_then(|id| id.parse().ok());
     let since = || {
-        let Query(asked) = Query::<Asked>::try_from_uri(request.uri()).ok()?;
-        asked.since?.parse().ok()
+        let Query(query) = Query::<LiveQuery>::try_from_uri(request.uri()).ok()?;
+        query.since?.parse().ok()
     };
     last_event.or_else(since)
 }
 
-/// One browser's line.
-struct Line {
+/// One browser's event stream; dropped when its connection ends.
+struct EventStream {
     subscriber: Subscriber,
     heartbeat: Interval,
     stop: CancellationToken,
     _permit: Permit,
 }
 
-impl Line {
+impl EventStream {
     /// The next event; none when the server stops.
     async fn next(&mut self) -> Option<Event> {
         let news = tokio::select! {

@@ -1,4 +1,4 @@
-//! The live line: server-sent events.
+//! The event stream: what changed, for each browser.
 
 use app::{Database, Delta, News};
 use axum::body::Body;
@@ -8,9 +8,9 @@ use tower::ServiceExt as _;
 
 use crate::support::{Page, count, dock, docks, reading};
 
-/// The next event of a live line, as text.
+/// The next event of a stream, as text.
 async fn next_event(events: &mut axum::body::BodyDataStream) -> String {
-    let chunk = events.next().await.expect("the line goes on").unwrap();
+    let chunk = events.next().await.expect("the stream goes on").unwrap();
     String::from_utf8(chunk.to_vec()).unwrap()
 }
 
@@ -153,7 +153,7 @@ async fn a_browser_that_fell_behind_is_brought_up_in_one_step() {
         ));
     }
     let Some(News::Docks(version, json)) = subscriber.next().await else {
-        panic!("the line goes on with docks");
+        panic!("the stream goes on with docks");
     };
     assert_eq!(version, 1_001);
     let delta: Delta = serde_json::from_str(&json).unwrap();
