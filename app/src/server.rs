@@ -1,11 +1,10 @@
-//! The server of the page: binds a port, follows Postgres, answers browsers.
+//! The server of the page: binds a port, follows Postgres, serves browsers.
 //!
 //! ```text
 //! Postgres ─ NOTIFY availability ─▶ follow ─▶ board ─▶ broadcast ─▶ live (SSE, one per browser)
 //!                                              └────────────────▶ page (first rendering), gbfs
 //! ```
 
-mod answers;
 mod assets;
 mod board;
 mod config;
@@ -19,6 +18,7 @@ mod limits;
 mod live;
 mod page;
 mod quota;
+mod responses;
 mod router;
 mod search;
 mod shared_board;

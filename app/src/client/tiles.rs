@@ -68,7 +68,7 @@ impl TileLayer {
         }
     }
 
-    /// The tile if it is here; otherwise it is asked for.
+    /// The tile if it has come; otherwise it is fetched.
     fn image(&self, key: Key) -> Option<HtmlImageElement> {
         let mut images = self.images.borrow_mut();
         if let Some((_, image)) = images.iter().find(|(known, _)| *known == key) {

@@ -1,4 +1,4 @@
-//! The search: a plain form, which the browser's script answers without a reload.
+//! The search: a plain form, which the browser's script sends without a reload.
 
 use leptos::ev::SubmitEvent;
 use leptos::prelude::*;
@@ -12,14 +12,14 @@ use crate::model::{EXPECTED_SEARCH, Outcome};
 pub(crate) fn SearchForm() -> impl IntoView {
     let city = expect_context::<City>();
     let input = NodeRef::<leptos::html::Input>::new();
-    let answer = Action::new(|query: &String| {
+    let response = Action::new(|query: &String| {
         let query = query.clone();
         async move { search(query).await }
     });
-    // The latest answer wins; an answer to an earlier question is dropped by the action.
+    // The latest response wins; the action drops one to an earlier search.
     Effect::new(move |_| {
-        if let Some(answered) = answer.value().get() {
-            city.outcome.set(Some(answered.unwrap_or_else(|_| {
+        if let Some(response) = response.value().get() {
+            city.outcome.set(Some(response.unwrap_or_else(|_| {
                 Outcome::Flash("the server did not answer the search: try again".to_owned())
             })));
         }
@@ -32,7 +32,7 @@ pub(crate) fn SearchForm() -> impl IntoView {
         if query.trim().is_empty() {
             city.outcome.set(None);
         } else {
-            answer.dispatch(query);
+            response.dispatch(query);
         }
     };
     let first_query = city.query.get_untracked();
@@ -61,7 +61,7 @@ pub(crate) fn SearchForm() -> impl IntoView {
                     value=first_query
                     node_ref=input
                 />
-                <button type="submit" aria-busy=move || answer.pending().get().to_string()>
+                <button type="submit" aria-busy=move || response.pending().get().to_string()>
                     "Find"
                 </button>
             </div>

@@ -18,9 +18,9 @@ struct Site;
 const STYLE: &str = include_str!("../../style/main.css");
 const ICON: &str = include_str!("../../style/icon.svg");
 
-/// An address that names the content's hash may be kept for good; others are asked about again.
+/// An address that names the content's hash may be kept for good; others are checked each time.
 const KEEP: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
-const ASK_AGAIN: HeaderValue = HeaderValue::from_static("no-cache");
+const CHECK_EACH_TIME: HeaderValue = HeaderValue::from_static("no-cache");
 
 /// Addresses of the page's files, each with the hash of its content.
 #[derive(Debug)]
@@ -110,7 +110,7 @@ fn content(
     let set = response.headers_mut();
     set.insert(
         header::CACHE_CONTROL,
-        if names_hash { KEEP } else { ASK_AGAIN },
+        if names_hash { KEEP } else { CHECK_EACH_TIME },
     );
     for (name, value) in [(header::ETAG, tag.as_str()), (header::CONTENT_TYPE, mime)] {
         if let Ok(value) = HeaderValue::from_str(value) {

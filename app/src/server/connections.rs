@@ -28,12 +28,12 @@ const DRAIN_MAX: Duration = Duration::from_secs(3);
 /// Wait after the system refused a connection, as it does without free descriptors.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
-/// What a client beyond the limit hears, if it listens already.
+/// What a client beyond the limit is sent.
 const REFUSAL: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 2\r\nconnection: close\r\n\
     content-length: 0\r\n\r\n";
 
-/// Who asks, for handlers.
+/// Who sent a request, for handlers.
 #[derive(Debug, Clone)]
 pub(super) struct Client {
     pub(super) peer: IpAddr,
@@ -101,11 +101,11 @@ fn report(ended: Result<(), tokio::task::JoinError>) {
     }
 }
 
-/// Without waiting: who cannot be told at once is not told.
+/// Sends a 503 without waiting: to a client whose socket does not take it at once, nothing is sent.
 fn refuse(tcp: TcpStream) {
-    let told = tcp.into_std().and_then(|mut tcp| tcp.write_all(REFUSAL));
-    if let Err(error) = told {
-        tracing::debug!(%error, "a refused client was not told");
+    let sent = tcp.into_std().and_then(|mut tcp| tcp.write_all(REFUSAL));
+    if let Err(error) = sent {
+        tracing::debug!(%error, "a refused client was not sent its 503");
     }
 }
 
@@ -127,10 +127,10 @@ impl Connection {
             return;
         }
         let close = client.close.clone();
-        let answer = service_fn(move |mut request: Request<Incoming>| {
+        let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(client.clone());
-            let answered = router.clone().call(request.map(Body::new));
-            async { Ok::<_, Infallible>(answered.await.unwrap_or_else(|never| match never {})) }
+            let response = router.clone().call(request.map(Body::new));
+            async { Ok::<_, Infallible>(response.await.unwrap_or_else(|never| match never {})) }
         });
         let mut serving = pin!(
             http1::Builder::new()
@@ -138,7 +138,7 @@ impl Connection {
                 .header_read_timeout(limits.head_timeout)
                 .max_headers(HEADERS_MAX)
                 .max_buf_size(HEAD_BYTES_MAX)
-                .serve_connection(TokioIo::new(tcp), answer)
+                .serve_connection(TokioIo::new(tcp), service)
         );
         let ended = tokio::select! {
             ended = serving.as_mut() => ended,

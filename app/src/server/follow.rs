@@ -19,13 +19,13 @@ const CHANNEL: &str = "availability";
 /// silence is found this way.
 const QUIET_MAX: Duration = Duration::from_secs(2);
 
-/// Time between two looks at the sink's streams, which are not part of a publish.
+/// Time between two readings of which of the sink's streams have stopped; no publish tells that.
 const FAILURES_EVERY: Duration = Duration::from_secs(1);
 
 /// A reading takes milliseconds; past this the connection counts as lost.
 const READ_MAX: Duration = Duration::from_secs(5);
 
-/// For Postgres: to end a statement that takes as long, and a connection that we are gone from.
+/// Lets Postgres end a statement that takes longer, and a connection whose other end is gone.
 const SESSION: &str = "\
     set statement_timeout = '5s'; set tcp_user_timeout = '30s'; set tcp_keepalives_idle = 30";
 
@@ -35,7 +35,7 @@ const BACKOFF_MIN: Duration = Duration::from_millis(200);
 /// See [`BACKOFF_MIN`].
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 
-/// Characters of an error that are told (chosen: a message with its causes).
+/// Characters of an error that are logged or shown (chosen: a message with its causes).
 const ERROR_CHARS_MAX: usize = 500;
 
 /// Keeps `board` in step with Postgres until `stop`.
@@ -68,7 +68,7 @@ async fn listen(database_url: &str, board: &SharedBoard, failures: &mut u64) -> 
     let mut listener = within(READ_MAX, PgListener::connect(database_url)).await?;
     listener.eager_reconnect(false);
     within(READ_MAX, execute(&mut listener, SESSION)).await?;
-    // Listen first, read then: what is published in between is read once more, not missed.
+    // Listen first, read then: what is published in between is read twice, and not missed.
     within(READ_MAX, listener.listen(CHANNEL)).await?;
     let mut is_first = true;
     let mut failures_at = None::<Instant>;
@@ -80,7 +80,7 @@ async fn listen(database_url: &str, board: &SharedBoard, failures: &mut u64) -> 
         (is_first, *failures) = (false, 0);
         board.set_database(Database::Up);
         if failures_at.is_none_or(|at| at.elapsed() >= FAILURES_EVERY) {
-            within(READ_MAX, look_for_failures(&mut listener, board)).await?;
+            within(READ_MAX, read_stopped_streams(&mut listener, board)).await?;
             failures_at = Some(Instant::now());
         }
         match tokio::time::timeout(QUIET_MAX, listener.try_recv()).await {
@@ -109,9 +109,9 @@ async fn read(listener: &mut PgListener, board: &SharedBoard, all: bool) -> sqlx
     Ok(())
 }
 
-/// Notes which of the sink's streams have stopped. Whoever may not read that, or finds an older
-/// schema, says so and goes on: the docks are there.
-async fn look_for_failures(listener: &mut PgListener, board: &SharedBoard) -> sqlx::Result<()> {
+/// Notes which of the sink's streams have stopped. A login that may not read that, or a database with
+/// an older schema, is a line of `/healthz` and no error: the docks can be read all the same.
+async fn read_stopped_streams(listener: &mut PgListener, board: &SharedBoard) -> sqlx::Result<()> {
     let connection = sqlx::Acquire::acquire(listener).await?;
     let failures = match read_failures(connection).await {
         Ok(failures) => failures,

@@ -1,6 +1,6 @@
 //! `/gbfs/…`: what the page knows, as a GBFS 3.0 feed for other programs.
 //!
-//! Each file is written out of the board in memory when it is asked for, so no request reaches
+//! Each file is written out of the board in memory when it is requested, so no request reaches
 //! Postgres. Its tag is that of its content: a poller that has it hears 304. Not here: the files'
 //! spellings (see [`format`]).
 
@@ -27,7 +27,7 @@ pub(super) fn routes() -> Router<AppState> {
         .allow_methods([Method::GET, Method::HEAD])
         .allow_headers(Any)
         .expose_headers([header::ETAG])
-        // The answer is the same for every origin.
+        // The response is the same for every origin.
         .vary([]);
     Router::new()
         .route("/gbfs/gbfs.json", get(discovery))
@@ -36,7 +36,7 @@ pub(super) fn routes() -> Router<AppState> {
 }
 
 async fn discovery(State(app): State<AppState>, headers: HeaderMap) -> Response {
-    answer(&app, File::Discovery, &headers)
+    respond(&app, File::Discovery, &headers)
 }
 
 async fn file(
@@ -45,12 +45,12 @@ async fn file(
     headers: HeaderMap,
 ) -> Response {
     match File::named(&name) {
-        Some(file) => answer(&app, file, &headers),
+        Some(file) => respond(&app, file, &headers),
         None => StatusCode::NOT_FOUND.into_response(),
     }
 }
 
-fn answer(app: &AppState, file: File, headers: &HeaderMap) -> Response {
+fn respond(app: &AppState, file: File, headers: &HeaderMap) -> Response {
     let Some((origin, caching)) = origin(app, file, headers) else {
         let reason = "the request names no host, and no public url is set\n";
         return (StatusCode::BAD_REQUEST, reason).into_response();
@@ -63,7 +63,7 @@ fn answer(app: &AppState, file: File, headers: &HeaderMap) -> Response {
         let reason = "nothing has been published yet\n";
         return (StatusCode::SERVICE_UNAVAILABLE, [later], reason).into_response();
     };
-    // Weak, since the answer may be compressed in one way or another.
+    // Weak, since the response may be compressed in one way or another.
     let tag = format!("W/\"{}\"", text_hash(&text));
     let mut response = if knows(headers, &tag) {
         StatusCode::NOT_MODIFIED.into_response()
@@ -81,8 +81,8 @@ fn answer(app: &AppState, file: File, headers: &HeaderMap) -> Response {
 
 /// What the file's addresses begin with, and who may keep the file for how long.
 ///
-/// Without a public url that is the host which the request names: such an answer is for the one who
-/// asked and is kept by nobody, or a forged name would reach others out of a cache.
+/// Without a public url that is the host which the request names: such a response is for the one who
+/// sent it and may be kept by nobody, or a forged name would reach others out of a cache.
 fn origin(app: &AppState, file: File, headers: &HeaderMap) -> Option<(String, String)> {
     let for_all = format!("public, max-age={}", file.ttl_s());
     match (&app.gbfs.public_url, file) {
@@ -107,7 +107,7 @@ fn knows(headers: &HeaderMap, tag: &str) -> bool {
     named.any(|known| known.trim() == "*" || opaque(known) == opaque(tag))
 }
 
-/// The host that was asked, if it can stand in an address as it is.
+/// The host that the request names, if it can stand in an address as it is.
 fn plain_host(headers: &HeaderMap) -> Option<&str> {
     let host = headers.get(header::HOST)?.to_str().ok()?;
     is_plain_host(host).then_some(host)

@@ -6,10 +6,10 @@
 //! | its address | [`URI_BYTES_MAX`] | 414 |
 //! | its body | [`BODY_BYTES_MAX`], which nothing reads | 413, closed |
 //! | the time to send a head, and between two | [`Limits::head_timeout`] | closed |
-//! | the time to answer | [`Limits::answer_timeout`] | 503 |
-//! | the time to take the answer | [`Limits::reading_timeout`] | closed |
-//! | an answer | [`ANSWER_BYTES_MAX`] | 503 |
-//! | connections, event streams, requests in progress, answers in memory | [`Limits`] | 503 |
+//! | the time to respond | [`Limits::response_timeout`] | 503 |
+//! | the time to take the response | [`Limits::reading_timeout`] | closed |
+//! | a response | [`RESPONSE_BYTES_MAX`] | 503 |
+//! | connections, event streams, requests in progress, responses in memory | [`Limits`] | 503 |
 
 use std::time::Duration;
 
@@ -27,16 +27,16 @@ pub(super) const URI_BYTES_MAX: usize = 4 << 10;
 /// Bytes of a request's body; no route takes one.
 pub(super) const BODY_BYTES_MAX: u64 = 4 << 10;
 
-/// Bytes of an answer (chosen: the page of ten times New York's docks).
-pub(super) const ANSWER_BYTES_MAX: usize = 32 << 20;
+/// Bytes of a response (chosen: the page of ten times New York's docks).
+pub(super) const RESPONSE_BYTES_MAX: usize = 32 << 20;
 
 /// Bytes that are handed to a connection at once, and that it may hold outside the quota.
 pub(super) const CHUNK_BYTES: usize = 16 << 10;
 
-/// Bytes of a connection's answer in the system's hands; it holds twice as much at most.
+/// Bytes of a connection's response in the system's buffers; it holds twice as much at most.
 pub(super) const SEND_BUFFER_BYTES: usize = 128 << 10;
 
-/// Seconds after which a client that was refused for now may ask again.
+/// Seconds after which a client that was refused for now may try again.
 pub(super) const RETRY_AFTER_S: u32 = 2;
 
 /// Connections a browser opens to one server, one of them for its event stream.
@@ -58,14 +58,14 @@ pub struct Limits {
     pub requests: usize,
     /// The same of one peer. Default a quarter of them.
     pub requests_per_peer: usize,
-    /// Bytes of answers that their clients have not taken yet; a quarter of them for one peer.
+    /// Bytes of responses that their clients have not taken yet; a quarter of them for one peer.
     /// Default 64 MiB.
-    pub answers_bytes: usize,
+    pub responses_bytes: usize,
     /// For a request's head, and between two requests of a connection. Default 10 s.
     pub head_timeout: Duration,
-    /// From a request's head to its answer, event streams: to their start. Default 10 s.
-    pub answer_timeout: Duration,
-    /// For a client to take an answer, or any byte of an event stream. Default 30 s.
+    /// From a request's head to its response, event streams: to their start. Default 10 s.
+    pub response_timeout: Duration,
+    /// For a client to take a response, or any byte of an event stream. Default 30 s.
     pub reading_timeout: Duration,
 }
 
@@ -81,9 +81,9 @@ impl Default for Limits {
             streams_per_peer: 64,
             requests,
             requests_per_peer: requests / 4,
-            answers_bytes: 64 << 20,
+            responses_bytes: 64 << 20,
             head_timeout: Duration::from_secs(10),
-            answer_timeout: Duration::from_secs(10),
+            response_timeout: Duration::from_secs(10),
             reading_timeout: Duration::from_secs(30),
         }
     }

@@ -16,8 +16,8 @@ use serde::Deserialize;
 use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use super::answers::{busy, client};
 use super::quota::Permit;
+use super::responses::{busy, client};
 use super::shared_board::{News, Subscriber};
 use super::state::AppState;
 

@@ -21,31 +21,32 @@ use crate::text::{SEARCH_CHARS_MAX, one_line};
 
 /// What the page's address can hold.
 #[derive(Debug, Default, Deserialize)]
-pub(crate) struct Asked {
+pub(crate) struct PageQuery {
     /// The search, as typed: one line of at most [`SEARCH_CHARS_MAX`] characters; none where the
-    /// address asks for none.
+    /// address has none.
     pub(super) q: Option<String>,
     /// The selected dock; text, since an address can hold anything and must still give a page.
     #[serde(default)]
     dock: String,
 }
 
-impl<S: Sync> FromRequestParts<S> for Asked {
+impl<S: Sync> FromRequestParts<S> for PageQuery {
     type Rejection = Infallible;
 
-    /// Cuts the search before anything can use it; an address that cannot be read asks for nothing.
+    /// Cuts the search before anything can use it; an address that cannot be read has no query.
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
-        let asked = Query::<Self>::try_from_uri(&parts.uri);
-        let Self { q, dock } = asked.map(|Query(asked)| asked).unwrap_or_default();
+        let query = Query::<Self>::try_from_uri(&parts.uri);
+        let Self { q, dock } = query.map(|Query(query)| query).unwrap_or_default();
         let q = q.map(|q| one_line(&q, SEARCH_CHARS_MAX));
         Ok(Self { q, dock })
     }
 }
 
 /// Answers `/`.
-pub(crate) async fn page(State(app): State<AppState>, asked: Asked) -> Response {
+pub(crate) async fn page(State(app): State<AppState>, query: PageQuery) -> Response {
     app.board.wait_for_reading().await;
-    let query = asked.q.unwrap_or_default();
+    let PageQuery { q, dock } = query;
+    let query = q.unwrap_or_default();
     let outcome = match query.trim() {
         "" => None,
         query => Some(look_up(&app.geocoder, query)),
@@ -54,7 +55,7 @@ pub(crate) async fn page(State(app): State<AppState>, asked: Asked) -> Response 
         snapshot: app.board.snapshot(),
         query,
         outcome,
-        selected: asked.dock.parse().ok(),
+        selected: dock.parse().ok(),
         stale_after_ms: app.stale_after_ms(),
         tiles: app.tiles.clone(),
     };
@@ -72,7 +73,7 @@ pub(crate) async fn page(State(app): State<AppState>, asked: Asked) -> Response 
     response
 }
 
-/// Allows the page its own files, the inline scripts that carry this answer's nonce, and nothing
+/// Allows the page its own files, the inline scripts that carry this response's nonce, and nothing
 /// else.
 fn set_policy(tile_origin: Option<&str>) {
     let nonce = use_nonce()

@@ -1,4 +1,4 @@
-//! What the server answers to.
+//! The routes of the server.
 
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue, header};
@@ -7,7 +7,7 @@ use axum::routing::get;
 use tower_http::compression::CompressionLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
-use super::answers::bounded;
+use super::responses::bounded;
 use super::state::AppState;
 use super::{assets, gbfs, health, live, page, search};
 use crate::api::search::Search;
@@ -36,7 +36,7 @@ pub fn router(state: AppState) -> Router {
             "same-origin",
         ))
         .layer(always(header::X_FRAME_OPTIONS, "DENY"))
-        .layer(from_fn_with_state(state.answers.clone(), bounded))
+        .layer(from_fn_with_state(state.quotas.clone(), bounded))
         .with_state(state)
 }
 

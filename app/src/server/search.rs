@@ -8,7 +8,7 @@ use axum::http::{HeaderValue, Request, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use leptos::prelude::provide_context;
 
-use super::page::Asked;
+use super::page::PageQuery;
 use super::state::AppState;
 use crate::link::query_value;
 
@@ -17,8 +17,8 @@ const NO_SEARCH: &str = "a search has its address in \"q\", such as /api/search?
 
 /// Hands the search over to the server function, and nothing else of the request: by its `Referer`
 /// and `Accept`, that would send a browser to any address.
-pub(super) async fn search(State(app): State<AppState>, asked: Asked) -> Response {
-    let Some(q) = asked.q else {
+pub(super) async fn search(State(app): State<AppState>, query: PageQuery) -> Response {
+    let Some(q) = query.q else {
         return (StatusCode::BAD_REQUEST, NO_SEARCH).into_response();
     };
     let address = format!("/api/search?q={}", query_value(&q));

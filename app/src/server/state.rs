@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::answers::Answers;
 use super::config::AppConfig;
 use super::error::AppError;
 use super::gbfs::settings::FeedSettings;
 use super::quota::Quota;
+use super::responses::Quotas;
 use super::shared_board::SharedBoard;
 use crate::geocode::ManhattanGeocoder;
 use crate::model::Tiles;
@@ -25,7 +25,7 @@ pub struct AppState {
     pub(super) gbfs: Arc<FeedSettings>,
     /// Open event streams.
     pub(super) streams: Quota,
-    pub(super) answers: Answers,
+    pub(super) quotas: Quotas,
     pub(super) stop: CancellationToken,
 }
 
@@ -61,7 +61,7 @@ impl AppState {
             tile_origin,
             gbfs,
             streams: Quota::new(limits.streams, limits.streams_per_peer),
-            answers: Answers::new(limits),
+            quotas: Quotas::new(limits),
             stop,
         })
     }

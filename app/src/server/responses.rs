@@ -1,6 +1,6 @@
-//! Around every route: how much a request may ask for, and how long its answer may be under way.
+//! Around every route: how much a request may cost, and how long its response may be under way.
 //!
-//! An answer is made in full before its first byte is sent, while the request counts as in
+//! A response is made in full before its first byte is sent, while the request counts as in
 //! progress; what its client is slow to take then costs memory only, and that has a quota too.
 //! Event streams have limits of their own, in `live`.
 
@@ -17,38 +17,40 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::connections::Client;
 use super::limits::{
-    ANSWER_BYTES_MAX, BODY_BYTES_MAX, CHUNK_BYTES, Limits, RETRY_AFTER_S, URI_BYTES_MAX,
+    BODY_BYTES_MAX, CHUNK_BYTES, Limits, RESPONSE_BYTES_MAX, RETRY_AFTER_S, URI_BYTES_MAX,
 };
 use super::quota::{Permit, Quota};
 
-/// What all requests share.
+/// The quotas of all requests; copies share them.
 #[derive(Debug, Clone)]
-pub(crate) struct Answers {
+pub(crate) struct Quotas {
+    /// Requests in progress.
     requests: Quota,
+    /// Bytes of responses that their clients have not taken yet.
     bytes: Quota,
     limits: Limits,
 }
 
-impl Answers {
+impl Quotas {
     pub(super) fn new(limits: &Limits) -> Self {
         Self {
             requests: Quota::new(limits.requests, limits.requests_per_peer),
-            bytes: Quota::new(limits.answers_bytes, limits.answers_bytes / 4),
+            bytes: Quota::new(limits.responses_bytes, limits.responses_bytes / 4),
             limits: limits.clone(),
         }
     }
 }
 
-/// The middleware.
+/// The middleware: refuses what is too large or too much, and buffers the response.
 pub(super) async fn bounded(
-    State(answers): State<Answers>,
+    State(quotas): State<Quotas>,
     request: Request,
     next: Next,
 ) -> Response {
     if request
         .uri()
         .path_and_query()
-        .map_or(0, |asked| asked.as_str().len())
+        .map_or(0, |address| address.as_str().len())
         > URI_BYTES_MAX
     {
         return StatusCode::URI_TOO_LONG.into_response();
@@ -62,25 +64,25 @@ pub(super) async fn bounded(
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     }
     let client = client(&request);
-    let Some(_in_progress) = answers.requests.take(client.peer, 1) else {
+    let Some(_in_progress) = quotas.requests.take(client.peer, 1) else {
         return busy("too many requests are in progress");
     };
-    let answer = async { whole(next.run(request).await).await };
-    match tokio::time::timeout(answers.limits.answer_timeout, answer).await {
-        Ok(Answer::Whole(head, bytes)) => answers.hand_over(&client, head, bytes),
-        Ok(Answer::Stream(response)) => response,
-        Ok(Answer::TooLarge) => busy("the answer would be too large"),
+    let response = async { buffer(next.run(request).await).await };
+    match tokio::time::timeout(quotas.limits.response_timeout, response).await {
+        Ok(Buffered::Whole(head, bytes)) => quotas.hand_over(&client, head, bytes),
+        Ok(Buffered::Stream(response)) => response,
+        Ok(Buffered::TooLarge) => busy("the answer would be too large"),
         Err(_) => busy("the answer took too long"),
     }
 }
 
-/// Who asks; without a connection, as in tests, nobody.
+/// Who sent the request; an address that nobody has where there is no connection, as in tests.
 pub(super) fn client(request: &Request) -> Client {
-    let nobody = || Client {
+    let unknown = || Client {
         peer: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         close: CancellationToken::new(),
     };
-    request.extensions().get().cloned().unwrap_or_else(nobody)
+    request.extensions().get().cloned().unwrap_or_else(unknown)
 }
 
 /// 503 with the time to come back.
@@ -94,21 +96,22 @@ pub(super) fn busy(reason: &'static str) -> Response {
         .into_response()
 }
 
-enum Answer {
+/// A response before it is sent.
+enum Buffered {
     Whole(Response<()>, Bytes),
     Stream(Response),
     TooLarge,
 }
 
-/// Waits for the whole answer, unless it is a stream of events.
-async fn whole(response: Response) -> Answer {
+/// Waits for the whole response, unless it is an event stream.
+async fn buffer(response: Response) -> Buffered {
     if is_event_stream(response.headers()) {
-        return Answer::Stream(response);
+        return Buffered::Stream(response);
     }
     let (head, body) = response.into_parts();
-    match to_bytes(body, ANSWER_BYTES_MAX).await {
-        Ok(bytes) => Answer::Whole(Response::from_parts(head, ()), bytes),
-        Err(_) => Answer::TooLarge,
+    match to_bytes(body, RESPONSE_BYTES_MAX).await {
+        Ok(bytes) => Buffered::Whole(Response::from_parts(head, ()), bytes),
+        Err(_) => Buffered::TooLarge,
     }
 }
 
@@ -117,8 +120,8 @@ fn is_event_stream(headers: &HeaderMap) -> bool {
     kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
 }
 
-impl Answers {
-    /// Sends the answer in pieces, so that it counts against the quota until it is taken.
+impl Quotas {
+    /// Sends the response in pieces, so that it counts against the quota until it is taken.
     fn hand_over(&self, client: &Client, head: Response<()>, bytes: Bytes) -> Response {
         if bytes.len() <= CHUNK_BYTES {
             return head.map(|()| Body::from(bytes));
@@ -143,7 +146,7 @@ impl Answers {
         response
     }
 
-    /// Ends the connection if the answer is not taken in time; dropped, it does nothing.
+    /// Ends the connection if the response is not taken in time; dropped before, it does nothing.
     fn deadline(&self, client: &Client) -> DropGuard {
         let (taken, close) = (CancellationToken::new(), client.close.clone());
         let (guard, limit) = (taken.clone().drop_guard(), self.limits.reading_timeout);
@@ -157,7 +160,7 @@ impl Answers {
     }
 }
 
-/// An answer under way.
+/// A response under way.
 struct Pieces {
     rest: Bytes,
     _permit: Permit,
