@@ -1,10 +1,10 @@
-//! What kind of thing a rider typed.
+//! What kind of thing a rider typed: an address, a corner or neither.
 
 use super::numbers::is_number;
 
-/// A search, taken apart.
+/// A search in parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(super) enum ParsedSearch {
     /// `1 park ave`.
     Address {
         /// The building number.
@@ -48,22 +48,22 @@ pub(super) enum Side {
     West,
 }
 
-/// Takes words of one spelling apart.
-pub(super) fn take_apart(words: &[String]) -> Asked {
+/// Reads words of one spelling.
+pub(super) fn parse(words: &[String]) -> ParsedSearch {
     if let Some(at) = words.iter().position(|word| word == "&") {
         let (first, second) = (&words[..at], &words[at + 1..]);
         return match (street(first), street(second)) {
-            (Some(first), Some(second)) => Asked::Corner(first, second),
-            _ => Asked::Other,
+            (Some(first), Some(second)) => ParsedSearch::Corner(first, second),
+            _ => ParsedSearch::Other,
         };
     }
     let address = words.split_first().and_then(|(number, rest)| {
-        Some(Asked::Address {
+        Some(ParsedSearch::Address {
             number: building_number(number)?,
             street: street(rest)?,
         })
     });
-    address.unwrap_or(Asked::Other)
+    address.unwrap_or(ParsedSearch::Other)
 }
 
 /// `350`, `12a` and `12-14` are building numbers, `0` is not.
@@ -126,11 +126,7 @@ mod tests {
     use crate::geocode::words::words;
 
     fn check(text: &str, expected: &str) {
-        assert_eq!(
-            format!("{:?}", take_apart(&words(text))),
-            expected,
-            "{text}"
-        );
+        assert_eq!(format!("{:?}", parse(&words(text))), expected, "{text}");
     }
 
     #[test]

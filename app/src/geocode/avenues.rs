@@ -203,7 +203,7 @@ pub(super) fn is_elsewhere_too(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::geocode::address::{Asked, Number, Street, take_apart};
+    use crate::geocode::address::{Number, ParsedSearch, Street, parse};
     use crate::geocode::words::words;
 
     /// True cross streets of known buildings; the rule is good to within two blocks.
@@ -263,11 +263,11 @@ mod tests {
                 format!("250 {name}"),
                 format!("250 {written}").to_uppercase(),
             ] {
-                let expected = Asked::Address {
+                let expected = ParsedSearch::Address {
                     number: Number::One(250),
                     street: Street::Named((*name).to_owned()),
                 };
-                assert_eq!(take_apart(&words(&address)), expected, "{address}");
+                assert_eq!(parse(&words(&address)), expected, "{address}");
             }
         }
     }

@@ -6,7 +6,7 @@ use domain::geo::distance_m;
 use domain::stations::ReferenceStation;
 use strsim::levenshtein;
 
-use super::address::{Asked, Street, is_kind, take_apart};
+use super::address::{ParsedSearch, Street, is_kind, parse};
 use super::area::Areas;
 use super::words::words;
 
@@ -14,11 +14,11 @@ use super::words::words;
 /// that was moved across its corner keeps its name).
 const ONE_PLACE_M: f64 = 160.0;
 
-/// A reference station, its name taken apart.
+/// A reference station with its name in parts.
 #[derive(Debug, Clone)]
 pub(super) struct Dock {
     pub(super) station: &'static ReferenceStation,
-    pub(super) asked: Asked,
+    pub(super) parsed: ParsedSearch,
     /// Where it stands: two areas if on their border.
     pub(super) areas: Areas,
     words: Vec<String>,
@@ -32,7 +32,7 @@ impl Dock {
         let corner = corner.split(" - ").next().unwrap_or(corner);
         Self {
             station,
-            asked: take_apart(&words(corner)),
+            parsed: parse(&words(corner)),
             areas: Areas::around((station.lat, station.lon)),
             words: words(street),
         }
@@ -40,8 +40,8 @@ impl Dock {
 
     /// Its corner, in the order of the streets.
     fn corner(&self) -> Option<(Street, Street)> {
-        match &self.asked {
-            Asked::Corner(a, b) => Some(in_order(a, b)),
+        match &self.parsed {
+            ParsedSearch::Corner(a, b) => Some(in_order(a, b)),
             _ => None,
         }
     }

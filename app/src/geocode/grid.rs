@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::address::{Asked, Street};
+use super::address::{ParsedSearch, Street};
 use super::area::Areas;
 use super::avenues::is_avenue;
 use super::degrees::Degrees;
@@ -71,7 +71,7 @@ impl Grid {
 
 /// The avenue and street of a dock on Manhattan's grid.
 fn manhattan_corner(dock: &Dock) -> Option<(String, f64)> {
-    let Asked::Corner(first, second) = &dock.asked else {
+    let ParsedSearch::Corner(first, second) = &dock.parsed else {
         return None;
     };
     let (avenue, number) = match (first, second) {

@@ -7,7 +7,7 @@
 
 use domain::stations::{ReferenceStation, reference_stations};
 
-use super::address::{Asked, Number, Side, Street, take_apart};
+use super::address::{Number, ParsedSearch, Side, Street, parse};
 use super::area::{Area, Areas};
 use super::avenues::{cross_street, crossing, is_elsewhere_too};
 use super::cross_streets;
@@ -93,36 +93,40 @@ impl ManhattanGeocoder {
         if let Found::One(dock) = self.docks.named(search.street, search.areas()) {
             return Ok(at_dock(dock));
         }
-        let asked = take_apart(search.street);
-        let found = match &asked {
-            Asked::Address { number, street } => self.address(&search, *number, street)?,
-            Asked::Corner(a, b) => self.corner(&search, a, b)?,
-            Asked::Other => self.nearly_at(&search),
+        let parsed = parse(search.street);
+        let found = match &parsed {
+            ParsedSearch::Address { number, street } => self.address(&search, *number, street)?,
+            ParsedSearch::Corner(a, b) => self.corner(&search, a, b)?,
+            ParsedSearch::Other => self.nearly_at(&search),
         };
-        found.ok_or_else(|| self.error(&search, &asked))
+        found.ok_or_else(|| self.error(&search, &parsed))
     }
 
     /// Whether words are a street, so that what follows them may be a town.
     fn is_street(&self, words: &[String]) -> bool {
-        take_apart(words) != Asked::Other
+        parse(words) != ParsedSearch::Other
             || !matches!(self.docks.named(words, Areas::ALL), Found::Nothing)
     }
 
     /// Why nothing was found.
-    fn error(&self, search: &Search<'_>, asked: &Asked) -> GeocodeError {
+    fn error(&self, search: &Search<'_>, parsed: &ParsedSearch) -> GeocodeError {
         let query = search.text.to_owned();
         let Some(said) = search.said else {
-            return match asked {
-                Asked::Other => GeocodeError::NotAnAddress { query },
-                Asked::Address { .. } | Asked::Corner(..) => GeocodeError::Unknown { query },
+            return match parsed {
+                ParsedSearch::Other => GeocodeError::NotAnAddress { query },
+                ParsedSearch::Address { .. } | ParsedSearch::Corner(..) => {
+                    GeocodeError::Unknown { query }
+                }
             };
         };
         if said.is_empty() {
             return GeocodeError::Contradiction { query };
         }
-        let elsewhere = match asked {
-            Asked::Corner(a, b) => self.docks.at_corner(a, b, Areas::ALL),
-            Asked::Address { .. } | Asked::Other => self.docks.named(search.street, Areas::ALL),
+        let elsewhere = match parsed {
+            ParsedSearch::Corner(a, b) => self.docks.at_corner(a, b, Areas::ALL),
+            ParsedSearch::Address { .. } | ParsedSearch::Other => {
+                self.docks.named(search.street, Areas::ALL)
+            }
         };
         match elsewhere {
             Found::One(dock) => GeocodeError::InAnotherArea {
@@ -290,7 +294,7 @@ fn place(label: &str, (lat, lon): Degrees, accuracy: &str) -> FoundPlace {
 /// The dock, with its area if that is not Manhattan.
 fn at_dock(dock: &Dock) -> FoundPlace {
     let ReferenceStation { street, lat, lon } = *dock.station;
-    let found = if matches!(dock.asked, Asked::Corner(..)) {
+    let found = if matches!(dock.parsed, ParsedSearch::Corner(..)) {
         BY_CORNER
     } else {
         BY_NAME

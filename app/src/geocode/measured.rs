@@ -8,7 +8,7 @@ use domain::geo::distance_m;
 use domain::stations::reference_stations;
 
 use super::ManhattanGeocoder;
-use super::address::Asked;
+use super::address::ParsedSearch;
 use super::area::Area;
 use super::degrees::Degrees;
 use super::docks::Dock;
@@ -88,7 +88,7 @@ fn a_dock_that_is_not_known_is_found_by_its_corner_or_not_at_all() {
     let docks: Vec<_> = reference_stations().iter().map(Dock::new).collect();
     let (mut all, mut manhattan) = (Measured::default(), Measured::default());
     for left_out in &docks {
-        if !matches!(left_out.asked, Asked::Corner(..)) {
+        if !matches!(left_out.parsed, ParsedSearch::Corner(..)) {
             continue;
         }
         let others = docks.iter().filter(|dock| dock.station != left_out.station);

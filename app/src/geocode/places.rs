@@ -9,7 +9,7 @@ use super::words::words;
 
 /// What one name says about where a street is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Told {
+pub(super) enum AreaHint {
     /// It lies in one of these areas.
     In(Areas),
     /// The state or the country, which other names only make narrower.
@@ -22,8 +22,8 @@ pub(super) enum Told {
 pub(super) const WORDS_MAX: usize = 4;
 
 /// Reads a name of one spelling, such as `long island city`, or a ZIP code.
-pub(super) fn told(name: &str) -> Option<Told> {
-    let zip = || zip(name).map(Told::In);
+pub(super) fn area_hint(name: &str) -> Option<AreaHint> {
+    let zip = || zip(name).map(AreaHint::In);
     NAMES.get(name).copied().or_else(zip)
 }
 
@@ -76,7 +76,7 @@ const NEW_JERSEY: &str = "nj, new jersey, jersey city, jc, hudson county, hoboke
     paterson, clifton, passaic, journal square, paulus hook, newport, bergen-lafayette, \
     the heights, exchange place, harsimus cove, hamilton park, liberty harbor";
 
-static NAMES: LazyLock<BTreeMap<String, Told>> = LazyLock::new(|| {
+static NAMES: LazyLock<BTreeMap<String, AreaHint>> = LazyLock::new(|| {
     let around = [
         ("ny", Areas::CITY | Areas::ELSEWHERE),
         ("ny state", Areas::CITY | Areas::ELSEWHERE),
@@ -98,12 +98,12 @@ static NAMES: LazyLock<BTreeMap<String, Told>> = LazyLock::new(|| {
         (NEW_JERSEY, Areas::NEW_JERSEY),
     ];
     let spelled = |name: &str| words(name).join(" ");
-    let around = around.map(|(name, areas)| (spelled(name), Told::Around(areas)));
+    let around = around.map(|(name, areas)| (spelled(name), AreaHint::Around(areas)));
     let inside = inside.iter().flat_map(|(names, areas)| {
         let names = names.split(',').map(str::trim);
-        names.map(|name| (spelled(name), Told::In(*areas)))
+        names.map(|name| (spelled(name), AreaHint::In(*areas)))
     });
-    let new_york = (spelled("new york"), Told::NewYork);
+    let new_york = (spelled("new york"), AreaHint::NewYork);
     inside.chain(around).chain([new_york]).collect()
 });
 
@@ -155,10 +155,10 @@ mod tests {
             ("07302", Areas::NEW_JERSEY),
             ("90210", Areas::ELSEWHERE),
         ] {
-            assert_eq!(told(code), Some(Told::In(areas)), "{code}");
+            assert_eq!(area_hint(code), Some(AreaHint::In(areas)), "{code}");
         }
         for word in ["1001", "100166", "+1234", "10016-1", "e 32 st"] {
-            assert_eq!(told(word), None, "{word}");
+            assert_eq!(area_hint(word), None, "{word}");
         }
     }
 

@@ -1,11 +1,11 @@
-//! A search, taken apart: the street, and where it is said to be.
+//! The two halves of a search: the street, and where it is said to be.
 
 use std::slice;
 
 use super::address::is_kind;
 use super::area::Areas;
 use super::numbers::is_number;
-use super::places::{Told, WORDS_MAX, told};
+use super::places::{AreaHint, WORDS_MAX, area_hint};
 use super::words::words;
 
 /// A search in one spelling.
@@ -30,8 +30,8 @@ impl Query {
             .filter(|part| !part.is_empty());
         let mut street = parts.next().unwrap_or_default();
         let mut said = Said::default();
-        while let Some((rest, told)) = last_told(&street).filter(|(rest, _)| is_street(rest)) {
-            said.add(told);
+        while let Some((rest, hint)) = last_hint(&street).filter(|(rest, _)| is_street(rest)) {
+            said.add(hint);
             street = rest.to_vec();
         }
         let mut places = parts.filter(|part| !is_unit_alone(part));
@@ -54,11 +54,11 @@ impl Query {
 }
 
 /// The name that ends `words`, the longest there is, with the words before it.
-fn last_told(words: &[String]) -> Option<(&[String], Told)> {
+fn last_hint(words: &[String]) -> Option<(&[String], AreaHint)> {
     let longest = words.len().min(WORDS_MAX);
     (1..=longest).rev().find_map(|length| {
         let (rest, name) = words.split_at(words.len() - length);
-        Some((rest, told(&name.join(" "))?))
+        Some((rest, area_hint(&name.join(" "))?))
     })
 }
 
@@ -73,18 +73,18 @@ struct Said {
 impl Said {
     /// Takes a part after a comma; gives back what of it is no name known.
     fn add_all(&mut self, mut part: &[String]) -> Option<String> {
-        while let Some((rest, told)) = last_told(part) {
-            self.add(told);
+        while let Some((rest, hint)) = last_hint(part) {
+            self.add(hint);
             part = rest;
         }
         (!part.is_empty()).then(|| part.join(" "))
     }
 
-    fn add(&mut self, told: Told) {
-        let (so_far, areas) = match told {
-            Told::In(areas) => (&mut self.inside, areas),
-            Told::Around(areas) => (&mut self.around, areas),
-            Told::NewYork => {
+    fn add(&mut self, hint: AreaHint) {
+        let (so_far, areas) = match hint {
+            AreaHint::In(areas) => (&mut self.inside, areas),
+            AreaHint::Around(areas) => (&mut self.around, areas),
+            AreaHint::NewYork => {
                 self.is_new_york = true;
                 return;
             }
@@ -166,10 +166,10 @@ fn is_state(words: &[String]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::geocode::address::{Asked, take_apart};
+    use crate::geocode::address::{ParsedSearch, parse};
 
     fn read(text: &str) -> Query {
-        Query::read(text, |street| take_apart(street) != Asked::Other)
+        Query::read(text, |street| parse(street) != ParsedSearch::Other)
     }
 
     #[test]
