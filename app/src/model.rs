@@ -245,7 +245,7 @@ pub struct Delta {
     pub new: Vec<(i32, String, f64, f64)>,
 }
 
-/// Event `heartbeat` of `/live`: the event stream is open, and whether its numbers are news.
+/// Event `heartbeat` of `/live`: the event stream is open, and how old its numbers are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Heartbeat {
     /// Whether the server hears from Postgres.

@@ -79,7 +79,7 @@ impl Server {
     /// the page says so and the server keeps trying.
     pub async fn run(self, stop: CancellationToken) -> Result<(), AppError> {
         let asked_to_stop = stop;
-        // Ends with the follower too, or the page would never change again.
+        // Cancelled when the follower ends too: without it the page would never change again.
         let stop = asked_to_stop.child_token();
         let board = SharedBoard::new();
         let state = AppState::new(&self.config, board.clone(), stop.clone())?;

@@ -1,4 +1,4 @@
-//! Listening to the browser, in one line each.
+//! The browser's events, media queries and clock, each in one call.
 
 use leptos::prelude::window;
 use wasm_bindgen::prelude::*;

@@ -40,7 +40,7 @@ pub(crate) fn DockItem(
         lat,
         lon,
     } = dock;
-    // The browser reads the docks off the list it was given; it needs no such note to itself.
+    // Only the server writes it: the browser reads the docks off the list that it was given.
     let at = (cfg!(feature = "ssr") && metres.is_none()).then(|| format!("{lat},{lon}"));
     let select = move |event: MouseEvent| {
         let is_plain = !(event.ctrl_key() || event.meta_key() || event.shift_key());

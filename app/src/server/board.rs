@@ -19,8 +19,8 @@ pub(crate) struct Board {
     clock: Option<Moment>,
     /// The clock when a dock was last added, renamed or moved; at first, when the board began.
     stations_at: Option<Moment>,
-    /// Whether the list of stations changed while the clock stood still: who has the list of that
-    /// instant must find a later one.
+    /// Whether the list of stations changed while the clock stood still. A reader may hold the list of
+    /// that instant, so `stations_at` moves on as soon as the clock does.
     stations_due: bool,
     /// When the sink last published, by this machine's clock.
     published: Option<Instant>,

@@ -1,4 +1,4 @@
-//! What one request, one client and all of them together may cost.
+//! What one request, one client and all of them together may cost, and what happens beyond that.
 //!
 //! | what | limit | beyond it |
 //! |---|---|---|

@@ -65,7 +65,7 @@ pub(crate) async fn page(State(app): State<AppState>, query: PageQuery) -> Respo
     };
     let render =
         leptos_axum::render_app_to_stream_with_context(context, || document(assets::links()));
-    // The page is made of its content alone, not of the request.
+    // An empty request: no header or address of a browser can change the page, only its content can.
     let mut response = render(Request::new(Body::empty())).await.into_response();
     response
         .headers_mut()

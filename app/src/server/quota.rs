@@ -1,4 +1,4 @@
-//! So much in all, and so much for each peer: nobody's share is taken by one other.
+//! An amount in all and a share of it for each peer, so that one cannot take what is for everybody.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

@@ -16,7 +16,7 @@ use crate::api::search::Search;
 pub fn router(state: AppState) -> Router {
     // Leptos runs its effects on the server's runtime. A second router finds that done: no error.
     drop(any_spawner::Executor::init_tokio());
-    // Said outright, since a linker may leave out what only registers itself.
+    // Registered by hand: a linker may leave out what registers itself before `main`.
     leptos::server_fn::axum::register_explicit::<Search>();
     Router::new()
         .route("/", get(page::page))

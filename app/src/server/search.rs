@@ -15,8 +15,8 @@ use crate::link::query_value;
 /// What a request without a search is told.
 const NO_SEARCH: &str = "a search has its address in \"q\", such as /api/search?q=1+Park+Avenue\n";
 
-/// Hands the search over to the server function, and nothing else of the request: by its `Referer`
-/// and `Accept`, that would send a browser to any address.
+/// Calls the server function with a request made here, which holds the search alone. To a browser's own
+/// request it could respond with a redirect to the address in `Referer`, wherever that leads.
 pub(super) async fn search(State(app): State<AppState>, query: PageQuery) -> Response {
     let Some(q) = query.q else {
         return (StatusCode::BAD_REQUEST, NO_SEARCH).into_response();

@@ -19,8 +19,8 @@ const FIRST_READING_MAX: Duration = Duration::from_millis(1_500);
 /// The board that all requests read; copies are the same one.
 #[derive(Debug, Clone)]
 pub struct SharedBoard {
-    /// Written by the one task that follows Postgres, read by every request. Held only to copy
-    /// or to write out, never across an await.
+    /// Written by the one task that follows Postgres, read by every request. The lock is held to copy
+    /// or to write JSON, never across an await.
     board: Arc<RwLock<Board>>,
     /// One sender; a receiver per browser, which ends with its connection.
     updates: broadcast::Sender<Update>,
@@ -119,7 +119,7 @@ impl SharedBoard {
     /// Subscribes a browser that has seen version `since`.
     #[must_use]
     pub fn subscribe(&self, since: Option<i64>) -> Subscriber {
-        // Under the lock: no update can fall between the delta and the subscription.
+        // Both under the lock: no update can come between the delta and the subscription.
         let board = self.board.read().unwrap_or_else(PoisonError::into_inner);
         Subscriber {
             receiver: self.updates.subscribe(),
