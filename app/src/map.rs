@@ -10,6 +10,7 @@ pub(crate) mod look;
 pub(crate) mod marks;
 pub(crate) mod motion;
 pub(crate) mod plane;
+pub(crate) mod pointers;
 pub(crate) mod ripples;
 pub(crate) mod streets;
 #[cfg(feature = "ssr")]

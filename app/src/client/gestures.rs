@@ -9,9 +9,8 @@ use web_sys::{Element, Event, KeyboardEvent, MouseEvent, PointerEvent, WheelEven
 use super::events::on;
 use super::map_canvas::MapCanvas;
 use crate::components::map_nodes::MapNodes;
+use crate::map::pointers::{Drag, Pointers};
 
-/// A pointer that moved less than this many pixels has clicked.
-const CLICK_MAX: f64 = 6.0;
 /// Pixels an arrow key moves the map.
 const STEP: f64 = 90.0;
 /// Zoom levels per pixel of the wheel; a pinch on a touch pad sends smaller numbers.
@@ -19,79 +18,53 @@ const WHEEL: f64 = 0.0022;
 /// See [`WHEEL`].
 const PINCH: f64 = 0.012;
 
-/// Fingers and mouse buttons that are down.
-#[derive(Default)]
-struct Down {
-    pointers: Vec<(i32, f64, f64)>,
-    /// How far they have moved since the first came down.
-    moved: f64,
-    /// Whether a second finger was ever part of it: then it is no click.
-    was_pinch: bool,
-}
-
 /// Lets the rider move the map.
 pub(super) fn attach(map: &Rc<MapCanvas>, nodes: MapNodes) {
     attach_pointers(map);
+    attach_mouse(map);
     attach_wheel(map);
     attach_keys(map);
     attach_buttons(map, nodes);
 }
 
 fn attach_pointers(map: &Rc<MapCanvas>) {
-    let down: Rc<RefCell<Down>> = Rc::default();
-    let canvas = map.canvas().clone();
-    on(&canvas, "pointerdown", {
-        let (down, canvas) = (Rc::clone(&down), canvas.clone());
+    let pointers: Rc<RefCell<Pointers>> = Rc::default();
+    let canvas = map.canvas();
+    on(canvas, "pointerdown", {
+        let (pointers, canvas) = (Rc::clone(&pointers), canvas.clone());
         move |event: PointerEvent| {
             if event.button() > 0 {
                 return;
             }
             // A pointer that is gone already cannot be captured; nothing is lost.
             canvas.set_pointer_capture(event.pointer_id()).ok();
-            let mut down = down.borrow_mut();
-            if down.pointers.is_empty() {
-                *down = Down::default();
-            }
-            let (x, y) = position(&event);
-            down.pointers.push((event.pointer_id(), x, y));
-            down.was_pinch |= down.pointers.len() > 1;
+            let mut pointers = pointers.borrow_mut();
+            pointers.press(event.pointer_id(), position(&event));
         }
     });
-    on(&canvas, "pointermove", {
-        let (map, down) = (Rc::clone(map), Rc::clone(&down));
+    on(canvas, "pointermove", {
+        let (map, pointers) = (Rc::clone(map), Rc::clone(&pointers));
+        move |event: PointerEvent| move_pointer(&map, &mut pointers.borrow_mut(), &event)
+    });
+    on(canvas, "pointerup", {
+        let (map, pointers) = (Rc::clone(map), Rc::clone(&pointers));
         move |event: PointerEvent| {
-            let (x, y) = position(&event);
-            if down.borrow().pointers.is_empty() {
-                map.hover(map.dock_at(x, y));
-            } else {
-                drag(&map, &mut down.borrow_mut(), event.pointer_id(), x, y);
+            if pointers.borrow_mut().release(event.pointer_id()) {
+                select(&map, position(&event));
             }
         }
     });
-    on(&canvas, "pointerup", {
-        let (map, down) = (Rc::clone(map), Rc::clone(&down));
-        move |event: PointerEvent| {
-            let mut down = down.borrow_mut();
-            down.pointers.retain(|(id, ..)| *id != event.pointer_id());
-            if down.pointers.is_empty() && down.moved < CLICK_MAX && !down.was_pinch {
-                let (x, y) = position(&event);
-                select(&map, x, y);
-            }
-        }
+    on(canvas, "pointercancel", move |event: PointerEvent| {
+        pointers.borrow_mut().cancel(event.pointer_id());
     });
-    on(&canvas, "pointercancel", {
-        let down = Rc::clone(&down);
-        move |event: PointerEvent| {
-            down.borrow_mut()
-                .pointers
-                .retain(|(id, ..)| *id != event.pointer_id());
-        }
-    });
-    on(&canvas, "pointerleave", {
+}
+
+fn attach_mouse(map: &Rc<MapCanvas>) {
+    on(map.canvas(), "pointerleave", {
         let map = Rc::clone(map);
         move |_: PointerEvent| map.hover(None)
     });
-    on(&canvas, "dblclick", {
+    on(map.canvas(), "dblclick", {
         let map = Rc::clone(map);
         move |event: MouseEvent| {
             event.prevent_default();
@@ -101,33 +74,21 @@ fn attach_pointers(map: &Rc<MapCanvas>) {
     });
 }
 
-/// One pointer pans; two pan and zoom.
-fn drag(map: &MapCanvas, down: &mut Down, id: i32, x: f64, y: f64) {
-    let Some(at) = down.pointers.iter().position(|(known, ..)| *known == id) else {
-        return;
-    };
-    let (_, old_x, old_y) = down.pointers[at];
-    down.pointers[at] = (id, x, y);
-    down.moved += (x - old_x).hypot(y - old_y);
-    if down.moved < CLICK_MAX && !down.was_pinch {
-        return;
-    }
-    match down.pointers.iter().find(|(other, ..)| *other != id) {
-        None => map.pan(x - old_x, y - old_y),
-        Some((_, fixed_x, fixed_y)) => {
-            let before = (old_x - fixed_x).hypot(old_y - fixed_y).max(1.0);
-            let after = (x - fixed_x).hypot(y - fixed_y).max(1.0);
-            // Each finger moves the middle by half its way.
-            map.pan((x - old_x) / 2.0, (y - old_y) / 2.0);
-            let middle = ((x + fixed_x) / 2.0, (y + fixed_y) / 2.0);
-            map.zoom_at((after / before).log2(), middle.0, middle.1);
+fn move_pointer(map: &MapCanvas, pointers: &mut Pointers, event: &PointerEvent) {
+    let at = position(event);
+    if pointers.are_up() {
+        map.hover(map.dock_at(at));
+    } else if let Some(Drag { pan, zoom }) = pointers.drag(event.pointer_id(), at) {
+        map.pan(pan.0, pan.1);
+        if let Some((levels, (x, y))) = zoom {
+            map.zoom_at(levels, x, y);
         }
     }
 }
 
 /// Selects the dock at a pixel and brings it into view in the list; the sea selects nothing.
-fn select(map: &MapCanvas, x: f64, y: f64) {
-    let dock = map.dock_at(x, y);
+fn select(map: &MapCanvas, at: (f64, f64)) {
+    let dock = map.dock_at(at);
     map.city.selected.set(dock);
     let Some(id) = dock else { return };
     let item = document()

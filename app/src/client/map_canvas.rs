@@ -159,11 +159,11 @@ impl MapCanvas {
     }
 
     /// The dock at a pixel, if any.
-    pub(super) fn dock_at(&self, x: f64, y: f64) -> Option<i32> {
+    pub(super) fn dock_at(&self, at: (f64, f64)) -> Option<i32> {
         let state = self.state.borrow();
         self.city
             .docks
-            .with_untracked(|docks| state.docks.hit(counts(docks), &state.viewport, (x, y)))
+            .with_untracked(|docks| state.docks.hit(counts(docks), &state.viewport, at))
     }
 
     /// Notes the dock under the pointer.
