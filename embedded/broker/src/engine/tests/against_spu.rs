@@ -1,6 +1,7 @@
 //! The same modules and batches through `fluvio-smartengine`: the same bytes and the same errors.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use fluvio_protocol::Encoder;
@@ -109,12 +110,15 @@ impl Both {
             Err(error) => Err(error.to_string()),
         };
         let input = SmartModuleInput::new(raw, head.base_offset, head.first_timestamp);
-        let spu = match self.spu.process(input) {
-            Ok(output) => {
+        // Its decoder panics at a length below zero: it reserves memory for that many bytes.
+        let process = AssertUnwindSafe(|| self.spu.process(input));
+        let spu = match catch_unwind(process) {
+            Ok(Ok(output)) => {
                 let encoded = output.successes.as_bytes(0).unwrap().to_vec();
                 Ok((encoded, output.error))
             }
-            Err(error) => Err(error.to_string()),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err("panicked".to_owned()),
         };
         (ours, spu)
     }
