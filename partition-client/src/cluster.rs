@@ -1,0 +1,315 @@
+//! What a cluster says about itself, and what it is told: topics, SmartModules, consumers.
+
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use fluvio::consumer::ConsumerOffset;
+use fluvio::metadata::partition::PartitionSpec;
+use fluvio::metadata::smartmodule::{SmartModuleSpec, SmartModuleWasm};
+use fluvio::metadata::spu::SpuSpec;
+use fluvio::metadata::topic::{AddPartition, TopicSpec, UpdateTopicAction};
+use fluvio::{Fluvio, FluvioAdmin, FluvioClusterConfig};
+use tokio::sync::Mutex;
+use tokio::time::{Instant, sleep};
+
+use crate::error::{ClientError, within};
+use crate::module::SmartModule;
+
+/// Longest wait until what was made can be used; a real cluster needs a few seconds.
+const READY_MAX: Duration = Duration::from_secs(60);
+const READY_POLL: Duration = Duration::from_millis(50);
+
+/// Partitions and replicas of a topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TopicShape {
+    /// Number of partitions.
+    pub partitions: u32,
+    /// Replicas of each partition.
+    pub replication: u32,
+}
+
+/// A Fluvio cluster, known by its address.
+pub struct Cluster {
+    config: FluvioClusterConfig,
+    response_max: Duration,
+    /// Shared by all tasks, made at first use and anew after an error. A mutex, because the
+    /// client's requests go one by one anyway.
+    admin: Mutex<Option<FluvioAdmin>>,
+}
+
+impl std::fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Cluster({})", self.config.endpoint)
+    }
+}
+
+impl Cluster {
+    /// No connection is made before the first request. No response is waited for longer than
+    /// `response_max`; Fluvio's client itself would wait a minute.
+    #[must_use]
+    pub fn new(config: FluvioClusterConfig, response_max: Duration) -> Self {
+        Self {
+            config,
+            response_max,
+            admin: Mutex::new(None),
+        }
+    }
+
+    /// The controller's address, `host:port`.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        &self.config.endpoint
+    }
+
+    pub(crate) fn config(&self) -> &FluvioClusterConfig {
+        &self.config
+    }
+
+    pub(crate) fn response_max(&self) -> Duration {
+        self.response_max
+    }
+
+    /// Connects now instead of with the first request.
+    ///
+    /// # Errors
+    /// If there is no Fluvio at the address.
+    pub async fn connect(&self) -> Result<(), ClientError> {
+        let connecting = FluvioAdmin::connect_with_config(&self.config);
+        let admin = within(self.response_max, connecting).await;
+        let doing = || format!("connect to Fluvio at {}", self.config.endpoint);
+        let admin = admin.map_err(|cause| ClientError::new(doing(), cause))?;
+        *self.admin.lock().await = Some(admin);
+        Ok(())
+    }
+
+    /// All topics with their shapes.
+    ///
+    /// # Errors
+    /// If the cluster does not answer.
+    pub async fn topics(&self) -> Result<Vec<(String, TopicShape)>, ClientError> {
+        let listing = self.request("list Fluvio's topics", async |admin| {
+            admin.all::<TopicSpec>().await
+        });
+        let topics = listing.await?.into_iter();
+        let each = topics.map(|object| {
+            let shape = TopicShape {
+                partitions: object.spec.partitions(),
+                replication: object.spec.replication_factor().unwrap_or(1),
+            };
+            (object.name, shape)
+        });
+        Ok(each.collect())
+    }
+
+    /// The topic's shape; none if there is no such topic.
+    ///
+    /// # Errors
+    /// If the cluster does not answer.
+    pub async fn topic_shape(&self, topic: &str) -> Result<Option<TopicShape>, ClientError> {
+        let topics = self.topics().await?;
+        let found = topics.into_iter().find(|(name, _)| name == topic);
+        Ok(found.map(|(_, shape)| shape))
+    }
+
+    /// How many SPUs can hold replicas now.
+    ///
+    /// # Errors
+    /// If the cluster does not answer.
+    pub async fn spus_online(&self) -> Result<u32, ClientError> {
+        let listing = self.request("list Fluvio's SPUs", async |admin| {
+            admin.all::<SpuSpec>().await
+        });
+        let spus = listing.await?;
+        let online = spus.iter().filter(|spu| spu.status.is_online()).count();
+        Ok(u32::try_from(online).unwrap_or(u32::MAX))
+    }
+
+    /// Creates the topic and waits until each partition can be written and read.
+    ///
+    /// # Errors
+    /// If the cluster refuses it, or the partitions are not ready in a minute.
+    pub async fn create_topic(&self, topic: &str, shape: TopicShape) -> Result<(), ClientError> {
+        let doing = format!("create topic \"{topic}\" in Fluvio");
+        let spec = TopicSpec::new_computed(shape.partitions, shape.replication, None);
+        // On a connection of its own, behind whose response no other request waits.
+        let creator = Self::new(self.config.clone(), READY_MAX);
+        let creating = creator.request(&doing, async |admin| {
+            admin.create(topic.to_owned(), false, spec).await
+        });
+        // Seen on a real controller: now and then it misses the change it waits for, and answers
+        // only with the next one. The partitions tell.
+        tokio::select! {
+            Err(refused) = creating => Err(refused),
+            ready = self.wait_until_ready(topic, shape, &doing) => ready,
+        }
+    }
+
+    /// Gives the topic more partitions and waits until they can be written and read.
+    ///
+    /// # Errors
+    /// If the cluster refuses, or the partitions are not ready in a minute.
+    pub async fn add_partitions(
+        &self,
+        topic: &str,
+        found: TopicShape,
+        wanted: TopicShape,
+    ) -> Result<(), ClientError> {
+        let doing = format!("add partitions to topic \"{topic}\" in Fluvio");
+        let count = wanted.partitions - found.partitions;
+        let adding = self.request(&doing, async |admin| {
+            let more = UpdateTopicAction::AddPartition(AddPartition { count });
+            admin.update::<TopicSpec>(topic.to_owned(), more).await
+        });
+        adding.await?;
+        self.wait_until_ready(topic, wanted, &doing).await
+    }
+
+    async fn wait_until_ready(
+        &self,
+        topic: &str,
+        shape: TopicShape,
+        doing: &str,
+    ) -> Result<(), ClientError> {
+        // There can be no more replicas than there are SPUs.
+        let replication = shape.replication.min(self.spus_online().await?);
+        let deadline = Instant::now() + READY_MAX;
+        loop {
+            let ready = self.ready_partitions(topic, replication).await?;
+            if ready >= shape.partitions as usize {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                let wanted = shape.partitions;
+                return Err(ClientError::new(
+                    doing,
+                    anyhow!(
+                        "{ready} of {wanted} partitions are ready after {READY_MAX:?}: are all \
+                         SPUs running?"
+                    ),
+                ));
+            }
+            sleep(READY_POLL).await;
+        }
+    }
+
+    /// Before a follower has connected, nothing that is written becomes readable.
+    async fn ready_partitions(&self, topic: &str, replication: u32) -> Result<usize, ClientError> {
+        let listing = self.request("list Fluvio's partitions", async |admin| {
+            admin.all::<PartitionSpec>().await
+        });
+        let partitions = listing.await?;
+        let ready = partitions.iter().filter(|partition| {
+            let name = partition.name.rsplit_once('-').map(|(topic, _)| topic);
+            // The leader is not among them; a follower that has not connected has offset -1.
+            let followers = partition.status.replicas.iter();
+            let connected = followers.filter(|follower| follower.leo >= 0).count();
+            let is_online = partition.status.is_online();
+            name == Some(topic) && is_online && connected + 1 >= replication as usize
+        });
+        Ok(ready.count())
+    }
+
+    /// The last record that each consumer has seen, by partition.
+    ///
+    /// # Errors
+    /// If the cluster does not answer.
+    pub async fn consumer_offsets(&self) -> Result<Vec<ConsumerOffset>, ClientError> {
+        let listing = async {
+            let client = Fluvio::connect_with_config(&self.config).await?;
+            client.consumer_offsets().await
+        };
+        within(self.response_max, listing)
+            .await
+            .map_err(|cause| ClientError::new("list Fluvio's consumers", cause))
+    }
+
+    /// All SmartModules.
+    ///
+    /// # Errors
+    /// If the cluster does not answer.
+    pub async fn smart_modules(&self) -> Result<Vec<SmartModule>, ClientError> {
+        let listing = self.request("list Fluvio's SmartModules", async |admin| {
+            admin.all::<SmartModuleSpec>().await
+        });
+        let modules = listing.await?.into_iter();
+        let packed = modules
+            .map(|object| SmartModule::packed(object.name, object.spec.wasm.payload.to_vec()));
+        Ok(packed.collect())
+    }
+
+    /// The SmartModule of this name; none if the cluster has no such module.
+    ///
+    /// # Errors
+    /// If the cluster does not answer.
+    pub async fn smart_module(&self, name: &str) -> Result<Option<SmartModule>, ClientError> {
+        let listing = self.request("list Fluvio's SmartModules", async |admin| {
+            let names = vec![name.to_owned()];
+            admin.list::<SmartModuleSpec, _>(names).await
+        });
+        let mut modules = listing.await?.into_iter();
+        let found = modules.find(|object| object.name == name);
+        let wasm = found.map(|object| object.spec.wasm.payload.to_vec());
+        let wasm = wasm.filter(|wasm| !wasm.is_empty());
+        Ok(wasm.map(|wasm| SmartModule::packed(name.to_owned(), wasm)))
+    }
+
+    /// Uploads a SmartModule, new or changed, and waits until the controller has it.
+    ///
+    /// The controller hands it to the SPUs a little later; no request tells when.
+    ///
+    /// # Errors
+    /// If `wasm` is none, or the cluster refuses it.
+    pub async fn upload_smart_module(&self, name: &str, wasm: &[u8]) -> Result<(), ClientError> {
+        let doing = format!("upload smartmodule \"{name}\" to Fluvio");
+        let failed = |cause: anyhow::Error| ClientError::new(&*doing, cause);
+        let packed = SmartModuleWasm::from_raw_wasm_bytes(wasm);
+        let packed = packed.map_err(|cause| failed(cause.into()))?;
+        let spec = SmartModuleSpec {
+            wasm: packed,
+            ..SmartModuleSpec::default()
+        };
+        let uploading = self.request(&doing, async |admin| {
+            admin.create(name.to_owned(), false, spec).await
+        });
+        uploading.await?;
+        let deadline = Instant::now() + READY_MAX;
+        loop {
+            let found = self.smart_module(name).await?;
+            let found = found.map(|module| module.wasm()).transpose();
+            if found.map_err(failed)?.is_some_and(|found| found == wasm) {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                return Err(failed(anyhow!(
+                    "the cluster still has another one after {READY_MAX:?}"
+                )));
+            }
+            sleep(READY_POLL).await;
+        }
+    }
+
+    /// Sends a request to the controller; after an error the next one makes a new connection.
+    pub(crate) async fn request<T>(
+        &self,
+        doing: &str,
+        request: impl AsyncFnOnce(&FluvioAdmin) -> anyhow::Result<T>,
+    ) -> Result<T, ClientError> {
+        let mut slot = self.admin.lock().await;
+        let response = async {
+            let admin = match slot.take() {
+                Some(admin) => admin,
+                None => FluvioAdmin::connect_with_config(&self.config)
+                    .await
+                    .with_context(|| format!("no Fluvio at {}", self.config.endpoint))?,
+            };
+            let response = request(&admin).await?;
+            Ok((admin, response))
+        };
+        // On an error the connection is dropped with the future.
+        let (admin, response) = within(self.response_max, response)
+            .await
+            .map_err(|cause| ClientError::new(doing, cause))?;
+        *slot = Some(admin);
+        Ok(response)
+    }
+}

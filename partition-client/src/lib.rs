@@ -1,0 +1,21 @@
+#![doc = include_str!("../README.md")]
+
+mod backoff;
+mod client;
+mod cluster;
+mod error;
+mod fetch;
+mod leader;
+mod module;
+mod recovery;
+mod stream;
+mod tail;
+
+pub use backoff::Backoff;
+pub use client::{PartitionClient, TopicPartition};
+pub use cluster::{Cluster, TopicShape};
+pub use error::{Cause, ClientError};
+pub use module::{ModuleError, SmartModule};
+pub use recovery::{ModuleChoice, Next, Recovery, RecoveryConfig, SessionEnd};
+pub use stream::{FetchResponse, OffsetRange, PartitionStream, StreamEvent, StreamRequest};
+pub use tail::TailReader;

@@ -1,0 +1,173 @@
+//! One partition, read and written: against the embedded broker, or a real cluster whose address is
+//! given, as `BIKESHARE_TEST_CLUSTER=HOST:PORT`.
+
+#![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use embedded_broker::{Broker, BrokerConfig};
+use fluvio::FluvioClusterConfig;
+use fluvio_protocol::record::{Batch, RawRecords, Record};
+use partition_client::{
+    Cluster, PartitionClient, PartitionStream, StreamRequest, TailReader, TopicPartition,
+    TopicShape,
+};
+use tempfile::TempDir;
+
+/// A cluster, and the broker behind it if that is ours.
+struct TestCluster {
+    cluster: Cluster,
+    _embedded: Option<(Broker, TempDir)>,
+}
+
+async fn test_cluster() -> TestCluster {
+    let config = |address: String| FluvioClusterConfig::new(address);
+    let cluster = |address| Cluster::new(config(address), Duration::from_secs(20));
+    if let Ok(address) = std::env::var("BIKESHARE_TEST_CLUSTER") {
+        return TestCluster {
+            cluster: cluster(address),
+            _embedded: None,
+        };
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let config = BrokerConfig {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        data_dir: folder.path().to_path_buf(),
+        ..BrokerConfig::default()
+    };
+    let broker = Broker::start(config).await.unwrap();
+    TestCluster {
+        cluster: cluster(broker.address().to_string()),
+        _embedded: Some((broker, folder)),
+    }
+}
+
+/// A new topic's only partition.
+async fn partition(cluster: &Cluster) -> TopicPartition {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let topic = format!("partition-client-{}-{number}", std::process::id());
+    let shape = TopicShape {
+        partitions: 1,
+        replication: 1,
+    };
+    cluster.create_topic(&topic, shape).await.unwrap();
+    assert_eq!(cluster.topic_shape(&topic).await.unwrap(), Some(shape));
+    TopicPartition {
+        topic,
+        partition: 0,
+    }
+}
+
+fn batch(values: &[&str]) -> Batch<RawRecords> {
+    let records: Vec<_> = values.iter().map(|value| Record::new(*value)).collect();
+    Batch::from(records).try_into().unwrap()
+}
+
+/// Two batches: three records, then two.
+async fn filled(cluster: &Cluster) -> (TopicPartition, PartitionClient) {
+    let partition = partition(cluster).await;
+    let mut client = PartitionClient::open(cluster, partition.clone())
+        .await
+        .unwrap();
+    let bases = [
+        client.append(vec![batch(&["a", "b", "c"])]).await.unwrap(),
+        client.append(vec![batch(&["d", "e"])]).await.unwrap(),
+    ];
+    assert_eq!(bases, [0, 3]);
+    (partition, client)
+}
+
+#[tokio::test]
+async fn what_is_appended_is_found_at_its_offset() {
+    let test = test_cluster().await;
+    let (partition, mut client) = filled(&test.cluster).await;
+    let range = client.offset_range().await.unwrap();
+    assert_eq!((range.start, range.end), (0, 5));
+    let ends = test.cluster.log_ends(&partition.topic).await.unwrap();
+    assert_eq!(ends, [(0, 5)].into());
+    let (_, value) = client.record_at(4).await.unwrap();
+    assert_eq!(&value[..], b"e");
+    assert_eq!(client.batch_head(1).await.unwrap().base_offset, 0);
+    assert_eq!(client.batch_at(4).await.unwrap().base_offset, 3);
+}
+
+#[tokio::test]
+async fn a_range_that_begins_inside_a_batch_gives_its_own_records_only() {
+    let test = test_cluster().await;
+    let (partition, _) = filled(&test.cluster).await;
+    let mut values = Vec::new();
+    let on_value = &mut |value: &[u8]| values.push(String::from_utf8(value.to_vec()).unwrap());
+    TailReader::read_range(&test.cluster, partition, 1..4, on_value)
+        .await
+        .unwrap();
+    assert_eq!(values, ["b", "c", "d"]);
+}
+
+#[tokio::test]
+async fn a_reader_is_given_what_has_come_in_since_it_looked_last() {
+    let test = test_cluster().await;
+    let (partition, mut client) = filled(&test.cluster).await;
+    let mut reader = TailReader::open(&test.cluster, partition, 5).await.unwrap();
+    let mut values = Vec::new();
+    assert_eq!(reader.read_arrived(&mut |_| ()).await.unwrap(), 5);
+    client.append(vec![batch(&["f", "g"])]).await.unwrap();
+    let wanted = async {
+        while values.len() < 2 {
+            let on_value = &mut |value: &[u8]| values.push(value.to_vec());
+            reader.read_arrived(on_value).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), wanted)
+        .await
+        .unwrap();
+    assert_eq!(values, [b"f", b"g"]);
+}
+
+#[tokio::test]
+async fn small_responses_are_acknowledged_one_by_one_and_miss_no_batch() {
+    let test = test_cluster().await;
+    let partition = partition(&test.cluster).await;
+    let mut client = PartitionClient::open(&test.cluster, partition.clone())
+        .await
+        .unwrap();
+    let value = "x".repeat(1_000);
+    for _ in 0..20 {
+        client.append(vec![batch(&[&value])]).await.unwrap();
+    }
+    // Room for one batch and a part of the next, which a real SPU sends too.
+    let request = StreamRequest::stored(0).fetch_bytes(1_500);
+    let mut stream = PartitionStream::open(&test.cluster, partition, request)
+        .await
+        .unwrap();
+    let mut next_offset = 0;
+    while next_offset < 20 {
+        let response = stream.next_response().await.unwrap();
+        for batch in &response.batches {
+            assert_eq!(batch.base_offset, next_offset);
+            next_offset = batch.get_last_offset() + 1;
+        }
+        stream.acknowledge(&response).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_named() {
+    let test = test_cluster().await;
+    let error = test.cluster.log_ends("nowhere").await.unwrap_err();
+    assert_eq!(
+        domain::error_chain(&error),
+        "could not read the ends of topic nowhere: no such topic"
+    );
+    let partition = TopicPartition {
+        topic: "nowhere".to_owned(),
+        partition: 7,
+    };
+    let error = PartitionClient::open(&test.cluster, partition).await;
+    assert_eq!(
+        domain::error_chain(&error.unwrap_err()),
+        "could not find the leader of nowhere/7 in Fluvio: no such partition, or its leader is away"
+    );
+}
