@@ -28,7 +28,6 @@ use self::progress::Progress;
 use self::publish::Published;
 use crate::database;
 use crate::error::SinkError;
-use crate::retry::Backoff;
 use crate::state::AvailabilityState;
 use crate::task::{Shared, stopped_for};
 
@@ -40,7 +39,7 @@ const PUBLISH_SHARE: u32 = 10;
 
 /// Publishes, or waits to be the one who does, until told to stop.
 pub(crate) async fn run(shared: Shared) {
-    let mut backoff = Backoff::new(shared.config.retry);
+    let mut backoff = shared.backoff();
     while !shared.stop.is_cancelled() {
         let stopped = stopped_for(shared.stop.clone(), shared.config.stop_max);
         let ended = tokio::select! {

@@ -1,10 +1,12 @@
 //! What travels from the reader to the writer of a stream: outputs decoded into rows.
 
+use fluvio_protocol::record::Record;
+use partition_client::FetchResponse;
+
 use crate::cursor::{Cursor, StreamKey};
 use crate::error::SinkError;
 use crate::module::Module;
 use crate::split::{KnownStation, SplitChunk, SplitDecoder};
-use crate::stream::Outputs;
 use crate::window::{WindowChunk, WindowDecoder};
 
 /// Turns a module's outputs into rows.
@@ -37,16 +39,32 @@ impl Decoder {
         }
     }
 
-    /// Decodes one answer of the broker; none if it held nothing new.
-    pub(crate) fn decode(&mut self, outputs: &Outputs) -> Result<Option<Batch>, SinkError> {
+    /// Decodes one response of the broker; none if it held nothing new.
+    pub(crate) fn decode(&mut self, response: &FetchResponse) -> Result<Option<Batch>, SinkError> {
         let before = self.next_offset();
-        let values = outputs.records.iter().map(|record| record.value().as_ref());
+        let records = records(response)?;
+        let values = records.iter().map(|record| record.value().as_ref());
+        let epoch = response.leader_epoch();
         let batch = match self {
-            Self::Split(decoder) => Batch::Split(vec![decoder.decode(values, outputs.epoch)?]),
-            Self::Windows(decoder) => Batch::Windows(decoder.decode(values, outputs.epoch)?),
+            Self::Split(decoder) => Batch::Split(vec![decoder.decode(values, epoch)?]),
+            Self::Windows(decoder) => Batch::Windows(decoder.decode(values, epoch)?),
         };
         Ok(Some(batch).filter(|_| self.next_offset() > before))
     }
+}
+
+fn records(response: &FetchResponse) -> Result<Vec<Record>, SinkError> {
+    let mut records = Vec::new();
+    for batch in &response.batches {
+        let decoded = batch.memory_records();
+        let mut more = decoded.map_err(|source| SinkError::broker("decode a batch", source))?;
+        if records.is_empty() {
+            records = more
+        } else {
+            records.append(&mut more)
+        }
+    }
+    Ok(records)
 }
 
 impl Batch {

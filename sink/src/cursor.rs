@@ -4,6 +4,7 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 use domain::{Position, Sources};
+use partition_client::TopicPartition;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection};
 
@@ -35,12 +36,15 @@ impl StreamKey {
         })
     }
 
-    pub(crate) fn at(&self, offset: i64) -> Position {
-        Position {
+    pub(crate) fn topic_partition(&self) -> TopicPartition {
+        TopicPartition {
             topic: self.topic.clone(),
             partition: self.partition,
-            offset,
         }
+    }
+
+    pub(crate) fn at(&self, offset: i64) -> Position {
+        self.topic_partition().at(offset)
     }
 
     /// The partition as the tables have it.

@@ -1,6 +1,7 @@
 //! What can go wrong, and whether trying again can help.
 
-use domain::Position;
+use domain::{Position, error_chain};
+use partition_client::ClientError;
 
 /// What helps where log and tables do not belong together.
 const WAYS_OUT: &str = "Give the sink the database that belongs to the log, or start it once with \
@@ -230,17 +231,13 @@ impl SinkError {
     /// The error and its causes in one line.
     #[must_use]
     pub fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut source = std::error::Error::source(self);
-        while let Some(cause) = source {
-            let cause_text = cause.to_string();
-            if !text.ends_with(&cause_text) {
-                text.push_str(": ");
-                text.push_str(&cause_text);
-            }
-            source = cause.source();
-        }
-        text
+        error_chain(self)
+    }
+}
+
+impl From<ClientError> for SinkError {
+    fn from(error: ClientError) -> Self {
+        Self::broker(error.doing, error.cause)
     }
 }
 

@@ -8,13 +8,13 @@
 
 use std::fmt;
 
+use domain::Position;
 use domain::record::source_and_seq;
+use partition_client::{Cluster, OffsetRange, PartitionClient};
 
-use crate::cluster::Cluster;
 use crate::cursor::{Cursor, StreamKey};
 use crate::error::SinkError;
 use crate::split::storable;
-use crate::stream::{self, LogRange};
 
 /// What tells the last record that was stored from every other one at its offset.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,18 +68,18 @@ pub(crate) async fn check(
     cluster: &Cluster,
     key: &StreamKey,
     cursor: &Cursor,
-) -> Result<LogRange, SinkError> {
-    let range = stream::log_range(cluster, &key.topic, key.partition).await?;
+) -> Result<OffsetRange, SinkError> {
+    let mut client = PartitionClient::open(cluster, key.topic_partition()).await?;
+    let range = client.offset_range().await?;
     // Deleted by retention, or stored by an older version: there is nothing to compare.
     if cursor.next_offset <= range.start || cursor.last.is_none() {
         return judge(key, cursor, range, None).map(|()| range);
     }
-    let position = key.at(cursor.next_offset - 1);
-    let found = match stream::stored_record(cluster, &position).await {
+    let found = match client.record_at(cursor.next_offset - 1).await {
         Ok((epoch, value)) => Some(LastRecord::of(epoch, &value)),
         // A broker has nothing to say about an offset beyond its log's end.
         Err(_) if cursor.next_offset > range.end => None,
-        Err(error) => return Err(error),
+        Err(error) => return Err(error.into()),
     };
     judge(key, cursor, range, found.as_ref()).map(|()| range)
 }
@@ -93,7 +93,7 @@ pub(crate) async fn check(
 pub(crate) fn judge(
     key: &StreamKey,
     cursor: &Cursor,
-    range: LogRange,
+    range: OffsetRange,
     found: Option<&LastRecord>,
 ) -> Result<(), SinkError> {
     let compared = cursor.last.as_ref().zip(found);
@@ -104,7 +104,7 @@ pub(crate) fn judge(
             found: found.to_string(),
         });
     }
-    let in_range = stream::check_range(&key.at(cursor.next_offset), range);
+    let in_range = check_range(&key.at(cursor.next_offset), range);
     match in_range {
         // A leader that has just started may not know yet how far its log is committed.
         Err(SinkError::BeyondEnd { end, .. }) if compared.is_some() => {
@@ -114,6 +114,22 @@ pub(crate) fn judge(
         }
         in_range => in_range,
     }
+}
+
+fn check_range(position: &Position, range: OffsetRange) -> Result<(), SinkError> {
+    if position.offset > range.end {
+        return Err(SinkError::BeyondEnd {
+            position: position.clone(),
+            end: range.end,
+        });
+    }
+    if position.offset < range.start {
+        return Err(SinkError::Deleted {
+            position: position.clone(),
+            start: range.start,
+        });
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -154,7 +170,7 @@ mod tests {
         };
         let (start, end) = (range.start, range.end);
         let found = found.map(|seq| last(None, "a.csv#1", seq));
-        match judge(&key, &cursor, LogRange { start, end }, found.as_ref()) {
+        match judge(&key, &cursor, OffsetRange { start, end }, found.as_ref()) {
             Ok(()) => "goes on".to_owned(),
             Err(error) if error.is_of_the_pair() => error.cause(),
             Err(error) => error.chain(),

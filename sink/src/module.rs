@@ -13,11 +13,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use fluvio::consumer::SmartModuleInvocationWasm;
+use partition_client::{Cluster, SmartModule};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::cluster::Cluster;
 use crate::error::SinkError;
 
 /// The two SmartModules whose outputs the sink stores.
@@ -93,60 +92,40 @@ impl Default for ModuleSources {
     }
 }
 
-/// A module ready to be sent to a broker.
-#[derive(PartialEq, Eq)]
+/// A module ready to be sent to a broker, and what people call its version.
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct LoadedModule {
-    name: String,
+    module: SmartModule,
     version: String,
-    gzip: Vec<u8>,
-}
-
-impl fmt::Debug for LoadedModule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}@{} ({} bytes)",
-            self.name,
-            self.version,
-            self.gzip.len()
-        )
-    }
 }
 
 impl LoadedModule {
+    pub(crate) fn module(&self) -> &SmartModule {
+        &self.module
+    }
+
     pub(crate) fn name(&self) -> &str {
-        &self.name
+        self.module.name()
     }
 
     pub(crate) fn version(&self) -> &str {
         &self.version
     }
 
-    pub(crate) fn wasm(&self) -> SmartModuleInvocationWasm {
-        SmartModuleInvocationWasm::AdHoc(self.gzip.clone())
-    }
-
-    fn of_cluster(name: &str, gzip: Vec<u8>) -> Self {
+    fn of_cluster(module: SmartModule) -> Self {
         let mut hasher = DefaultHasher::new();
-        gzip.hash(&mut hasher);
+        module.gzip().hash(&mut hasher);
         let version = format!("{:016x}", hasher.finish());
-        Self {
-            name: name.to_owned(),
-            version,
-            gzip,
-        }
+        Self { module, version }
     }
 
     fn pinned(name: &str, version: &str, wasm: &[u8]) -> Result<Self, SinkError> {
-        let packed = SmartModuleInvocationWasm::adhoc_from_bytes(wasm);
-        match packed.map_err(|source| SinkError::broker(format!("pack module {name}"), source))? {
-            SmartModuleInvocationWasm::AdHoc(gzip) => Ok(Self {
-                name: name.to_owned(),
-                version: version.to_owned(),
-                gzip,
-            }),
-            SmartModuleInvocationWasm::Predefined(_) => unreachable!("packed bytes are ad hoc"),
-        }
+        let packed = SmartModule::from_wasm(name, wasm);
+        Ok(Self {
+            module: packed
+                .map_err(|source| SinkError::broker(format!("pack module {name}"), source))?,
+            version: version.to_owned(),
+        })
     }
 }
 
@@ -161,16 +140,16 @@ pub(crate) async fn follow(
     poll: Duration,
     stop: &CancellationToken,
 ) {
-    let mut complaints = BTreeMap::new();
+    let mut errors = BTreeMap::new();
     loop {
         let now = sources.borrow_and_update().clone();
         for module in Module::ALL {
             match load(cluster, now.get(module)).await {
                 Ok(found) => {
-                    complaints.remove(&module);
+                    errors.remove(&module);
                     publish(loaded, module, found);
                 }
-                Err(error) => complain(&mut complaints, module, &error),
+                Err(error) => warn_once(&mut errors, module, &error),
             }
         }
         let following = Module::ALL
@@ -179,7 +158,7 @@ pub(crate) async fn follow(
         tokio::select! {
             () = stop.cancelled() => return,
             Ok(()) = sources.changed() => {}
-            () = tokio::time::sleep(poll), if following || !complaints.is_empty() => {}
+            () = tokio::time::sleep(poll), if following || !errors.is_empty() => {}
         }
     }
 }
@@ -191,9 +170,9 @@ async fn load(cluster: &Cluster, source: &ModuleSource) -> Result<LoadedModule, 
             version,
             wasm,
         } => LoadedModule::pinned(name, version, wasm),
-        ModuleSource::Named(name) => match cluster.module(name).await? {
-            Some(gzip) if !gzip.is_empty() => Ok(LoadedModule::of_cluster(name, gzip)),
-            _ => Err(SinkError::broker(
+        ModuleSource::Named(name) => match cluster.smart_module(name).await? {
+            Some(module) => Ok(LoadedModule::of_cluster(module)),
+            None => Err(SinkError::broker(
                 format!("find smartmodule {name}"),
                 anyhow::anyhow!("the cluster has none: run `bikeshare cluster apply`"),
             )),
@@ -213,10 +192,10 @@ fn publish(loaded: &watch::Sender<LoadedModules>, module: Module, found: LoadedM
 }
 
 /// Says an error once, not at each poll.
-fn complain(complaints: &mut BTreeMap<Module, String>, module: Module, error: &SinkError) {
+fn warn_once(errors: &mut BTreeMap<Module, String>, module: Module, error: &SinkError) {
     let text = error.chain();
-    if complaints.get(&module) != Some(&text) {
+    if errors.get(&module) != Some(&text) {
         tracing::warn!(%module, error = %text, "smartmodule {module} could not be loaded");
-        complaints.insert(module, text);
+        errors.insert(module, text);
     }
 }

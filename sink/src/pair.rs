@@ -4,8 +4,9 @@
 //! tables, and before a stream is taken over, so that a sink with the wrong log disturbs none that
 //! runs. What to do with a pair that is none is the operator's to say: [`OtherLog`].
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use partition_client::{Backoff, Next, PartitionClient, SessionEnd};
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 
@@ -15,9 +16,7 @@ use crate::cursor::{self, Cursor, StreamKey};
 use crate::database;
 use crate::error::SinkError;
 use crate::last_record;
-use crate::retry::Backoff;
 use crate::split::storable;
-use crate::stream;
 use crate::task::Shared;
 
 /// A stream whose cursor does not fit the log.
@@ -33,55 +32,35 @@ impl Mismatch {
     }
 }
 
-/// How long a cursor may be beyond the end of the log: a leader that has just started may not know
-/// yet how far its log is committed.
-#[derive(Debug)]
-pub(crate) struct EndPatience {
-    max: Duration,
-    since: Option<Instant>,
-}
-
-impl EndPatience {
-    pub(crate) fn new(max: Duration) -> Self {
-        Self { max, since: None }
-    }
-
-    /// Whether to wait on; the first call begins the wait.
-    pub(crate) fn lasts(&mut self) -> bool {
-        self.since.get_or_insert_with(Instant::now).elapsed() < self.max
-    }
-
-    pub(crate) fn reset(&mut self) {
-        self.since = None;
-    }
-}
-
 /// Waits until all cursors fit the log, or makes them do so as the configuration says.
 ///
 /// # Errors
 /// The first cursor's that does not fit, if the configuration says nothing else; what trying again
 /// cannot mend.
 pub(crate) async fn settle(shared: &Shared, partitions: u32) -> Result<(), SinkError> {
-    let mut backoff = Backoff::new(shared.config.retry);
-    let mut patience = EndPatience::new(shared.config.beyond_end_max);
+    let (mut backoff, mut recovery) = (shared.backoff(), shared.recovery());
     while !shared.stop.is_cancelled() {
         let settled = match mismatches(shared, partitions).await {
-            Ok(found) if found.iter().any(Mismatch::is_beyond_end) && patience.lasts() => {
-                try_again(shared, &mut backoff, &found[0].error).await;
-                continue;
-            }
-            Ok(found) => resolve(shared, found).await,
+            Ok(found) => match found.iter().find(|mismatch| mismatch.is_beyond_end()) {
+                Some(_) if recovery.after(SessionEnd::BeyondEnd, Instant::now()) == Next::Retry => {
+                    wait_before_retry(shared, &mut backoff, &found[0].error).await;
+                    continue;
+                }
+                _ => resolve(shared, found).await,
+            },
             Err(error) => Err(error),
         };
         match settled {
-            Err(error) if error.is_transient() => try_again(shared, &mut backoff, &error).await,
+            Err(error) if error.is_transient() => {
+                wait_before_retry(shared, &mut backoff, &error).await
+            }
             settled => return settled,
         }
     }
     Ok(())
 }
 
-async fn try_again(shared: &Shared, backoff: &mut Backoff, error: &SinkError) {
+async fn wait_before_retry(shared: &Shared, backoff: &mut Backoff, error: &SinkError) {
     let pause = backoff.next_pause();
     tracing::warn!(
         error = error.chain(),
@@ -155,7 +134,8 @@ async fn resume(
     found: &Mismatch,
 ) -> Result<(), SinkError> {
     let Mismatch { key, cursor, error } = found;
-    let range = stream::log_range(&shared.cluster, &key.topic, key.partition).await?;
+    let mut client = PartitionClient::open(&shared.cluster, key.topic_partition()).await?;
+    let range = client.offset_range().await?;
     let is_same_log = matches!(error, SinkError::Deleted { .. });
     let shift = if is_same_log {
         0

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use tokio::sync::watch;
 
+use crate::cursor::StreamKey;
 use crate::module::Module;
 
 /// Everything the sink shows at one moment.
@@ -81,6 +83,39 @@ pub struct AvailabilityState {
     pub events: u64,
     /// What went wrong last, with its causes.
     pub last_error: Option<String>,
+}
+
+/// The place of one stream in the shared state, written by its task alone.
+pub(crate) struct StreamEntry {
+    key: (u32, Module),
+    state: watch::Sender<SinkState>,
+}
+
+impl StreamEntry {
+    pub(crate) fn new(key: &StreamKey, state: watch::Sender<SinkState>) -> Self {
+        let entry = Self {
+            key: (key.partition, key.module),
+            state,
+        };
+        entry.update(|_| ());
+        entry
+    }
+
+    /// What it is now.
+    pub(crate) fn read(&self) -> StreamState {
+        let state = self.state.borrow();
+        state.streams.get(&self.key).cloned().unwrap_or_default()
+    }
+
+    /// Changes it; those who watch are told if it is another then.
+    pub(crate) fn update(&self, change: impl FnOnce(&mut StreamState)) {
+        self.state.send_if_modified(|state| {
+            let stream = state.streams.entry(self.key).or_default();
+            let before = stream.clone();
+            change(stream);
+            before != *stream
+        });
+    }
 }
 
 impl StreamState {

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::split::split_json;
 use domain::{Body, Ordinal, Record, Reject, Sources, Station, Trip};
+use partition_client::OffsetRange;
 use proptest::prelude::*;
 
 use crate::cursor::{Cursor, StreamKey};
@@ -14,7 +15,6 @@ use crate::error::SinkError;
 use crate::last_record::{LastRecord, judge};
 use crate::module::Module;
 use crate::split::SplitDecoder;
-use crate::stream::LogRange;
 
 const CASES: u32 = 10_000;
 /// Data folders, and databases.
@@ -67,7 +67,7 @@ impl Tables {
         let next = usize::try_from(self.cursor.next_offset).unwrap();
         let before = next.checked_sub(1).and_then(|index| log.records.get(index));
         let found = before.map(|(epoch, value)| LastRecord::of(Some(*epoch), value));
-        let range = LogRange {
+        let range = OffsetRange {
             start: 0,
             end: i64::try_from(log.records.len()).unwrap(),
         };
