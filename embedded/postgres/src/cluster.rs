@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use crate::binaries;
 use crate::error::{PostgresError, io_at};
@@ -12,6 +13,9 @@ use crate::folder::{Folder, last_lines};
 pub(crate) const ROLE: &str = "bikeshare";
 /// Lines of `initdb`'s output kept in an error.
 const OUTPUT_LINES_MAX: usize = 20;
+/// Longest wait for an `initdb` that outlives its run; it takes about two seconds.
+const INITDB_MAX: Duration = Duration::from_secs(20);
+const REMOVE_AGAIN_AFTER: Duration = Duration::from_millis(50);
 
 /// Major version that made the cluster; `None` if there is no cluster yet.
 pub(crate) fn major(folder: &Folder) -> Result<Option<u32>, PostgresError> {
@@ -55,7 +59,7 @@ pub(crate) async fn create(folder: &Folder, bin: &Path) -> Result<(), PostgresEr
         "making a postgres database in \"{}\", once: about two seconds",
         folder.root().display()
     );
-    remove_partial(folder)?;
+    remove_partial(folder).await?;
     let partial = folder
         .root()
         .join(format!("cluster.partial-{}", std::process::id()));
@@ -98,14 +102,57 @@ pub(crate) async fn create(folder: &Folder, bin: &Path) -> Result<(), PostgresEr
 }
 
 /// Removes what an interrupted `initdb` left.
-fn remove_partial(folder: &Folder) -> Result<(), PostgresError> {
+async fn remove_partial(folder: &Folder) -> Result<(), PostgresError> {
     let root = folder.root();
     for entry in std::fs::read_dir(root).map_err(io_at("read", root))? {
         let path = entry.map_err(io_at("read", root))?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         if name.starts_with("cluster.partial-") {
-            std::fs::remove_dir_all(&path).map_err(io_at("remove", &path))?;
+            remove_in_use(&path).await.map_err(io_at("remove", &path))?;
         }
     }
     Ok(())
+}
+
+/// Removes a folder in which the `initdb` of a killed run may still be writing, until it fails.
+async fn remove_in_use(path: &Path) -> std::io::Result<()> {
+    let deadline = Instant::now() + INITDB_MAX;
+    loop {
+        match std::fs::remove_dir_all(path) {
+            // It has cleared up behind itself.
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error)
+                if error.kind() == ErrorKind::DirectoryNotEmpty && Instant::now() < deadline =>
+            {
+                tokio::time::sleep(REMOVE_AGAIN_AFTER).await;
+            }
+            removed => return removed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_folder_in_which_somebody_still_writes_is_removed_when_they_have_ended() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("cluster.partial-1");
+        let writing = {
+            let path = path.clone();
+            std::thread::spawn(move || {
+                for file in 0..20_000 {
+                    let _made = std::fs::create_dir_all(path.join("base"));
+                    let _made = std::fs::write(path.join("base").join(file.to_string()), "");
+                }
+            })
+        };
+        while !writing.is_finished() {
+            remove_in_use(&path).await.unwrap();
+        }
+        writing.join().unwrap();
+        remove_in_use(&path).await.unwrap();
+        assert!(!path.exists());
+    }
 }
