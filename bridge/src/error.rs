@@ -2,7 +2,8 @@
 
 use std::net::SocketAddr;
 
-use domain::Position;
+use domain::{Position, error_chain};
+use partition_client::{ClientError, TopicPartition};
 use rdkafka::error::KafkaError;
 
 use crate::route::{RouteError, Side};
@@ -226,19 +227,20 @@ impl BridgeError {
         }
     }
 
+    /// What went wrong with what a partition of Fluvio holds.
+    pub(crate) fn unreadable(partition: &TopicPartition, source: impl Into<anyhow::Error>) -> Self {
+        Self::fluvio(format!("read {partition} in Fluvio"), source)
+    }
+
     /// The error and its causes in one line.
     #[must_use]
     pub fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut source = std::error::Error::source(self);
-        while let Some(cause) = source {
-            let cause_text = cause.to_string();
-            if !text.ends_with(&cause_text) {
-                text.push_str(": ");
-                text.push_str(&cause_text);
-            }
-            source = cause.source();
-        }
-        text
+        error_chain(self)
+    }
+}
+
+impl From<ClientError> for BridgeError {
+    fn from(error: ClientError) -> Self {
+        Self::fluvio(error.doing, error.cause)
     }
 }

@@ -16,16 +16,15 @@ pub(crate) mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use partition_client::{Cluster, PartitionClient, TopicPartition};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use self::committed::Advance;
 pub(crate) use self::stretch::Stretch;
-use crate::cluster::Cluster;
 use crate::config::BridgeConfig;
 use crate::error::BridgeError;
 use crate::kafka::Kafka;
-use crate::log::{Log, Place};
 use crate::retry::Retry;
 use crate::route::{Route, Side};
 
@@ -89,7 +88,7 @@ impl Groups<'_> {
     async fn carry_to_fluvio(&mut self) -> Result<(), BridgeError> {
         let (config, route) = (self.config, self.route);
         let source = self.kafka.shape(&route.source).await?;
-        let target = self.cluster.shape(&route.target).await?;
+        let target = self.cluster.topic_shape(&route.target).await?;
         let (Some(source), Some(target)) = (source, target) else {
             return Ok(());
         };
@@ -118,24 +117,22 @@ impl Groups<'_> {
             return Ok(());
         }
         let (group, partition) = &key;
-        let place = Place {
+        let target = TopicPartition {
             topic: self.route.target.clone(),
             partition: *partition,
-            answer_within: self.config.answer_within,
-            fetch_bytes: self.config.fetch_bytes,
         };
-        let mut log = Log::open(self.cluster, place.clone()).await?;
-        let range = log.range().await?;
+        let mut client = PartitionClient::open(self.cluster, target).await?;
+        let range = client.offset_range().await?;
         // Fluvio stores it of a stream, and an empty log sends nothing.
         if range.start == range.end {
             return Ok(());
         }
-        let stretch = stamped::find(&mut log, &place, range, next).await?;
+        let stretch = stamped::find(&mut client, range, next).await?;
         let offset = stretch.map_or(range.start, |stretch| stretch.place(next));
         if !is_there(offset) {
             let last = offset - 1;
             let at = last.clamp(range.start, range.end - 1);
-            log.set_seen(group, last, at).await?;
+            client.set_consumer_offset(group, last, at).await?;
             self.tell(&key, next, offset);
         }
         self.memory.keep(key, next, stretch);

@@ -11,12 +11,11 @@ use std::collections::VecDeque;
 
 use anyhow::anyhow;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use fluvio::Isolation;
 use fluvio_protocol::record::{Batch, RawRecords, Record as FluvioRecord};
+use partition_client::{Cluster, PartitionStream, StreamRequest, TopicPartition};
 
-use crate::cluster::Cluster;
+use crate::config::BridgeConfig;
 use crate::error::BridgeError;
-use crate::log::{LogStream, Place, StreamRequest};
 use crate::record::{Header, Record};
 
 /// The length of a null value.
@@ -85,9 +84,10 @@ fn take(bytes: &mut Bytes, length: usize) -> Option<Bytes> {
 /// Finds the headers of one partition's records, in order.
 pub(crate) struct HeaderReader<'a> {
     cluster: &'a Cluster,
-    place: Place,
+    config: &'a BridgeConfig,
+    partition: TopicPartition,
     /// Opened when the first record with headers comes.
-    stream: Option<LogStream>,
+    stream: Option<PartitionStream>,
     /// Read and not yet asked for.
     waiting: VecDeque<(i64, Vec<Header>)>,
     /// The first record of the topic for headers that was not taken yet.
@@ -95,13 +95,19 @@ pub(crate) struct HeaderReader<'a> {
 }
 
 impl<'a> HeaderReader<'a> {
-    /// Goes on at `next_offset` of the topic for headers of `place`.
-    pub(crate) fn new(cluster: &'a Cluster, place: &Place, next_offset: i64) -> Self {
+    /// Goes on at `next_offset` of the topic for headers of `partition`.
+    pub(crate) fn new(
+        cluster: &'a Cluster,
+        config: &'a BridgeConfig,
+        partition: &TopicPartition,
+        next_offset: i64,
+    ) -> Self {
         Self {
             cluster,
-            place: Place {
-                topic: topic(&place.topic),
-                ..place.clone()
+            config,
+            partition: TopicPartition {
+                topic: topic(&partition.topic),
+                partition: partition.partition,
             },
             stream: None,
             waiting: VecDeque::new(),
@@ -131,35 +137,37 @@ impl<'a> HeaderReader<'a> {
         let mut stream = match self.stream.take() {
             Some(stream) => stream,
             None => {
-                let request = StreamRequest::new(self.next_offset, Isolation::ReadCommitted);
-                LogStream::open(self.cluster, self.place.clone(), request).await?
+                let request =
+                    StreamRequest::stored(self.next_offset).fetch_bytes(self.config.fetch_bytes);
+                PartitionStream::open(self.cluster, self.partition.clone(), request).await?
             }
         };
-        let within = self.place.answer_within;
-        let answer = tokio::time::timeout(within, stream.next()).await;
+        let within = self.config.answer_within;
+        let response = tokio::time::timeout(within, stream.next_response()).await;
         let missing = |_| {
             let reason = anyhow!("headers are missing there");
-            self.place.failed("read", reason)
+            BridgeError::unreadable(&self.partition, reason)
         };
-        let answer = answer.map_err(missing)??;
-        for batch in &answer.batches {
+        let response = response.map_err(missing)??;
+        response.check(&self.partition)?;
+        for batch in &response.batches {
             self.keep(batch)?;
         }
-        stream.acknowledge(&answer).await?;
+        stream.acknowledge(&response).await?;
         self.stream = Some(stream);
         Ok(())
     }
 
     fn keep(&mut self, batch: &Batch<RawRecords>) -> Result<(), BridgeError> {
         let records = batch.memory_records();
-        let records = records.map_err(|source| self.place.failed("read", source))?;
+        let records = records.map_err(|source| BridgeError::unreadable(&self.partition, source))?;
         for (offset, record) in (batch.base_offset..).zip(records) {
             // The first batch may begin before the offset that was asked for.
             if offset < self.next_offset {
                 continue;
             }
             let Some(headers) = decode(Bytes::clone(&record.value)) else {
-                let at = self.place.at(offset);
+                let at = self.partition.at(offset);
                 let reason = "no headers as the bridge writes them".to_owned();
                 return Err(BridgeError::Unusable { at, reason });
             };

@@ -4,6 +4,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use partition_client::TopicShape;
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, StreamConsumer};
@@ -13,7 +14,6 @@ use rdkafka::producer::{ProducerContext, ThreadedProducer};
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use tracing::{debug, warn};
 
-use crate::cluster::Shape;
 use crate::config::BridgeConfig;
 use crate::error::BridgeError;
 use crate::record::Record;
@@ -200,7 +200,7 @@ impl Kafka {
     }
 
     /// The topic's shape; none if there is no such topic.
-    pub(crate) async fn shape(&self, topic: &str) -> Result<Option<Shape>, BridgeError> {
+    pub(crate) async fn shape(&self, topic: &str) -> Result<Option<TopicShape>, BridgeError> {
         let name = topic.to_owned();
         let doing = format!("ask Kafka for topic \"{topic}\"");
         self.ask(&doing, move |consumer, within| {
@@ -218,7 +218,7 @@ impl Kafka {
                 return Err(KafkaError::MetadataFetch(Code::LeaderNotAvailable));
             }
             let replication = partitions[0].replicas().len();
-            Ok(Some(Shape {
+            Ok(Some(TopicShape {
                 partitions: u32::try_from(partitions.len()).unwrap_or(u32::MAX),
                 replication: u32::try_from(replication).unwrap_or(u32::MAX),
             }))

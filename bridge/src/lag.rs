@@ -6,15 +6,14 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use partition_client::{Cluster, PartitionClient, TopicPartition};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use tracing::debug;
 
-use crate::cluster::Cluster;
 use crate::config::BridgeConfig;
 use crate::counts::AllCounts;
 use crate::error::BridgeError;
 use crate::kafka::{Context, Kafka, blocking, drain, partition_id, trouble_of};
-use crate::log::{Log, Place};
 use crate::route::{Route, Side};
 
 /// Measures one route.
@@ -30,7 +29,7 @@ pub(crate) struct Measuring<'a> {
 #[derive(Default)]
 struct Connections {
     kafka: Option<Arc<BaseConsumer<Context>>>,
-    fluvio: Vec<Option<Log>>,
+    fluvio: Vec<Option<PartitionClient>>,
 }
 
 impl Measuring<'_> {
@@ -95,20 +94,15 @@ impl Measuring<'_> {
         if connections.fluvio.len() <= index {
             connections.fluvio.resize_with(index + 1, || None);
         }
-        let mut log = match connections.fluvio[index].take() {
-            Some(log) => log,
+        let mut client = match connections.fluvio[index].take() {
+            Some(client) => client,
             None => {
-                let place = Place {
-                    topic: self.route.source.clone(),
-                    partition,
-                    answer_within: self.config.answer_within,
-                    fetch_bytes: self.config.fetch_bytes,
-                };
-                Log::open(self.cluster, place).await?
+                let topic = self.route.source.clone();
+                PartitionClient::open(self.cluster, TopicPartition { topic, partition }).await?
             }
         };
-        let range = log.range().await?;
-        connections.fluvio[index] = Some(log);
+        let range = client.offset_range().await?;
+        connections.fluvio[index] = Some(client);
         Ok(range.end)
     }
 }

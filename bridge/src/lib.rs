@@ -1,7 +1,6 @@
 #![doc = include_str!("../README.md")]
 
 mod batch;
-mod cluster;
 mod config;
 mod counts;
 mod error;
@@ -9,7 +8,6 @@ mod groups;
 mod headers;
 mod kafka;
 mod lag;
-mod log;
 mod metrics;
 mod module;
 mod pipeline;

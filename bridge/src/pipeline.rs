@@ -15,10 +15,10 @@ use std::time::Duration;
 use fluvio::FluvioClusterConfig;
 use futures_util::future::{BoxFuture, join_all, try_join_all};
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use partition_client::Cluster;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use crate::cluster::Cluster;
 use crate::config::BridgeConfig;
 use crate::counts::{AllCounts, Summary};
 use crate::error::BridgeError;
@@ -26,7 +26,7 @@ use crate::groups::{Groups, Memory, written};
 use crate::kafka::Kafka;
 use crate::lag::Measuring;
 use crate::metrics;
-use crate::module::Module;
+use crate::module;
 use crate::progress;
 use crate::retry::Retry;
 use crate::route::{Route, Side, check_routes};
@@ -152,7 +152,7 @@ impl Bridge<'_> {
                 }
                 // Before topics are made for it.
                 if let (Some(module), Fewer::Refuse) = (&route.module, fewer) {
-                    Module::load(&self.cluster, module).await?;
+                    module::load(&self.cluster, module).await?;
                 }
                 let partitions = topics::prepare(&self.cluster, &self.kafka, route, fewer).await?;
                 if route.from == Side::Fluvio && self.config.has_groups_of(route) {

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use partition_client::Backoff;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::error::BridgeError;
 
-/// The first pause after a failure; each further one is twice as long.
+/// The first pause after a failure.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 /// The longest pause between two tries.
@@ -16,17 +17,19 @@ const PAUSE_MAX: Duration = Duration::from_secs(5);
 /// The pauses between tries.
 #[derive(Debug)]
 pub(crate) struct Retry {
-    pause: Duration,
+    backoff: Backoff,
 }
 
 impl Retry {
     pub(crate) fn new() -> Self {
-        Self { pause: FIRST_PAUSE }
+        Self {
+            backoff: Backoff::new(FIRST_PAUSE, PAUSE_MAX),
+        }
     }
 
     /// Begins anew: something was achieved.
     pub(crate) fn reset(&mut self) {
-        self.pause = FIRST_PAUSE;
+        self.backoff.reset();
     }
 
     /// Waits before the next try.
@@ -42,17 +45,17 @@ impl Retry {
         if !error.is_transient() {
             return Err(error);
         }
+        let pause = self.backoff.next_pause();
         warn!(
             error = error.chain(),
             "{what}: {}; trying again in {} ms",
             error.chain(),
-            self.pause.as_millis(),
+            pause.as_millis(),
         );
         tokio::select! {
-            () = tokio::time::sleep(self.pause) => {}
+            () = tokio::time::sleep(pause) => {}
             () = stop.cancelled() => {}
         }
-        self.pause = (self.pause * 2).min(PAUSE_MAX);
         Ok(())
     }
 }

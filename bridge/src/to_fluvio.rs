@@ -9,20 +9,22 @@
 
 use anyhow::anyhow;
 use domain::Position;
+use fluvio_protocol::link::ErrorCode;
 use futures_util::{FutureExt, StreamExt};
+use partition_client::{
+    Cause, ClientError, Cluster, OffsetRange, PartitionClient, TopicPartition, has_unreplicated,
+};
 use rdkafka::consumer::StreamConsumer;
 use rdkafka::error::KafkaError;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::batch::{self, Decoded};
-use crate::cluster::Cluster;
 use crate::config::BridgeConfig;
 use crate::counts::Counts;
 use crate::error::BridgeError;
 use crate::headers;
 use crate::kafka::{Context, Kafka, blocking};
-use crate::log::{AppendError, Log, LogRange, Place, check_all_replicated, last_batch};
 use crate::record::Record;
 use crate::retry::Retry;
 use crate::route::{Route, Side};
@@ -41,9 +43,9 @@ pub(crate) struct ToFluvio<'a> {
 
 /// Where a session stands.
 struct Session {
-    log: Log,
+    client: PartitionClient,
     /// Opened for the first record with headers.
-    header_log: Option<Log>,
+    headers: Option<PartitionClient>,
     origin: Origin,
     /// The next record's offset in Kafka, or later.
     next_kafka: i64,
@@ -102,16 +104,16 @@ impl ToFluvio<'_> {
 
     /// Finds where to go on.
     async fn resume(&self) -> Result<Session, BridgeError> {
-        let place = self.place(self.route.target.clone());
+        let partition = self.partition_of(self.route.target.clone());
         let origin = Origin::new(
             &self.kafka.cluster_id().await?,
             &self.route.source,
             self.partition,
         );
-        let mut log = Log::open(self.cluster, place.clone()).await?;
-        let range = log.range().await?;
-        check_all_replicated(self.cluster, &place, range.end).await?;
-        let next_kafka = match self.stored(&place, range, origin).await? {
+        let mut client = PartitionClient::open(self.cluster, partition.clone()).await?;
+        let range = client.offset_range().await?;
+        self.check_all_replicated(&partition, range.end).await?;
+        let next_kafka = match self.stored(&mut client, range, origin).await? {
             Some(last) => self.checked(last).await?,
             None => self.kafka_range().await?.0,
         };
@@ -126,35 +128,54 @@ impl ToFluvio<'_> {
         );
         self.counts.connected(next_kafka);
         Ok(Session {
-            log,
-            header_log: None,
+            client,
+            headers: None,
             origin,
             next_kafka,
             next_fluvio: range.end,
         })
     }
 
+    /// Fails if the log goes on after `end`, where it is replicated.
+    ///
+    /// What stands there must be neither written again nor taken for safe: it becomes readable when
+    /// the replicas are back. A request of an earlier run that was still under way shows itself
+    /// here, too.
+    async fn check_all_replicated(
+        &self,
+        partition: &TopicPartition,
+        end: i64,
+    ) -> Result<(), BridgeError> {
+        match has_unreplicated(self.cluster, partition, end).await? {
+            true => Err(BridgeError::unreadable(partition, Cause::NotReplicated)),
+            false => Ok(()),
+        }
+    }
+
     /// The last stored record, as it was in Kafka; none if nothing was stored yet.
     async fn stored(
         &self,
-        place: &Place,
-        range: LogRange,
+        client: &mut PartitionClient,
+        range: OffsetRange,
         origin: Origin,
     ) -> Result<Option<Record>, BridgeError> {
-        let at = place.at(range.end);
+        let partition = client.partition().clone();
+        let at = partition.at(range.end);
         if range.end == 0 {
             return Ok(None);
         }
         if range.start == range.end {
             return Err(BridgeError::Forgotten { at });
         }
-        let last = last_batch(self.cluster, place, range.end).await?;
+        let last = client.batch_at(range.end - 1).await?;
         let found = match Stamp::read(last.get_header()) {
             Some(stamp) if stamp.origin == origin => {
-                let failed = |source| place.failed("read the end of", source);
-                let last = batch::decode(&last).map_err(failed)?.pop();
+                let decoded = batch::decode(&last);
+                let decoded = decoded.map_err(|source| BridgeError::unreadable(&partition, source));
+                let last = decoded?.pop();
                 let last = last.and_then(Decoded::into_kafka);
-                let none = || place.failed("read the end of", anyhow!("a batch without a record"));
+                let none =
+                    || BridgeError::unreadable(&partition, anyhow!("a batch without a record"));
                 return last.map(Some).ok_or_else(none);
             }
             Some(_) => "the records before it were copied from another Kafka topic",
@@ -235,7 +256,7 @@ impl ToFluvio<'_> {
         self.store_headers(session, &records).await?;
         let batches = batch::encode(records, session.origin);
         let batches = batches.map_err(|source| BridgeError::fluvio(self.reading(), source))?;
-        let base = match session.log.append(batches).await {
+        let base = match session.client.append(batches).await {
             Ok(base) => base,
             Err(error) => return Err(self.refused(error, largest)),
         };
@@ -245,7 +266,7 @@ impl ToFluvio<'_> {
                 "records {}..{base} came from elsewhere while the bridge wrote",
                 session.next_fluvio
             );
-            let at = self.place(self.route.target.clone()).at(base);
+            let at = session.client.partition().at(base);
             return Err(BridgeError::OtherWriter { at, found });
         }
         self.counts.add_copied(count);
@@ -265,29 +286,29 @@ impl ToFluvio<'_> {
         let batch = headers::batch(records);
         let batch = batch.map_err(|source| BridgeError::fluvio(self.reading(), source))?;
         let Some(batch) = batch else { return Ok(()) };
-        let mut log = match session.header_log.take() {
-            Some(log) => log,
+        let mut client = match session.headers.take() {
+            Some(client) => client,
             None => {
                 let topic = headers::topic(&self.route.target);
-                Log::open(self.cluster, self.place(topic)).await?
+                PartitionClient::open(self.cluster, self.partition_of(topic)).await?
             }
         };
-        let appended = log.append(vec![batch]).await;
+        let appended = client.append(vec![batch]).await;
         appended.map_err(|error| self.refused(error, (records[0].offset, 0)))?;
-        session.header_log = Some(log);
+        session.headers = Some(client);
         Ok(())
     }
 
-    fn refused(&self, error: AppendError, (offset, bytes): (i64, usize)) -> BridgeError {
-        match error {
-            AppendError::Failed(error) => error,
-            AppendError::TooLarge => BridgeError::TooLarge {
+    fn refused(&self, error: ClientError, (offset, bytes): (i64, usize)) -> BridgeError {
+        match error.cause {
+            Cause::Refused(ErrorCode::MessageTooLarge) => BridgeError::TooLarge {
                 at: self.kafka_position(offset),
                 bytes,
                 side: Side::Fluvio,
                 topic: self.route.target.clone(),
                 remedy: "Fluvio's brokers take batches of 2 MiB; send smaller records",
             },
+            _ => error.into(),
         }
     }
 
@@ -307,12 +328,10 @@ impl ToFluvio<'_> {
         format!("read {}/{} in Kafka", self.route.source, self.partition)
     }
 
-    fn place(&self, topic: String) -> Place {
-        Place {
+    fn partition_of(&self, topic: String) -> TopicPartition {
+        TopicPartition {
             topic,
             partition: self.partition,
-            answer_within: self.config.answer_within,
-            fetch_bytes: self.config.fetch_bytes,
         }
     }
 }

@@ -13,18 +13,17 @@ mod transaction;
 
 use std::sync::Arc;
 
+use partition_client::{Cluster, OffsetRange, PartitionClient, TopicPartition};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use self::outputs::ModuleOutputs;
 use self::stored::StoredRecords;
 use self::transaction::Writer;
-use crate::cluster::Cluster;
 use crate::config::BridgeConfig;
 use crate::counts::Counts;
 use crate::error::BridgeError;
 use crate::kafka::{Kafka, blocking};
-use crate::log::{Log, LogRange, Place};
 use crate::progress::{self, BatchId, Progress};
 use crate::record::Record;
 use crate::retry::Retry;
@@ -137,12 +136,11 @@ impl ToKafka<'_> {
             Ok::<_, BridgeError>((writer, progress))
         })
         .await?;
-        let place = self.place();
-        let mut log = Log::open(self.cluster, place.clone()).await?;
-        let range = log.range().await?;
-        progress.next_offset = self.checked(&place, progress.next_offset, range)?;
+        let mut client = PartitionClient::open(self.cluster, self.source()).await?;
+        let range = client.offset_range().await?;
+        progress.next_offset = self.checked(progress.next_offset, range)?;
         if progress.next_offset > range.start {
-            self.check_same_log(&mut log, &progress).await?;
+            self.check_same_log(&mut client, &progress).await?;
         }
         info!(
             topic = self.route.target,
@@ -166,7 +164,7 @@ impl ToKafka<'_> {
     async fn open(&self, from: Progress, end: i64) -> Result<Source<'_>, BridgeError> {
         match &self.route.module {
             None => {
-                let stored = StoredRecords::open(self.cluster, self.place(), from).await?;
+                let stored = StoredRecords::open(self, from).await?;
                 Ok(Source::Stored(Box::new(stored)))
             }
             Some(module) => {
@@ -177,8 +175,8 @@ impl ToKafka<'_> {
     }
 
     /// The offset to go on at, which Fluvio must still have.
-    fn checked(&self, place: &Place, next: i64, range: LogRange) -> Result<i64, BridgeError> {
-        let at = place.at(next);
+    fn checked(&self, next: i64, range: OffsetRange) -> Result<i64, BridgeError> {
+        let at = self.source().at(next);
         if next > range.end {
             let end = range.end;
             return Err(BridgeError::BeyondEnd { at, end });
@@ -197,24 +195,26 @@ impl ToKafka<'_> {
     }
 
     /// Fails if another batch stands where the last copied one was.
-    async fn check_same_log(&self, log: &mut Log, progress: &Progress) -> Result<(), BridgeError> {
+    async fn check_same_log(
+        &self,
+        client: &mut PartitionClient,
+        progress: &Progress,
+    ) -> Result<(), BridgeError> {
         let Some(copied) = progress.last_batch else {
             return Ok(());
         };
-        let found = log.batch_head(progress.next_offset - 1).await?;
+        let found = client.batch_head(progress.next_offset - 1).await?;
         if BatchId::of(&found) == copied {
             return Ok(());
         }
-        let at = self.place().at(progress.next_offset);
+        let at = self.source().at(progress.next_offset);
         Err(BridgeError::OtherLog { at })
     }
 
-    fn place(&self) -> Place {
-        Place {
+    fn source(&self) -> TopicPartition {
+        TopicPartition {
             topic: self.route.source.clone(),
             partition: self.partition,
-            answer_within: self.config.answer_within,
-            fetch_bytes: self.config.fetch_bytes,
         }
     }
 }

@@ -1,8 +1,8 @@
 //! A route's target topic: made like its source, or checked.
 
+use partition_client::{Cluster, TopicShape};
 use tracing::{info, warn};
 
-use crate::cluster::{Cluster, Shape};
 use crate::error::BridgeError;
 use crate::headers;
 use crate::kafka::Kafka;
@@ -34,7 +34,7 @@ pub(crate) async fn prepare(
 ) -> Result<u32, BridgeError> {
     let source = match route.from {
         Side::Kafka => kafka.shape(&route.source).await?,
-        Side::Fluvio => cluster.shape(&route.source).await?,
+        Side::Fluvio => cluster.topic_shape(&route.source).await?,
     };
     let source = source.ok_or_else(|| BridgeError::NoTopic {
         side: route.from,
@@ -53,13 +53,13 @@ pub(crate) async fn prepare(
 async fn prepare_fluvio(
     cluster: &Cluster,
     topic: &str,
-    source: Shape,
+    source: TopicShape,
     fewer: Fewer,
 ) -> Result<(), BridgeError> {
     // One of everything is all that a single node has, whatever its topics were made to have.
     let single = cluster.spus_online().await? == 1;
-    let found = cluster.shape(topic).await?;
-    let wanted = Shape {
+    let found = cluster.topic_shape(topic).await?;
+    let wanted = TopicShape {
         replication: match found {
             Some(found) if single => found.replication,
             None if single => 1,
@@ -80,14 +80,14 @@ async fn prepare_fluvio(
                 topic,
                 "creating topic {topic} in Fluvio, {} partitions", wanted.partitions
             );
-            cluster.create(topic, wanted).await
+            Ok(cluster.create_topic(topic, wanted).await?)
         }
         Some(found) if fewer == Fewer::Add && found.partitions < wanted.partitions => {
             info!(
                 topic,
                 "topic {topic} in Fluvio gets {} partitions", wanted.partitions
             );
-            cluster.add_partitions(topic, found, wanted).await
+            Ok(cluster.add_partitions(topic, found, wanted).await?)
         }
         Some(found) => compare(Side::Fluvio, topic, found, wanted),
     }
@@ -97,7 +97,7 @@ async fn prepare_kafka(
     cluster: &Cluster,
     kafka: &Kafka,
     topic: &str,
-    source: Shape,
+    source: TopicShape,
     fewer: Fewer,
 ) -> Result<(), BridgeError> {
     // A single node's replication says nothing about what its mirror should have.
@@ -121,14 +121,19 @@ async fn prepare_kafka(
         );
         return kafka.add_partitions(topic, source.partitions).await;
     }
-    let wanted = Shape {
+    let wanted = TopicShape {
         replication: replication.unwrap_or(found.replication),
         ..source
     };
     compare(Side::Kafka, topic, found, wanted)
 }
 
-fn compare(side: Side, topic: &str, found: Shape, source: Shape) -> Result<(), BridgeError> {
+fn compare(
+    side: Side,
+    topic: &str,
+    found: TopicShape,
+    source: TopicShape,
+) -> Result<(), BridgeError> {
     let differs = |what: &str, found: u32, wanted: u32, remedy| {
         Err(BridgeError::Differs {
             side,
@@ -156,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_difference_says_what_differs_and_what_to_do() {
-        let shape = |partitions, replication| Shape {
+        let shape = |partitions, replication| TopicShape {
             partitions,
             replication,
         };

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::Args;
 use fluvio::{Fluvio, FluvioAdmin, FluvioClusterConfig};
+use partition_client::Cluster;
 use sqlx::{Connection, PgConnection};
 
 use crate::data_dir::{self, Running};
@@ -106,6 +107,22 @@ impl DatabaseFlag {
 /// The client's configuration for a controller at `address`.
 pub(crate) fn cluster_config(address: &str) -> FluvioClusterConfig {
     FluvioClusterConfig::new(address)
+}
+
+/// The cluster at `address`; connected with the first request.
+pub(crate) fn cluster(address: &str) -> Cluster {
+    Cluster::new(cluster_config(address), CONNECT_MAX)
+}
+
+/// Connects for changing topics and SmartModules.
+///
+/// # Errors
+/// If there is no Fluvio at `address`.
+pub(crate) async fn connect_cluster(address: &str) -> Result<Cluster> {
+    let cluster = cluster(address);
+    let connecting = async { Ok(cluster.connect().await.map_err(|error| error.cause)?) };
+    timely(address, connecting).await?;
+    Ok(cluster)
 }
 
 /// Connects for producing and consuming.

@@ -55,12 +55,6 @@ impl Cluster {
         }
     }
 
-    /// The controller's address, `host:port`.
-    #[must_use]
-    pub fn endpoint(&self) -> &str {
-        &self.config.endpoint
-    }
-
     pub(crate) fn config(&self) -> &FluvioClusterConfig {
         &self.config
     }
@@ -74,31 +68,8 @@ impl Cluster {
     /// # Errors
     /// If there is no Fluvio at the address.
     pub async fn connect(&self) -> Result<(), ClientError> {
-        let connecting = FluvioAdmin::connect_with_config(&self.config);
-        let admin = within(self.response_max, connecting).await;
-        let doing = || format!("connect to Fluvio at {}", self.config.endpoint);
-        let admin = admin.map_err(|cause| ClientError::new(doing(), cause))?;
-        *self.admin.lock().await = Some(admin);
-        Ok(())
-    }
-
-    /// All topics with their shapes.
-    ///
-    /// # Errors
-    /// If the cluster does not answer.
-    pub async fn topics(&self) -> Result<Vec<(String, TopicShape)>, ClientError> {
-        let listing = self.request("list Fluvio's topics", async |admin| {
-            admin.all::<TopicSpec>().await
-        });
-        let topics = listing.await?.into_iter();
-        let each = topics.map(|object| {
-            let shape = TopicShape {
-                partitions: object.spec.partitions(),
-                replication: object.spec.replication_factor().unwrap_or(1),
-            };
-            (object.name, shape)
-        });
-        Ok(each.collect())
+        let doing = format!("connect to Fluvio at {}", self.config.endpoint);
+        self.request(&doing, async |_| Ok(())).await
     }
 
     /// The topic's shape; none if there is no such topic.
@@ -106,9 +77,15 @@ impl Cluster {
     /// # Errors
     /// If the cluster does not answer.
     pub async fn topic_shape(&self, topic: &str) -> Result<Option<TopicShape>, ClientError> {
-        let topics = self.topics().await?;
-        let found = topics.into_iter().find(|(name, _)| name == topic);
-        Ok(found.map(|(_, shape)| shape))
+        let listing = self.request("list Fluvio's topics", async |admin| {
+            admin.all::<TopicSpec>().await
+        });
+        let topics = listing.await?;
+        let found = topics.into_iter().find(|object| object.name == topic);
+        Ok(found.map(|object| TopicShape {
+            partitions: object.spec.partitions(),
+            replication: object.spec.replication_factor().unwrap_or(1),
+        }))
     }
 
     /// How many SPUs can hold replicas now.
@@ -131,8 +108,7 @@ impl Cluster {
     pub async fn create_topic(&self, topic: &str, shape: TopicShape) -> Result<(), ClientError> {
         let doing = format!("create topic \"{topic}\" in Fluvio");
         let spec = TopicSpec::new_computed(shape.partitions, shape.replication, None);
-        // On a connection of its own, behind whose response no other request waits.
-        let creator = Self::new(self.config.clone(), READY_MAX);
+        let creator = self.with_patience();
         let creating = creator.request(&doing, async |admin| {
             admin.create(topic.to_owned(), false, spec).await
         });
@@ -162,6 +138,12 @@ impl Cluster {
         });
         adding.await?;
         self.wait_until_ready(topic, wanted, &doing).await
+    }
+
+    /// For a request that takes long: on a connection of its own, behind whose response no other
+    /// request waits.
+    fn with_patience(&self) -> Self {
+        Self::new(self.config.clone(), READY_MAX)
     }
 
     async fn wait_until_ready(
@@ -223,20 +205,6 @@ impl Cluster {
             .map_err(|cause| ClientError::new("list Fluvio's consumers", cause))
     }
 
-    /// All SmartModules.
-    ///
-    /// # Errors
-    /// If the cluster does not answer.
-    pub async fn smart_modules(&self) -> Result<Vec<SmartModule>, ClientError> {
-        let listing = self.request("list Fluvio's SmartModules", async |admin| {
-            admin.all::<SmartModuleSpec>().await
-        });
-        let modules = listing.await?.into_iter();
-        let packed = modules
-            .map(|object| SmartModule::packed(object.name, object.spec.wasm.payload.to_vec()));
-        Ok(packed.collect())
-    }
-
     /// The SmartModule of this name; none if the cluster has no such module.
     ///
     /// # Errors
@@ -268,7 +236,9 @@ impl Cluster {
             wasm: packed,
             ..SmartModuleSpec::default()
         };
-        let uploading = self.request(&doing, async |admin| {
+        // An embedded broker runs the module over a sample first.
+        let uploader = self.with_patience();
+        let uploading = uploader.request(&doing, async |admin| {
             admin.create(name.to_owned(), false, spec).await
         });
         uploading.await?;
@@ -306,7 +276,8 @@ impl Cluster {
             Ok((admin, response))
         };
         // On an error the connection is dropped with the future.
-        let (admin, response) = within(self.response_max, response)
+        // Boxed: within callers' futures its type is too deep for the compiler.
+        let (admin, response) = within(self.response_max, Box::pin(response))
             .await
             .map_err(|cause| ClientError::new(doing, cause))?;
         *slot = Some(admin);

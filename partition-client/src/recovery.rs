@@ -106,6 +106,13 @@ impl Recovery {
         self.fetch_bytes
     }
 
+    /// Whether a response may get larger still: until then, nothing may mean that something was
+    /// skipped.
+    #[must_use]
+    pub fn can_grow(&self) -> bool {
+        self.fetch_bytes < self.config.fetch_bytes_max
+    }
+
     /// How long the next session may hear nothing.
     #[must_use]
     pub fn patience(&self) -> Duration {

@@ -136,6 +136,17 @@ impl FetchResponse {
         self.next.map(|(_, offset)| offset)
     }
 
+    /// Fails if the broker has stopped with an error.
+    ///
+    /// # Errors
+    /// That error.
+    pub fn check(&self, partition: &TopicPartition) -> Result<(), ClientError> {
+        match &self.error {
+            None => Ok(()),
+            Some(code) => Err(read_failed(partition, Cause::Refused(code.clone()))),
+        }
+    }
+
     /// The leader epoch of its last batch, if the broker gives one.
     #[must_use]
     pub fn leader_epoch(&self) -> Option<i32> {
@@ -224,14 +235,16 @@ impl PartitionStream {
     /// # Errors
     /// If the connection ends, or a batch is larger than the stream may take at once.
     pub async fn next(&mut self) -> Result<StreamEvent, ClientError> {
+        let event = self.read_event().await;
+        event.map_err(|cause| self.failed(cause))
+    }
+
+    async fn read_event(&mut self) -> anyhow::Result<StreamEvent> {
         loop {
             let frame = self.frames.get_mut_tcp_stream().next().await;
-            let frame = frame
-                .unwrap_or_else(|| Err(io::Error::from(io::ErrorKind::UnexpectedEof)))
-                .map_err(|cause| self.failed(anyhow::Error::from(cause)))?;
+            let frame = frame.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))??;
             self.bytes += frame.len() as u64;
-            let event = self.decode(frame.freeze());
-            if let Some(event) = event.map_err(|cause| self.failed(cause))? {
+            if let Some(event) = self.decode(frame.freeze())? {
                 return Ok(event);
             }
         }
@@ -322,6 +335,10 @@ impl PartitionStream {
     }
 
     fn failed(&self, cause: impl Into<Cause>) -> ClientError {
-        ClientError::new(format!("read {} in Fluvio", self.partition), cause)
+        read_failed(&self.partition, cause)
     }
+}
+
+pub(crate) fn read_failed(partition: &TopicPartition, cause: impl Into<Cause>) -> ClientError {
+    ClientError::new(format!("read {partition} in Fluvio"), cause)
 }

@@ -1,24 +1,23 @@
 //! Where copied records stand in Fluvio: the stamps in the mirror's own batches tell.
 
 use fluvio_protocol::record::{Batch, RawRecords};
+use partition_client::{OffsetRange, PartitionClient};
 
 use super::stretch::{Found, Search, Stretch};
 use crate::error::BridgeError;
-use crate::log::{Log, LogRange, Place};
 use crate::stamp::Stamp;
 
 /// The last batch that does not begin after a Kafka offset; none if none is kept.
 pub(super) async fn find(
-    log: &mut Log,
-    place: &Place,
-    range: LogRange,
+    client: &mut PartitionClient,
+    range: OffsetRange,
     kafka_offset: i64,
 ) -> Result<Option<Stretch>, BridgeError> {
     let mut search = Search::new(range.start..range.end, kafka_offset);
     while let Some(offset) = search.next_offset() {
-        let batch = log.batch_head(offset).await?;
+        let batch = client.batch_head(offset).await?;
         let found = found(&batch).ok_or_else(|| BridgeError::OtherWriter {
-            at: place.at(offset),
+            at: client.partition().at(offset),
             found: "this record was not copied from Kafka".to_owned(),
         })?;
         search.tell(offset, Some(found));

@@ -1,52 +1,54 @@
 //! What a SmartModule gives for records, and which records that was.
 //!
 //! ```text
-//! stored batches   0‥2 3‥5 6‥9 │ 10‥12 …        an answer covers whole batches
+//! stored batches   0‥2 3‥5 6‥9 │ 10‥12 …        a response covers whole batches
 //! outputs          a   –   b   │ –              and ends with their last record: the progress
 //! ```
-//! Offsets of outputs are made up by the broker; only the range of an answer is true. A stretch
-//! without outputs is not told at all, and neither is a batch whose outputs are larger than an
-//! answer may be: the broker goes on behind it. So a stretch without outputs is asked for a second
-//! time, with room for larger answers, before it is believed.
+//! Offsets of outputs are made up by the broker; only the range of a response is true. Records without
+//! outputs are not told at all, and neither is a batch whose outputs are larger than a response may
+//! be: the broker goes on behind it. So records without outputs are read a second time, with larger
+//! responses, before that is believed.
 //!
 //! A stream is opened anew when there is another module, and long before the module has filled its
 //! memory, which is freed with the stream only.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use anyhow::anyhow;
+use partition_client::{
+    Cluster, FetchResponse, ModuleError, PartitionClient, PartitionStream, Recovery,
+    RecoveryConfig, SessionEnd, SmartModule, StreamRequest, TopicPartition,
+};
 use tokio::time::Instant;
 use tracing::{debug, info};
 
 use super::{Taken, ToKafka};
 use crate::batch;
-use crate::cluster::Cluster;
 use crate::config::BridgeConfig;
 use crate::error::BridgeError;
-use crate::log::{Answer, Log, LogStream, Place, StreamRequest};
-use crate::module::Module;
+use crate::module;
 use crate::progress::{BatchId, Progress};
 use crate::record::Record;
 
-/// How much more room answers get where nothing came.
-const WIDER: i32 = 8;
+/// How much larger a response may get where nothing came.
+const FETCH_BYTES_GROWTH: i32 = 8;
 
 /// One partition's outputs from an offset on.
 pub(super) struct ModuleOutputs<'a> {
     cluster: &'a Cluster,
     config: &'a BridgeConfig,
-    place: Place,
-    module: Module,
-    stream: LogStream,
+    partition: TopicPartition,
+    module: SmartModule,
+    stream: PartitionStream,
     next_offset: i64,
     /// Of the log, when the session began.
     end: i64,
     /// Taken, but not yet acknowledged.
-    answer: Option<Answer>,
-    /// Bytes that the module wrote since the stream was opened, about.
+    response: Option<FetchResponse>,
+    /// Bytes that the module wrote since the stream was opened.
     written: u64,
-    /// Whether answers have their largest room, so that silence means that nothing was given.
-    wide: bool,
+    recovery: Recovery,
     /// When the broker said something, or had no reason to.
     heard_at: Instant,
     /// When to look at the module and at the log's end.
@@ -60,20 +62,26 @@ impl<'a> ModuleOutputs<'a> {
         module: &str,
         offsets: Range<i64>,
     ) -> Result<Self, BridgeError> {
-        let (cluster, config, place) = (task.cluster, task.config, task.place());
-        let module = Module::load(cluster, module).await?;
-        let request = StreamRequest::through(&module, offsets.start);
+        let (cluster, config, partition) = (task.cluster, task.config, task.source());
+        let module = module::load(cluster, module).await?;
+        let recovery = Recovery::new(RecoveryConfig {
+            fetch_bytes: config.fetch_bytes,
+            fetch_bytes_max: config.fetch_bytes.saturating_mul(FETCH_BYTES_GROWTH),
+            silence_max: config.silence_max,
+            beyond_end_max: Duration::ZERO,
+        });
+        let stream = open(cluster, &partition, &module, offsets.start, &recovery).await?;
         Ok(Self {
-            stream: LogStream::open(cluster, place.clone(), request).await?,
+            stream,
             cluster,
             config,
-            place,
+            partition,
             module,
             next_offset: offsets.start,
             end: offsets.end,
-            answer: None,
+            response: None,
             written: 0,
-            wide: false,
+            recovery,
             heard_at: Instant::now(),
             look_at: Instant::now() + config.module_every,
         })
@@ -82,13 +90,13 @@ impl<'a> ModuleOutputs<'a> {
     /// Waits for outputs; none if there are none before the end that was there at the start.
     pub(super) async fn next(&mut self) -> Result<Option<Taken>, BridgeError> {
         loop {
-            let answer = tokio::select! {
-                answer = self.stream.next() => Some(answer?),
+            let response = tokio::select! {
+                response = self.stream.next_response() => Some(response?),
                 () = tokio::time::sleep_until(self.look_at) => None,
             };
-            match answer {
-                Some(answer) => {
-                    if let Some(taken) = self.take(answer).await? {
+            match response {
+                Some(response) => {
+                    if let Some(taken) = self.take(response).await? {
                         return Ok(Some(taken));
                     }
                 }
@@ -104,40 +112,41 @@ impl<'a> ModuleOutputs<'a> {
 
     /// The outputs are in Kafka: the broker may run the module on.
     pub(super) async fn acknowledge(&mut self) -> Result<(), BridgeError> {
-        let answer = self.answer.take();
+        let response = self.response.take();
         if self.written >= self.config.stream_bytes_max {
             return self.reopen().await;
         }
-        match answer {
-            Some(answer) => self.stream.acknowledge(&answer).await,
+        match response {
+            Some(response) => Ok(self.stream.acknowledge(&response).await?),
             None => Ok(()),
         }
     }
 
-    /// Checks where the answer stands; none if it is to be asked for again.
-    async fn take(&mut self, answer: Answer) -> Result<Option<Taken>, BridgeError> {
+    /// Checks where the response stands; none if it is to be read again.
+    async fn take(&mut self, response: FetchResponse) -> Result<Option<Taken>, BridgeError> {
         self.heard_at = Instant::now();
-        let records = self.records(&answer)?;
-        let (Some(first), Some(next)) = (records.first(), answer.next_offset()) else {
+        self.check(&response)?;
+        let records = self.records(&response)?;
+        let (Some(first), Some(next)) = (records.first(), response.next_offset()) else {
             return Ok(None);
         };
         let (first, expected) = (first.offset, self.next_offset);
-        // Progress is always the end of a stored batch, so no answer begins before it.
+        // Progress is always the end of a stored batch, so no response begins before it.
         if first < expected || next <= first {
             let reason = anyhow!("outputs of {first}..{next} came where {expected} should have");
-            return Err(self.place.failed("read", reason));
+            return Err(BridgeError::unreadable(&self.partition, reason));
         }
-        if first > expected && !self.wide {
-            self.widen().await?;
+        if first > expected && self.recovery.can_grow() {
+            self.read_again().await?;
             return Ok(None);
         }
         let bytes = records.iter().map(|record| record.bytes() as u64);
         self.written += bytes.sum::<u64>();
         // Outputs do not tell which batches they are of.
-        let mut log = Log::open(self.cluster, self.place.clone()).await?;
-        let last = log.batch_head(next - 1).await?;
+        let mut client = PartitionClient::open(self.cluster, self.partition.clone()).await?;
+        let last = client.batch_head(next - 1).await?;
         self.next_offset = next;
-        self.answer = Some(answer);
+        self.response = Some(response);
         let progress = Progress {
             next_offset: next,
             next_headers_offset: 0,
@@ -146,18 +155,34 @@ impl<'a> ModuleOutputs<'a> {
         Ok(Some(Taken { records, progress }))
     }
 
-    fn records(&self, answer: &Answer) -> Result<Vec<Record>, BridgeError> {
+    /// The response is an error, or ends with one: then nothing of it is used.
+    fn check(&self, response: &FetchResponse) -> Result<(), BridgeError> {
+        let Some(ModuleError { offset, reason }) =
+            response.error.as_ref().and_then(ModuleError::of)
+        else {
+            return Ok(response.check(&self.partition)?);
+        };
+        Err(BridgeError::Module {
+            at: self.partition.at(offset.unwrap_or(self.next_offset)),
+            module: self.module.name().to_owned(),
+            reason,
+        })
+    }
+
+    fn records(&self, response: &FetchResponse) -> Result<Vec<Record>, BridgeError> {
         let mut records = Vec::new();
-        for batch in &answer.batches {
+        for batch in &response.batches {
             let outputs = batch::decode_outputs(batch);
-            records.extend(outputs.map_err(|source| self.place.failed("read", source))?);
+            records.extend(
+                outputs.map_err(|source| BridgeError::unreadable(&self.partition, source))?,
+            );
         }
         Ok(records)
     }
 
     /// Goes on with the cluster's module if it is another one now.
     async fn follow_module(&mut self) -> Result<bool, BridgeError> {
-        let found = match Module::load(self.cluster, self.module.name()).await {
+        let found = match module::load(self.cluster, self.module.name()).await {
             Ok(found) => found,
             // The module that runs goes on running.
             Err(error) if error.is_transient() || matches!(error, BridgeError::NoModule(_)) => {
@@ -169,7 +194,7 @@ impl<'a> ModuleOutputs<'a> {
         if found == self.module {
             return Ok(false);
         }
-        let at = self.place.at(self.next_offset);
+        let at = self.partition.at(self.next_offset);
         info!("{at}: goes on with another smartmodule {}", found.name());
         self.module = found;
         self.reopen().await?;
@@ -185,38 +210,60 @@ impl<'a> ModuleOutputs<'a> {
         let end = match self.config.once {
             true => self.end,
             false => {
-                let log = Log::open(self.cluster, self.place.clone());
-                log.await?.range().await?.end
+                let client = PartitionClient::open(self.cluster, self.partition.clone());
+                client.await?.offset_range().await?.end
             }
         };
         if end <= self.next_offset {
             return Ok(false);
         }
-        if !self.wide {
-            self.widen().await?;
+        if self.recovery.can_grow() {
+            self.read_again().await?;
             return Ok(false);
         }
         if self.config.once {
-            let at = self.place.at(self.next_offset);
+            let at = self.partition.at(self.next_offset);
             let module = self.module.name();
             info!("{at}: smartmodule {module} gave nothing for the records from here to {end}");
         }
         Ok(self.config.once)
     }
 
-    /// Asks again where nothing came, with room for larger answers from now on.
-    async fn widen(&mut self) -> Result<(), BridgeError> {
-        self.wide = true;
-        self.place.fetch_bytes = self.place.fetch_bytes.saturating_mul(WIDER);
+    /// Reads again where nothing came, with larger responses from now on.
+    async fn read_again(&mut self) -> Result<(), BridgeError> {
+        let quiet = SessionEnd::Quiet {
+            offset: self.next_offset,
+        };
+        self.recovery.after(quiet, Instant::now().into_std());
         self.reopen().await
     }
 
     /// Opens a stream at what was copied last; with the old one ends what its module keeps.
     async fn reopen(&mut self) -> Result<(), BridgeError> {
-        let request = StreamRequest::through(&self.module, self.next_offset);
-        self.stream = LogStream::open(self.cluster, self.place.clone(), request).await?;
+        let (cluster, offset) = (self.cluster, self.next_offset);
+        self.stream = open(
+            cluster,
+            &self.partition,
+            &self.module,
+            offset,
+            &self.recovery,
+        )
+        .await?;
         self.written = 0;
         self.heard_at = Instant::now();
         Ok(())
     }
+}
+
+/// Opens a stream of a module's outputs.
+async fn open(
+    cluster: &Cluster,
+    partition: &TopicPartition,
+    module: &SmartModule,
+    offset: i64,
+    recovery: &Recovery,
+) -> Result<PartitionStream, BridgeError> {
+    let request = StreamRequest::through(module, Vec::new(), offset);
+    let request = request.fetch_bytes(recovery.fetch_bytes());
+    Ok(PartitionStream::open(cluster, partition.clone(), request).await?)
 }

@@ -1,50 +1,46 @@
 //! Records as they are stored, headers included, without a gap.
 
 use anyhow::anyhow;
-use fluvio::Isolation;
+use partition_client::{FetchResponse, PartitionStream, StreamRequest, TopicPartition};
 
-use super::Taken;
+use super::{Taken, ToKafka};
 use crate::batch::{self, Decoded};
-use crate::cluster::Cluster;
 use crate::error::BridgeError;
 use crate::headers::HeaderReader;
-use crate::log::{Answer, LogStream, Place, StreamRequest};
 use crate::progress::{BatchId, Progress};
 use crate::record::Record;
 
 /// One partition's records from an offset on.
 pub(super) struct StoredRecords<'a> {
-    place: Place,
-    stream: LogStream,
+    partition: TopicPartition,
+    stream: PartitionStream,
     headers: HeaderReader<'a>,
     next_offset: i64,
     last_batch: Option<BatchId>,
     /// Taken, but not yet acknowledged.
-    answer: Option<Answer>,
+    response: Option<FetchResponse>,
 }
 
 impl<'a> StoredRecords<'a> {
-    pub(super) async fn open(
-        cluster: &'a Cluster,
-        place: Place,
-        from: Progress,
-    ) -> Result<Self, BridgeError> {
-        let request = StreamRequest::new(from.next_offset, Isolation::ReadCommitted);
+    pub(super) async fn open(task: &ToKafka<'a>, from: Progress) -> Result<Self, BridgeError> {
+        let (cluster, config, partition) = (task.cluster, task.config, task.source());
+        let request = StreamRequest::stored(from.next_offset).fetch_bytes(config.fetch_bytes);
         Ok(Self {
-            stream: LogStream::open(cluster, place.clone(), request).await?,
-            headers: HeaderReader::new(cluster, &place, from.next_headers_offset),
+            stream: PartitionStream::open(cluster, partition.clone(), request).await?,
+            headers: HeaderReader::new(cluster, config, &partition, from.next_headers_offset),
             next_offset: from.next_offset,
             last_batch: from.last_batch,
-            place,
-            answer: None,
+            partition,
+            response: None,
         })
     }
 
     pub(super) async fn next(&mut self) -> Result<Taken, BridgeError> {
         loop {
-            let answer = self.stream.next().await?;
-            let records = self.records(&answer).await?;
-            self.answer = Some(answer);
+            let response = self.stream.next_response().await?;
+            response.check(&self.partition)?;
+            let records = self.records(&response).await?;
+            self.response = Some(response);
             if !records.is_empty() {
                 let progress = Progress {
                     next_offset: self.next_offset,
@@ -58,17 +54,19 @@ impl<'a> StoredRecords<'a> {
     }
 
     pub(super) async fn acknowledge(&mut self) -> Result<(), BridgeError> {
-        match self.answer.take() {
-            Some(answer) => self.stream.acknowledge(&answer).await,
+        match self.response.take() {
+            Some(response) => Ok(self.stream.acknowledge(&response).await?),
             None => Ok(()),
         }
     }
 
-    async fn records(&mut self, answer: &Answer) -> Result<Vec<Record>, BridgeError> {
+    async fn records(&mut self, response: &FetchResponse) -> Result<Vec<Record>, BridgeError> {
         let mut records = Vec::new();
-        for batch in &answer.batches {
+        for batch in &response.batches {
             let decoded = batch::decode(batch);
-            for decoded in decoded.map_err(|source| self.place.failed("read", source))? {
+            for decoded in
+                decoded.map_err(|source| BridgeError::unreadable(&self.partition, source))?
+            {
                 records.extend(self.take(decoded).await?);
             }
             self.last_batch = Some(BatchId::of(batch));
@@ -91,7 +89,7 @@ impl<'a> StoredRecords<'a> {
             // Another session asks where the log starts now, and counts what was deleted.
             let expected = self.next_offset;
             let reason = anyhow!("{} came where {expected} should have", record.offset);
-            return Err(self.place.failed("read", reason));
+            return Err(BridgeError::unreadable(&self.partition, reason));
         }
         self.next_offset += 1;
         if let Some(offset) = kafka_offset.filter(|_| has_headers) {

@@ -8,6 +8,7 @@ use fluvio::FluvioAdmin;
 use fluvio::metadata::smartmodule::SmartModuleSpec;
 use fluvio::metadata::spu::SpuSpec;
 use fluvio::metadata::topic::TopicSpec;
+use partition_client::TopicShape;
 
 use super::manifest::{Manifest, SmartModule, SpuGroup, Topic, WasmSource};
 use crate::modules;
@@ -29,7 +30,7 @@ pub(crate) enum Action {
     Note(String),
     CreateTopic {
         name: String,
-        spec: TopicSpec,
+        shape: TopicShape,
     },
     /// Uploads the wasm; `new` if there was no such module.
     Upload {
@@ -101,13 +102,14 @@ fn plan_spu_group(group: &SpuGroup, online: usize) -> Step {
 fn plan_topic(topic: &Topic, found: Option<&TopicSpec>) -> Step {
     let object = format!("topic \"{}\"", topic.name);
     let Some(found) = found else {
-        let spec = TopicSpec::new_computed(topic.partitions, topic.replication_factor, None);
+        let shape = TopicShape {
+            partitions: topic.partitions,
+            replication: topic.replication_factor,
+        };
+        let name = topic.name.clone();
         return Step {
             object,
-            action: Action::CreateTopic {
-                name: topic.name.clone(),
-                spec,
-            },
+            action: Action::CreateTopic { name, shape },
         };
     };
     let mut differences = Vec::new();
@@ -164,7 +166,7 @@ fn read_wasm(module: &SmartModule) -> Result<Cow<'static, [u8]>> {
 }
 
 /// The wasm that the cluster has under this name.
-pub(super) async fn uploaded(admin: &FluvioAdmin, name: &str) -> Result<Option<Vec<u8>>> {
+async fn uploaded(admin: &FluvioAdmin, name: &str) -> Result<Option<Vec<u8>>> {
     let found = admin
         .list::<SmartModuleSpec, _>(vec![name.to_owned()])
         .await;

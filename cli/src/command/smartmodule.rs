@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use fluvio::metadata::smartmodule::SmartModuleSpec;
 
-use crate::addresses::{DataDirFlag, FluvioFlag, connect_admin};
+use crate::addresses::{DataDirFlag, FluvioFlag, connect_admin, connect_cluster};
 use crate::{cluster, modules};
 
 /// Upload or list the SmartModules that run inside the broker.
@@ -69,8 +69,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
                 .or_else(|| name_of(&file))
                 .context("give the module's --name")?;
             try_module(&name, &wasm).await?;
-            let admin = connect_admin(&fluvio.resolve(&data_dir)?).await?;
-            cluster::upload(&admin, &name, &wasm).await?;
+            let cluster = connect_cluster(&fluvio.resolve(&data_dir)?).await?;
+            cluster::upload(&cluster, &name, &wasm).await?;
             println!("smartmodule \"{name}\": uploaded, {} bytes", wasm.len());
             Ok(())
         }

@@ -10,8 +10,8 @@ use embedded_broker::{Broker, BrokerConfig};
 use fluvio::FluvioClusterConfig;
 use fluvio_protocol::record::{Batch, RawRecords, Record};
 use partition_client::{
-    Cluster, PartitionClient, PartitionStream, StreamRequest, TailReader, TopicPartition,
-    TopicShape,
+    Cluster, PartitionClient, PartitionStream, StreamRequest, TopicPartition, TopicShape,
+    has_unreplicated,
 };
 use tempfile::TempDir;
 
@@ -94,36 +94,13 @@ async fn what_is_appended_is_found_at_its_offset() {
 }
 
 #[tokio::test]
-async fn a_range_that_begins_inside_a_batch_gives_its_own_records_only() {
+async fn a_log_has_nothing_behind_its_end() {
     let test = test_cluster().await;
     let (partition, _) = filled(&test.cluster).await;
-    let mut values = Vec::new();
-    let on_value = &mut |value: &[u8]| values.push(String::from_utf8(value.to_vec()).unwrap());
-    TailReader::read_range(&test.cluster, partition, 1..4, on_value)
-        .await
-        .unwrap();
-    assert_eq!(values, ["b", "c", "d"]);
-}
-
-#[tokio::test]
-async fn a_reader_is_given_what_has_come_in_since_it_looked_last() {
-    let test = test_cluster().await;
-    let (partition, mut client) = filled(&test.cluster).await;
-    let mut reader = TailReader::open(&test.cluster, partition, 5).await.unwrap();
-    let mut values = Vec::new();
-    assert_eq!(reader.read_arrived(&mut |_| ()).await.unwrap(), 5);
-    client.append(vec![batch(&["f", "g"])]).await.unwrap();
-    let wanted = async {
-        while values.len() < 2 {
-            let on_value = &mut |value: &[u8]| values.push(value.to_vec());
-            reader.read_arrived(on_value).await.unwrap();
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(60), wanted)
-        .await
-        .unwrap();
-    assert_eq!(values, [b"f", b"g"]);
+    for (end, expected) in [(5, false), (4, true)] {
+        let found = has_unreplicated(&test.cluster, &partition, end).await;
+        assert_eq!(found.unwrap(), expected, "from {end} on");
+    }
 }
 
 #[tokio::test]
