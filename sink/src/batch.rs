@@ -40,9 +40,13 @@ impl Decoder {
     }
 
     /// Decodes one response of the broker; none if it held nothing new.
-    pub(crate) fn decode(&mut self, response: &FetchResponse) -> Result<Option<Batch>, SinkError> {
+    pub(crate) fn decode(
+        &mut self,
+        key: &StreamKey,
+        response: &FetchResponse,
+    ) -> Result<Option<Batch>, SinkError> {
         let before = self.next_offset();
-        let records = records(response)?;
+        let records = records(response, key)?;
         let values = records.iter().map(|record| record.value().as_ref());
         let epoch = response.leader_epoch();
         let batch = match self {
@@ -53,11 +57,12 @@ impl Decoder {
     }
 }
 
-fn records(response: &FetchResponse) -> Result<Vec<Record>, SinkError> {
+fn records(response: &FetchResponse, key: &StreamKey) -> Result<Vec<Record>, SinkError> {
     let mut records = Vec::new();
     for batch in &response.batches {
         let decoded = batch.memory_records();
-        let mut more = decoded.map_err(|source| SinkError::broker("decode a batch", source))?;
+        let mut more = decoded
+            .map_err(|source| SinkError::broker(format!("decode what {key} gave"), source))?;
         if records.is_empty() {
             records = more
         } else {

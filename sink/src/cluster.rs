@@ -9,12 +9,7 @@ use partition_client::Cluster;
 use crate::error::SinkError;
 
 /// Longest wait for a response of the cluster.
-const RESPONSE_MAX: Duration = Duration::from_secs(10);
-
-/// The cluster at an address; nothing is connected yet.
-pub(crate) fn cluster(config: FluvioClusterConfig) -> Cluster {
-    Cluster::new(config, RESPONSE_MAX)
-}
+pub(crate) const RESPONSE_MAX: Duration = Duration::from_secs(10);
 
 /// The end of each partition's committed log, by partition: what a sink has to reach to have
 /// stored everything that is there now.
@@ -25,5 +20,6 @@ pub async fn log_ends(
     config: &FluvioClusterConfig,
     topic: &str,
 ) -> Result<BTreeMap<u32, i64>, SinkError> {
-    Ok(cluster(config.clone()).log_ends(topic).await?)
+    let cluster = Cluster::new(config.clone(), RESPONSE_MAX);
+    Ok(cluster.log_ends(topic).await?)
 }

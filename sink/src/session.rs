@@ -240,7 +240,7 @@ impl Reader<'_> {
         self.session
             .entry
             .update(|stream| stream.high_watermark = response.high_watermark);
-        if let Some(batch) = self.decoder.decode(response)? {
+        if let Some(batch) = self.decoder.decode(self.session.key, response)? {
             permit.send(batch);
         }
         self.check(response)

@@ -1,7 +1,5 @@
 //! The sink against the embedded broker, the real SmartModules and a private Postgres.
 
-// Futures of a broker, a Postgres and a sink in one test.
-#![recursion_limit = "256"]
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 mod availability;
