@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use domain::Position;
 use domain::reject::{REASON_CHARS_MAX, cut};
 use domain::source::Run;
+use domain::{Position, error_chain};
 use parquet::errors::ParquetError;
 use zip::result::ZipError;
 
@@ -272,12 +272,5 @@ impl RefusedFile {
 
 /// The error and its causes in one line, as long as a reject's reason at most.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    cut(&text, REASON_CHARS_MAX)
+    cut(&error_chain(error), REASON_CHARS_MAX)
 }
