@@ -26,7 +26,7 @@ use fluvio_spu_schema::server::stream_fetch::{
 use crate::cluster::Cluster;
 use crate::error::{Cause, ClientError, within};
 use crate::fetch::fetch_request;
-use crate::stream::{OffsetRange, leader_epoch};
+use crate::stream::{OffsetRange, checksum, leader_epoch};
 
 /// How much later than the broker we give up waiting for a write.
 const APPEND_GRACE: Duration = Duration::from_secs(2);
@@ -168,7 +168,7 @@ impl PartitionClient {
     /// The batch that holds an offset, whole, replicated or not.
     ///
     /// # Errors
-    /// If the log has no such record, or its batch is larger than 64 MiB.
+    /// If the log has no such record, or its batch is damaged or larger than 64 MiB.
     pub async fn batch_at(&mut self, offset: i64) -> Result<Batch<RawRecords>, ClientError> {
         let mut bytes_max = BATCH_BYTES_FIRST;
         loop {
@@ -178,6 +178,7 @@ impl PartitionClient {
             let batch = fetched.and_then(|batches| holding(batches, offset));
             let batch = batch.map_err(|cause| self.failed("read", cause))?;
             if batch.validate_decoding() {
+                checksum::check(&batch).map_err(|cause| self.failed("read", cause))?;
                 return Ok(batch);
             }
             if bytes_max >= BATCH_BYTES_MAX {

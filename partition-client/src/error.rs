@@ -1,8 +1,11 @@
 //! What can go wrong between us and a cluster.
 
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use anyhow::anyhow;
 use fluvio_protocol::link::ErrorCode;
+use futures_util::FutureExt;
 
 /// A request to the cluster that had no good response.
 #[derive(Debug, thiserror::Error)]
@@ -54,12 +57,21 @@ impl ClientError {
     }
 }
 
+/// Does what reads a broker's bytes: fluvio's decoders panic at lengths that cannot be. What was read
+/// from must not be used again.
+pub(crate) async fn guarded<T>(
+    reading: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<T> {
+    let read = AssertUnwindSafe(reading).catch_unwind().await;
+    read.unwrap_or_else(|_| Err(anyhow!("what was sent is no response of Fluvio")))
+}
+
 /// Waits for a response, but not longer than `max`.
 pub(crate) async fn within<T>(
     max: Duration,
     response: impl Future<Output = anyhow::Result<T>>,
 ) -> anyhow::Result<T> {
-    tokio::time::timeout(max, response)
+    tokio::time::timeout(max, guarded(response))
         .await
         .unwrap_or_else(|_| Err(Cause::Timeout(max).into()))
 }

@@ -11,6 +11,7 @@
 //! acknowledged. Dropping the stream closes the connection, which is when the broker frees what a
 //! module wrote.
 
+pub(crate) mod checksum;
 mod truncated;
 
 use std::io;
@@ -32,7 +33,7 @@ use futures_util::StreamExt;
 
 use crate::client::{TopicPartition, find_range};
 use crate::cluster::Cluster;
-use crate::error::{Cause, ClientError, within};
+use crate::error::{Cause, ClientError, guarded, within};
 use crate::fetch::fetch_request;
 use crate::module::SmartModule;
 
@@ -164,6 +165,8 @@ pub struct PartitionStream {
     partition: TopicPartition,
     response_max: std::time::Duration,
     fetch_bytes: i32,
+    /// Whether the batches are as they are stored, and not a module's outputs.
+    is_stored: bool,
     sink: FluvioSink,
     frames: FluvioStream,
     fetch_version: i16,
@@ -197,6 +200,7 @@ impl PartitionStream {
             partition,
             response_max: cluster.response_max(),
             fetch_bytes: request.fetch_bytes,
+            is_stored: request.module.is_none(),
             sink,
             frames,
             fetch_version: fetch_version.unwrap_or(DefaultStreamFetchRequest::DEFAULT_API_VERSION),
@@ -233,9 +237,10 @@ impl PartitionStream {
     /// Waits for what comes next. Cancel safe: a frame begun is kept.
     ///
     /// # Errors
-    /// If the connection ends, or a batch is larger than the stream may take at once.
+    /// If the connection ends, a stored batch is damaged, or one is larger than the stream may take at
+    /// once.
     pub async fn next(&mut self) -> Result<StreamEvent, ClientError> {
-        let event = self.read_event().await;
+        let event = guarded(self.read_event()).await;
         event.map_err(|cause| self.failed(cause))
     }
 
@@ -325,6 +330,9 @@ impl PartitionStream {
         if let (Some(offset), true) = (truncated_at, batches.is_empty()) {
             let max = self.fetch_bytes;
             return Err(anyhow!("the batch of {offset} is larger than {max} bytes"));
+        }
+        if self.is_stored {
+            batches.iter().try_for_each(checksum::check)?;
         }
         Ok(FetchResponse {
             batches,

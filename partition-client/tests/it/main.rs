@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -147,4 +149,37 @@ async fn what_is_not_there_is_named() {
         domain::error_chain(&error.unwrap_err()),
         "could not find the leader of nowhere/7 in Fluvio: no such partition, or its leader is away"
     );
+}
+
+/// A peer that takes one request and sends `response`, then nothing.
+fn peer(response: Vec<u8>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = client.unwrap();
+            let response = response.clone();
+            std::thread::spawn(move || {
+                let mut request = [0; 4096];
+                if client.read(&mut request).is_ok() {
+                    client.write_all(&response).unwrap();
+                }
+                // Until it hangs up.
+                while client.read(&mut request).is_ok_and(|length| length > 0) {}
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_peer_that_sends_what_cannot_be_or_nothing_is_an_error_in_time() {
+    let length = |length: i32| [&length.to_be_bytes()[..], &[7; 40]].concat();
+    for response in [length(-1), length(40), length(i32::MAX), Vec::new()] {
+        let config = FluvioClusterConfig::new(peer(response.clone()).to_string());
+        let cluster = Cluster::new(config, Duration::from_secs(1));
+        let asking = tokio::time::timeout(Duration::from_secs(30), cluster.topic_shape("trips"));
+        let error = asking.await.unwrap().unwrap_err();
+        assert_eq!(error.doing, "list Fluvio's topics", "{response:?}");
+    }
 }
