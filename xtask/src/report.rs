@@ -2,8 +2,8 @@
 //! end why the others failed: a page of log lines hides it else.
 
 /// Lines of a failure that are repeated, and characters of each.
-const COMPLAINT_LINES: usize = 12;
-const COMPLAINT_CHARS: usize = 400;
+const FAILURE_LINES: usize = 12;
+const FAILURE_CHARS: usize = 400;
 
 /// Sums over every test program of one run.
 #[derive(Debug, Default)]
@@ -22,17 +22,17 @@ pub(crate) struct Report {
 struct Failure {
     test: String,
     /// From the panic's first line on.
-    complaint: Vec<String>,
-    in_complaint: bool,
+    failure: Vec<String>,
+    in_failure: bool,
 }
 
 impl Failure {
     fn read(&mut self, line: &str) {
-        self.in_complaint |= line.contains("panicked at ") || line.starts_with("Error: ");
-        self.in_complaint &= !line.is_empty() && !line.starts_with("stack backtrace:");
-        if self.in_complaint && self.complaint.len() < COMPLAINT_LINES {
-            let line = line.chars().take(COMPLAINT_CHARS).collect();
-            self.complaint.push(line);
+        self.in_failure |= line.contains("panicked at ") || line.starts_with("Error: ");
+        self.in_failure &= !line.is_empty() && !line.starts_with("stack backtrace:");
+        if self.in_failure && self.failure.len() < FAILURE_LINES {
+            let line = line.chars().take(FAILURE_CHARS).collect();
+            self.failure.push(line);
         }
     }
 }
@@ -66,8 +66,8 @@ impl Report {
         if let Some(test) = name.and_then(|rest| rest.strip_suffix(" stdout ----")) {
             self.failures.push(Failure {
                 test: test.to_owned(),
-                complaint: Vec::new(),
-                in_complaint: false,
+                failure: Vec::new(),
+                in_failure: false,
             });
         } else if let Some(failure) = self.failures.last_mut() {
             failure.read(line);
@@ -77,12 +77,9 @@ impl Report {
 
 impl std::fmt::Display for Report {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for Failure {
-            test, complaint, ..
-        } in &self.failures
-        {
+        for Failure { test, failure, .. } in &self.failures {
             writeln!(f, "failed: {test}")?;
-            for line in complaint {
+            for line in failure {
                 writeln!(f, "    {line}")?;
             }
         }
