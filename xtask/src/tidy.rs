@@ -1,12 +1,13 @@
 //! `cargo xtask tidy`: the rules no compiler checks, each with its reason.
 //!
-//! Also run by `cargo test`, so that nobody learns of a breach from CI only.
+//! Also run by `cargo test`, so that nobody learns of a violation from CI only.
 
 mod files;
 mod layers;
 mod levels;
 mod links;
 mod metadata;
+mod references;
 mod sources;
 mod stages;
 
@@ -14,36 +15,37 @@ use anyhow::{Result, bail};
 
 use crate::workspace;
 
-/// Checks every rule and prints each breach with the rule's reason.
+/// Checks every rule and prints each violation with the rule's reason.
 ///
 /// # Errors
 /// If a rule is broken, or a file cannot be read.
 pub(crate) fn run() -> Result<()> {
-    let breaches = breaches()?;
-    for breach in &breaches {
-        println!("{breach}");
+    let violations = violations()?;
+    for violation in &violations {
+        println!("{violation}");
     }
-    if !breaches.is_empty() {
-        bail!("{} rule breaches", breaches.len());
+    if !violations.is_empty() {
+        bail!("{} rule violations", violations.len());
     }
     Ok(())
 }
 
-fn breaches() -> Result<Vec<String>> {
+fn violations() -> Result<Vec<String>> {
     let root = workspace::root();
-    let mut breaches = Vec::new();
-    breaches.extend(stages::check(root)?);
-    breaches.extend(layers::check(root)?);
-    breaches.extend(levels::check(root)?);
-    breaches.extend(sources::check(root)?);
-    breaches.extend(links::check(root)?);
-    Ok(breaches)
+    let mut violations = Vec::new();
+    violations.extend(stages::check(root)?);
+    violations.extend(layers::check(root)?);
+    violations.extend(levels::check(root)?);
+    violations.extend(sources::check(root)?);
+    violations.extend(links::check(root)?);
+    violations.extend(references::check(root)?);
+    Ok(violations)
 }
 
 #[cfg(test)]
 mod tests {
     #[test]
     fn this_workspace_is_tidy() {
-        assert_eq!(super::breaches().unwrap(), Vec::<String>::new());
+        assert_eq!(super::violations().unwrap(), Vec::<String>::new());
     }
 }

@@ -32,7 +32,7 @@ type Edge = (String, String, bool);
 /// Checks all edges between packages.
 pub(super) fn check(_root: &Path) -> Result<Vec<String>> {
     let metadata = metadata::read(&["--no-deps", "--offline"])?;
-    Ok(breaches(&edges(&metadata)?))
+    Ok(violations(&edges(&metadata)?))
 }
 
 fn edges(metadata: &str) -> Result<Vec<Edge>> {
@@ -48,29 +48,29 @@ fn edges(metadata: &str) -> Result<Vec<Edge>> {
     Ok(edges)
 }
 
-fn breaches(edges: &[Edge]) -> Vec<String> {
+fn violations(edges: &[Edge]) -> Vec<String> {
     let adapter = |name: &String| ADAPTERS.contains(&name.as_str());
-    let mut breaches = Vec::new();
+    let mut violations = Vec::new();
     for (package, dependency, _) in edges.iter().filter(|(_, _, for_tests)| !for_tests) {
         if adapter(package) && adapter(dependency) {
-            breaches.push(format!(
+            violations.push(format!(
                 "{package} depends on {dependency}: adapters know only domain"
             ));
         }
         if package == "domain" && adapter(dependency) {
-            breaches.push(format!(
+            violations.push(format!(
                 "domain depends on {dependency}: it depends on no adapter"
             ));
         }
         for (start, home) in HOMES {
             if dependency.starts_with(start) && package != home {
-                breaches.push(format!(
+                violations.push(format!(
                     "{package} depends on {dependency}: only {home} does"
                 ));
             }
         }
     }
-    breaches
+    violations
 }
 
 #[cfg(test)]
@@ -82,21 +82,23 @@ mod tests {
     }
 
     #[test]
-    fn an_adapter_that_depends_on_another_is_a_breach_but_not_in_its_tests() {
+    fn an_adapter_that_depends_on_another_is_a_violation_but_not_in_its_tests() {
         assert_eq!(
-            breaches(&[
+            violations(&[
                 edge("sink", "embedded-broker", false),
                 edge("sink", "app", true)
             ]),
             ["sink depends on embedded-broker: adapters know only domain"]
         );
-        assert!(breaches(&[edge("cli", "sink", false), edge("sink", "domain", false)]).is_empty());
+        assert!(
+            violations(&[edge("cli", "sink", false), edge("sink", "domain", false)]).is_empty()
+        );
     }
 
     #[test]
-    fn a_technology_away_from_home_is_a_breach() {
+    fn a_technology_away_from_home_is_a_violation() {
         assert_eq!(
-            breaches(&[
+            violations(&[
                 edge("sink", "aws-sdk-s3", false),
                 edge("producer", "aws-sdk-s3", false)
             ]),

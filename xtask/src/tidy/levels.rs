@@ -17,10 +17,10 @@ pub(super) fn check(root: &Path) -> Result<Vec<String>> {
     let manifest = std::fs::read_to_string(root.join("Cargo.toml"))?;
     let host = shell::read(Command::new("rustc").args(["--print", "host-tuple"]))?;
     let metadata = metadata::parse(&metadata::read(&["--filter-platform", &host])?)?;
-    Ok(breaches(&manifest, &linked_with("app", &metadata)))
+    Ok(violations(&manifest, &linked_with("app", &metadata)))
 }
 
-fn breaches(manifest: &str, used: &BTreeSet<&str>) -> Vec<String> {
+fn violations(manifest: &str, used: &BTreeSet<&str>) -> Vec<String> {
     let unoptimized = unoptimized(manifest).filter(|package| used.contains(package));
     unoptimized
         .map(|package| format!("Cargo.toml leaves {package} at level 0: app uses it"))
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_unoptimized_crate_below_app_is_a_breach() {
+    fn an_unoptimized_crate_below_app_is_a_violation() {
         let manifest = "
 [profile.release.package]
 hyper = { opt-level = 3 }
@@ -92,7 +92,7 @@ syn = { opt-level = 0 }
 ";
         let used = ["app", "h2", "hyper", "syn"].into();
         assert_eq!(
-            breaches(manifest, &used),
+            violations(manifest, &used),
             ["Cargo.toml leaves h2 at level 0: app uses it"]
         );
     }

@@ -11,7 +11,7 @@ const COMMAND_LINE_MAX: usize = 20;
 
 /// Checks every `.md` file outside `target`.
 pub(super) fn check(root: &Path) -> Result<Vec<String>> {
-    let mut breaches = Vec::new();
+    let mut violations = Vec::new();
     for (path, text) in files::with_ending(root, "md")? {
         let folder = root
             .join(&path)
@@ -20,18 +20,18 @@ pub(super) fn check(root: &Path) -> Result<Vec<String>> {
             .unwrap_or_default();
         for (number, link) in relative_links(&text) {
             if !folder.join(&link).exists() {
-                breaches.push(format!(
+                violations.push(format!(
                     "{path}:{number}: links to {link}, which does not exist"
                 ));
             }
         }
         if path == "README.md" && !command_is_early(&text) {
-            breaches.push(format!(
+            violations.push(format!(
                 "README.md: no `cargo xtask up` by line {COMMAND_LINE_MAX}"
             ));
         }
     }
-    Ok(breaches)
+    Ok(violations)
 }
 
 fn command_is_early(readme: &str) -> bool {

@@ -11,21 +11,21 @@ use super::files;
 
 /// Checks every `.rs` file outside `target`.
 pub(super) fn check(root: &Path) -> Result<Vec<String>> {
-    let mut breaches = Vec::new();
+    let mut violations = Vec::new();
     for (path, text) in files::with_ending(root, "rs")? {
-        breaches.extend(breaches_of(&path, &text));
+        violations.extend(violations_of(&path, &text));
     }
-    Ok(breaches)
+    Ok(violations)
 }
 
-fn breaches_of(path: &str, text: &str) -> Vec<String> {
+fn violations_of(path: &str, text: &str) -> Vec<String> {
     let reads_only = path.starts_with("app/src") || path.starts_with("cli/src");
-    let mut breaches = Vec::new();
+    let mut violations = Vec::new();
     let mut in_message = false;
     for (number, line) in (1..).zip(text.lines()) {
         in_message |= line.trim_start().starts_with("#[error(");
         if in_message && line.contains("{source}") {
-            breaches.push(format!(
+            violations.push(format!(
                 "{path}:{number}: the message repeats the source it carries"
             ));
         }
@@ -33,10 +33,10 @@ fn breaches_of(path: &str, text: &str) -> Vec<String> {
             in_message = false;
         }
         if reads_only && writes_sql(line) {
-            breaches.push(format!("{path}:{number}: only sink writes SQL"));
+            violations.push(format!("{path}:{number}: only sink writes SQL"));
         }
     }
-    breaches
+    violations
 }
 
 fn writes_sql(line: &str) -> bool {
@@ -56,23 +56,23 @@ fn writes_sql(line: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::breaches_of;
+    use super::violations_of;
 
     #[test]
-    fn a_message_that_repeats_its_source_is_a_breach_over_several_lines_too() {
+    fn a_message_that_repeats_its_source_is_a_violation_over_several_lines_too() {
         let text =
             "    #[error(\n        \"could not read: {source}\"\n    )]\n    Read,\n\"{source}\"";
         assert_eq!(
-            breaches_of("sink/src/error.rs", text),
+            violations_of("sink/src/error.rs", text),
             ["sink/src/error.rs:2: the message repeats the source it carries"]
         );
-        assert!(breaches_of("a.rs", "#[error(\"could not read {path}\")]").is_empty());
+        assert!(violations_of("a.rs", "#[error(\"could not read {path}\")]").is_empty());
     }
 
     #[test]
-    fn sql_that_writes_is_a_breach_in_the_app() {
+    fn sql_that_writes_is_a_violation_in_the_app() {
         let text = r#"sqlx::query("insert into records values (1)")"#;
-        assert_eq!(breaches_of("app/src/query.rs", text).len(), 1);
-        assert!(breaches_of("sink/src/write.rs", text).is_empty());
+        assert_eq!(violations_of("app/src/query.rs", text).len(), 1);
+        assert!(violations_of("sink/src/write.rs", text).is_empty());
     }
 }

@@ -17,10 +17,10 @@ pub(super) fn check(root: &Path) -> Result<Vec<String>> {
     };
     let members = members(&read("Cargo.toml")?);
     let cluster = read("fluvio-cluster.yaml")?;
-    let mut breaches = order_breaches(&members);
+    let mut violations = order_violations(&members);
     for (member, stage) in &members {
         if let Some(stage) = stage {
-            breaches.extend(sentence_breaches(
+            violations.extend(sentence_violations(
                 member,
                 *stage,
                 &crate_doc(root, member)?,
@@ -29,10 +29,10 @@ pub(super) fn check(root: &Path) -> Result<Vec<String>> {
         }
     }
     match read("README.md") {
-        Ok(readme) => breaches.extend(readme_breaches(&members, &readme)),
-        Err(_) => breaches.push("README.md: is missing".to_owned()),
+        Ok(readme) => violations.extend(readme_violations(&members, &readme)),
+        Err(_) => violations.push("README.md: is missing".to_owned()),
     }
-    Ok(breaches)
+    Ok(violations)
 }
 
 /// Name and stage of each member: `"sink",  # ③ module outputs → Postgres`.
@@ -54,7 +54,7 @@ fn members(manifest: &str) -> Vec<(String, Option<char>)> {
         .collect()
 }
 
-fn order_breaches(members: &[(String, Option<char>)]) -> Vec<String> {
+fn order_violations(members: &[(String, Option<char>)]) -> Vec<String> {
     let stages: Vec<char> = members.iter().filter_map(|(_, stage)| *stage).collect();
     // By their place in the list: Unicode has the circled zero after the other digits.
     if stages.is_sorted_by_key(|stage| STAGES.find(*stage)) && !stages.is_empty() {
@@ -85,7 +85,7 @@ fn crate_doc(root: &Path, member: &str) -> Result<Vec<String>> {
         .collect())
 }
 
-fn sentence_breaches(member: &str, stage: char, doc: &[String], cluster: &str) -> Vec<String> {
+fn sentence_violations(member: &str, stage: char, doc: &[String], cluster: &str) -> Vec<String> {
     let expected = format!("tage {stage} of ④");
     let Some(sentence) = doc.iter().find(|line| line.contains(&expected)) else {
         return vec![format!(
@@ -103,26 +103,26 @@ fn sentence_breaches(member: &str, stage: char, doc: &[String], cluster: &str) -
 }
 
 /// The README must name the staged members in the same order.
-fn readme_breaches(members: &[(String, Option<char>)], readme: &str) -> Vec<String> {
+fn readme_violations(members: &[(String, Option<char>)], readme: &str) -> Vec<String> {
     let rows: Vec<&str> = readme
         .lines()
         .filter(|line| line.starts_with('|'))
         .collect();
     let mut last = 0;
-    let mut breaches = Vec::new();
+    let mut violations = Vec::new();
     for (member, _) in members.iter().filter(|(_, stage)| stage.is_some()) {
         let name = member.rsplit('/').next().unwrap_or(member);
         match rows.iter().position(|row| {
             row.contains(&format!("`{member}")) || row.contains(&format!("`{name}"))
         }) {
             Some(row) if row >= last => last = row,
-            Some(_) => breaches.push(format!("README.md: {member} is not in flow order")),
-            None => breaches.push(format!(
+            Some(_) => violations.push(format!("README.md: {member} is not in flow order")),
+            None => violations.push(format!(
                 "README.md: no row for {member} in the table of crates"
             )),
         }
     }
-    breaches
+    violations
 }
 
 #[cfg(test)]
@@ -144,39 +144,39 @@ mod tests {
             ("domain".to_owned(), Some('⓪')),
             ("producer".to_owned(), Some('①')),
         ];
-        assert!(order_breaches(&members).is_empty());
+        assert!(order_violations(&members).is_empty());
     }
 
     #[test]
-    fn members_out_of_order_are_a_breach() {
+    fn members_out_of_order_are_a_violation() {
         let members = [
             ("sink".to_owned(), Some('③')),
             ("producer".to_owned(), Some('①')),
         ];
-        assert_eq!(order_breaches(&members).len(), 1);
+        assert_eq!(order_violations(&members).len(), 1);
     }
 
     #[test]
-    fn a_topic_that_is_not_declared_is_a_breach() {
+    fn a_topic_that_is_not_declared_is_a_violation() {
         let doc = ["Stage ② of ④. Reads topic `tripz`.".to_owned()];
         assert_eq!(
-            sentence_breaches("m", '②', &doc, "name: trips"),
+            sentence_violations("m", '②', &doc, "name: trips"),
             ["m: topic `tripz` is not in fluvio-cluster.yaml"]
         );
-        assert_eq!(sentence_breaches("m", '③', &doc, "").len(), 1);
+        assert_eq!(sentence_violations("m", '③', &doc, "").len(), 1);
     }
 
     #[test]
-    fn a_crate_missing_from_the_readme_is_a_breach() {
+    fn a_crate_missing_from_the_readme_is_a_violation() {
         let members = [
             ("producer".to_owned(), Some('①')),
             ("sink".to_owned(), Some('③')),
         ];
         let readme = "| `sink/` | x |\n| `producer/` | y |\n";
         assert_eq!(
-            readme_breaches(&members, readme),
+            readme_violations(&members, readme),
             ["README.md: sink is not in flow order"]
         );
-        assert_eq!(readme_breaches(&members, "").len(), 2);
+        assert_eq!(readme_violations(&members, "").len(), 2);
     }
 }
