@@ -161,7 +161,7 @@ pub(crate) fn decode(batch: &Batch<RawRecords>) -> Result<Vec<Decoded>, BatchErr
     Ok(decoded.collect())
 }
 
-/// Reads what a SmartModule gave for the records of a stretch: keys and values are its own, times it
+/// Reads what a SmartModule gave for a range of records: keys and values are its own, times it
 /// cannot give.
 pub(crate) fn decode_outputs(batch: &Batch<RawRecords>) -> Result<Vec<Record>, BatchError> {
     let outputs = batch.memory_records().map_err(BatchError::Undecodable)?;

@@ -21,10 +21,10 @@ pub struct BridgeConfig {
     pub batch_bytes: usize,
     /// Bytes that Fluvio sends at once, which go to Kafka as one transaction (default: 8 MiB; more
     /// than the largest batch, or nothing would come). Where a SmartModule gave nothing for a
-    /// stretch of records, eight times as much.
+    /// range of records, eight times as much.
     pub fetch_bytes: i32,
-    /// How long an answer of either side may take before it is asked again (default: 10 s).
-    pub answer_within: Duration,
+    /// How long a response of either side may take before the request is sent again (default: 10 s).
+    pub request_timeout: Duration,
     /// How often topics are looked at for partitions that were added (default: 30 s).
     pub partitions_every: Duration,
     /// Consumers whose positions are carried over to the mirrors: Kafka's groups and Fluvio's
@@ -32,7 +32,7 @@ pub struct BridgeConfig {
     pub groups: Vec<String>,
     /// How often they are (default: 5 s).
     pub groups_every: Duration,
-    /// How often the cluster is asked for a changed SmartModule (default: 5 s).
+    /// How often the cluster is checked for a changed SmartModule (default: 5 s).
     pub module_every: Duration,
     /// Bytes of a SmartModule's outputs after which its stream is opened anew (default: 48 MiB). A
     /// broker frees what a module wrote only with its stream; one was seen to end in silence after
@@ -41,9 +41,9 @@ pub struct BridgeConfig {
     /// How long a SmartModule may be silent over records before it is taken to give nothing for
     /// them (default: 30 s; compiling it for all partitions at once was seen to take 6 s).
     pub silence_max: Duration,
-    /// How often the sources' ends are asked for, to know what is left (default: 5 s).
+    /// How often the sources' ends are read, for the lag (default: 5 s).
     pub measure_every: Duration,
-    /// How often the log says how fast each route goes and what is left (default: 30 s).
+    /// How often rate and lag of each route are logged (default: 30 s).
     pub report_every: Duration,
     /// Where metrics and health are served (default: nowhere).
     pub metrics: Option<SocketAddr>,
@@ -68,7 +68,7 @@ impl Default for BridgeConfig {
             name: "bikeshare-bridge".to_owned(),
             batch_bytes: 512 << 10,
             fetch_bytes: 8 << 20,
-            answer_within: Duration::from_secs(10),
+            request_timeout: Duration::from_secs(10),
             partitions_every: Duration::from_secs(30),
             groups: Vec::new(),
             groups_every: Duration::from_secs(5),

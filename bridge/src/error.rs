@@ -1,4 +1,4 @@
-//! What can go wrong, and whether trying again can help.
+//! What can go wrong, and whether a retry can help.
 
 use std::net::SocketAddr;
 
@@ -14,7 +14,7 @@ pub enum BridgeError {
     /// Routes that cannot be.
     #[error("the topics to mirror cannot be used")]
     Routes(#[from] RouteError),
-    /// Kafka cannot be reached, does not answer or refuses.
+    /// Kafka cannot be reached, does not respond or refuses.
     #[error("could not {doing}")]
     Kafka {
         /// What was being done.
@@ -59,7 +59,7 @@ pub enum BridgeError {
         #[source]
         source: std::io::Error,
     },
-    /// Fluvio cannot be reached, does not answer or refuses.
+    /// Fluvio cannot be reached, does not respond or refuses.
     #[error("could not {doing}")]
     Fluvio {
         /// What was being done.

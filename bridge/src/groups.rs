@@ -1,7 +1,7 @@
 //! Carries over where consumers are, so that one can move to the other side and go on there.
 //!
 //! ```text
-//! Kafka: group "map" commits 4711 of trips/0 ─▶ stamps of trips/0 ─▶ Fluvio: consumer "map" has seen 4702
+//! Kafka: group "map" commits 4711 of trips/0 ─▶ batch heads of trips/0 ─▶ Fluvio: consumer "map" has seen 4702
 //! Kafka: group "map" commits 4730 of copy/0  ◀─ copy-bridge-offsets ◀─ Fluvio: consumer "map" has seen 4702
 //! ```
 //! In the direction of the route, every few seconds and once when it ends. A consumer is only moved
@@ -9,10 +9,10 @@
 //!
 //! Kafka's number is the next record's offset, Fluvio's the last one's that was seen.
 
+mod batch_syncs;
 mod committed;
-mod stamped;
-mod stretch;
-pub(crate) mod written;
+mod offset_sync;
+pub(crate) mod topic_syncs;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use self::committed::Advance;
-pub(crate) use self::stretch::Stretch;
+pub(crate) use self::offset_sync::OffsetSync;
 use crate::config::BridgeConfig;
 use crate::error::BridgeError;
 use crate::kafka::Kafka;
@@ -41,15 +41,15 @@ pub(crate) struct Groups<'a> {
     pub(crate) memory: Memory,
 }
 
-/// What need not be found, or said, again.
+/// What is known from earlier rounds, so that it is neither looked for nor logged again.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     /// Offsets in the source and in the mirror, where the second cannot change any more.
-    places: BTreeMap<Key, (i64, i64)>,
+    offsets: BTreeMap<Key, (i64, i64)>,
     /// Groups that were at work on the far side.
     active: BTreeSet<String>,
-    /// Consumers whose place on the far side is not known.
-    unplaced: BTreeSet<Key>,
+    /// Consumers whose offset on the far side is not known.
+    unknown: BTreeSet<Key>,
 }
 
 impl Groups<'_> {
@@ -112,8 +112,8 @@ impl Groups<'_> {
         next: i64,
         seen: Option<i64>,
     ) -> Result<(), BridgeError> {
-        let is_there = |place: i64| seen.is_some_and(|seen| seen >= place - 1);
-        if self.memory.place(&key, next).is_some_and(is_there) {
+        let is_there = |offset: i64| seen.is_some_and(|seen| seen >= offset - 1);
+        if self.memory.offset(&key, next).is_some_and(is_there) {
             return Ok(());
         }
         let (group, partition) = &key;
@@ -127,34 +127,34 @@ impl Groups<'_> {
         if range.start == range.end {
             return Ok(());
         }
-        let stretch = stamped::find(&mut client, range, next).await?;
-        let offset = stretch.map_or(range.start, |stretch| stretch.place(next));
+        let sync = batch_syncs::find(&mut client, range, next).await?;
+        let offset = sync.map_or(range.start, |sync| sync.translate(next));
         if !is_there(offset) {
             let last = offset - 1;
             let at = last.clamp(range.start, range.end - 1);
             client.set_consumer_offset(group, last, at).await?;
-            self.tell(&key, next, offset);
+            self.log_move(&key, next, offset);
         }
-        self.memory.keep(key, next, stretch);
+        self.memory.keep(key, next, sync);
         Ok(())
     }
 
     async fn carry_to_kafka(&mut self) -> Result<(), BridgeError> {
         let (config, route) = (self.config, self.route);
-        let Some(written) = self.kafka.shape(&written::topic(route)).await? else {
+        let Some(written) = self.kafka.shape(&topic_syncs::topic(route)).await? else {
             return Ok(());
         };
         let seen = self.seen(&route.source).await?;
         for group in &config.groups {
-            let mut places = BTreeMap::new();
+            let mut offsets = BTreeMap::new();
             for partition in 0..written.partitions {
                 let key = (group.clone(), partition);
                 if let Some(seen) = seen.get(&key) {
-                    let place = self.place_in_kafka(key, seen + 1).await?;
-                    places.extend(place.map(|place| (partition, place)));
+                    let offset = self.offset_in_kafka(key, seen + 1).await?;
+                    offsets.extend(offset.map(|offset| (partition, offset)));
                 }
             }
-            let advance = committed::advance(self.kafka, group, &route.target, places).await?;
+            let advance = committed::advance(self.kafka, group, &route.target, offsets).await?;
             match advance {
                 Advance::Nothing => {}
                 Advance::Done => {
@@ -171,15 +171,15 @@ impl Groups<'_> {
     }
 
     /// Where a group of Kafka goes on when the consumer in Fluvio goes on at `next`.
-    async fn place_in_kafka(&mut self, key: Key, next: i64) -> Result<Option<i64>, BridgeError> {
-        if let Some(place) = self.memory.place(&key, next) {
-            return Ok(Some(place));
+    async fn offset_in_kafka(&mut self, key: Key, next: i64) -> Result<Option<i64>, BridgeError> {
+        if let Some(offset) = self.memory.offset(&key, next) {
+            return Ok(Some(offset));
         }
-        let stretch = written::find(self.kafka, self.route, key.1, next).await?;
-        let Some(stretch) = stretch else {
+        let sync = topic_syncs::find(self.kafka, self.route, key.1, next).await?;
+        let Some(sync) = sync else {
             let (group, partition) = &key;
             let route = self.route;
-            if self.memory.unplaced.insert(key.clone()) {
+            if self.memory.unknown.insert(key.clone()) {
                 warn!(
                     topic = route.source,
                     partition,
@@ -191,10 +191,10 @@ impl Groups<'_> {
             }
             return Ok(None);
         };
-        let offset = stretch.place(next);
-        self.tell(&key, next, offset);
-        self.memory.unplaced.remove(&key);
-        self.memory.keep(key, next, Some(stretch));
+        let offset = sync.translate(next);
+        self.log_move(&key, next, offset);
+        self.memory.unknown.remove(&key);
+        self.memory.keep(key, next, Some(sync));
         Ok(Some(offset))
     }
 
@@ -206,7 +206,7 @@ impl Groups<'_> {
         Ok(seen.collect())
     }
 
-    fn tell(&self, (group, partition): &Key, next: i64, offset: i64) {
+    fn log_move(&self, (group, partition): &Key, next: i64, offset: i64) {
         debug!(
             topic = self.route.target,
             partition,
@@ -218,15 +218,15 @@ impl Groups<'_> {
 }
 
 impl Memory {
-    fn place(&self, key: &Key, source: i64) -> Option<i64> {
-        let place = self.places.get(key).filter(|place| place.0 == source)?;
-        Some(place.1)
+    fn offset(&self, key: &Key, source: i64) -> Option<i64> {
+        let (_, target) = self.offsets.get(key).filter(|pair| pair.0 == source)?;
+        Some(*target)
     }
 
-    /// Keeps a place that stays the same whatever is copied later.
-    fn keep(&mut self, key: Key, source: i64, stretch: Option<Stretch>) {
-        if let Some(stretch) = stretch.filter(|stretch| stretch.holds(source)) {
-            self.places.insert(key, (source, stretch.place(source)));
+    /// Keeps an offset that stays the same whatever is copied later.
+    fn keep(&mut self, key: Key, source: i64, sync: Option<OffsetSync>) {
+        if let Some(sync) = sync.filter(|sync| sync.covers(source)) {
+            self.offsets.insert(key, (source, sync.translate(source)));
         }
     }
 }

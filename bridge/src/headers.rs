@@ -142,7 +142,7 @@ impl<'a> HeaderReader<'a> {
                 PartitionStream::open(self.cluster, self.partition.clone(), request).await?
             }
         };
-        let within = self.config.answer_within;
+        let within = self.config.request_timeout;
         let response = tokio::time::timeout(within, stream.next_response()).await;
         let missing = |_| {
             let reason = anyhow!("headers are missing there");

@@ -31,10 +31,10 @@ const BROKERS_DEFAULT: i32 = -1;
 const READY_MAX: Duration = Duration::from_secs(60);
 const READY_POLL: Duration = Duration::from_millis(50);
 
-/// How often it is looked whether brokers refuse, while one is asked.
-const TROUBLE_POLL: Duration = Duration::from_millis(50);
+/// How often a request under way is checked for a refusal.
+const REFUSAL_POLL: Duration = Duration::from_millis(50);
 
-/// How long another broker may still answer when one has refused.
+/// How long another broker may still respond when one has refused.
 const REFUSED_MAX: Duration = Duration::from_secs(1);
 
 /// Which records a consumer sees.
@@ -46,7 +46,7 @@ pub(crate) enum Visible {
     All,
 }
 
-/// Hears what the clients have to say; keeps a producer's first failure, and where records stand.
+/// Callbacks of the clients: keeps a producer's first failure, and the offsets of delivered records.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Context {
     /// Which record of the transaction, and why. Shared with the producer's own thread, which writes
@@ -55,21 +55,21 @@ pub(crate) struct Context {
     /// Which record of the transaction, and its offset in Kafka, in the order of delivery. Shared in
     /// the same way.
     delivered: Arc<Mutex<Vec<(usize, i64)>>>,
-    /// Kept for the answer to a question; without it, what goes wrong is logged.
-    trouble: Option<Arc<Mutex<Trouble>>>,
+    /// Kept for the error of a request; without it, errors are logged.
+    errors: Option<Arc<Mutex<RequestErrors>>>,
 }
 
-/// What brokers made of a question.
+/// What the client reported while a request was under way.
 #[derive(Debug, Default)]
-struct Trouble {
-    /// The last thing that went wrong.
+struct RequestErrors {
+    /// Of the last error.
     reason: Option<String>,
-    /// What no patience mends.
+    /// An error that a retry cannot mend.
     refusal: Option<(Code, String)>,
 }
 
-impl Trouble {
-    /// What is to be done about a refusal.
+impl RequestErrors {
+    /// The refusal as an error that says what to do.
     fn refused(&self) -> Option<BridgeError> {
         let (code, reason) = self.refusal.as_ref()?;
         let (refused, remedy) = match code {
@@ -92,16 +92,16 @@ impl Trouble {
 }
 
 impl Context {
-    fn asking() -> Self {
+    fn keeping_errors() -> Self {
         Self {
-            trouble: Some(Arc::default()),
+            errors: Some(Arc::default()),
             ..Self::default()
         }
     }
 
-    fn trouble(&self) -> Option<MutexGuard<'_, Trouble>> {
-        let trouble = self.trouble.as_ref()?;
-        Some(trouble.lock().unwrap_or_else(PoisonError::into_inner))
+    fn errors(&self) -> Option<MutexGuard<'_, RequestErrors>> {
+        let errors = self.errors.as_ref()?;
+        Some(errors.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The first record that was not delivered since the last call.
@@ -129,20 +129,20 @@ impl ClientContext for Context {
 
     fn error(&self, error: KafkaError, reason: &str) {
         let code = error.rdkafka_error_code();
-        // Asked for by the bridge, and no failure.
+        // Switched on by the bridge, and no failure.
         if code == Some(Code::PartitionEOF) {
             return;
         }
-        let Some(mut trouble) = self.trouble() else {
+        let Some(mut errors) = self.errors() else {
             warn!(error = %error, "kafka: {reason}");
             return;
         };
         if let Some(code @ (Code::SSL | Code::Authentication)) = code {
-            trouble.refusal = Some((code, without_moment(reason)));
+            errors.refusal = Some((code, without_moment(reason)));
         }
         // Which is what its reasons come to.
         if code != Some(Code::AllBrokersDown) {
-            trouble.reason = Some(without_moment(reason));
+            errors.reason = Some(without_moment(reason));
         }
     }
 }
@@ -170,7 +170,7 @@ pub(crate) type Producer = ThreadedProducer<Context>;
 #[derive(Debug, Clone)]
 pub(crate) struct Kafka {
     config: ClientConfig,
-    answer_within: Duration,
+    request_timeout: Duration,
 }
 
 impl Kafka {
@@ -186,13 +186,13 @@ impl Kafka {
         }
         Self {
             config: client,
-            answer_within: config.answer_within,
+            request_timeout: config.request_timeout,
         }
     }
 
     /// The cluster's own name, which its first controller made up.
     pub(crate) async fn cluster_id(&self) -> Result<String, BridgeError> {
-        let id = self.ask("reach Kafka", |consumer, within| {
+        let id = self.request("reach Kafka", |consumer, within| {
             let id = consumer.client().fetch_cluster_id(within);
             id.ok_or(KafkaError::MetadataFetch(Code::BrokerTransportFailure))
         });
@@ -203,7 +203,7 @@ impl Kafka {
     pub(crate) async fn shape(&self, topic: &str) -> Result<Option<TopicShape>, BridgeError> {
         let name = topic.to_owned();
         let doing = format!("ask Kafka for topic \"{topic}\"");
-        self.ask(&doing, move |consumer, within| {
+        self.request(&doing, move |consumer, within| {
             let metadata = consumer.fetch_metadata(Some(&name), within)?;
             let found = metadata.topics().iter().find(|topic| topic.name() == name);
             let Some(found) = found else { return Ok(None) };
@@ -250,10 +250,10 @@ impl Kafka {
         for (name, value) in settings {
             new = new.set(name, value);
         }
-        let answers = admin.create_topics([&new], &self.admin_options()).await;
+        let responses = admin.create_topics([&new], &self.admin_options()).await;
         let failed = BridgeError::kafka(doing.clone());
-        for answer in answers.map_err(failed)? {
-            match answer {
+        for response in responses.map_err(failed)? {
+            match response {
                 Ok(_) | Err((_, Code::TopicAlreadyExists)) => {}
                 Err((_, code)) => {
                     let source = KafkaError::AdminOp(code);
@@ -269,11 +269,11 @@ impl Kafka {
         let doing = format!("add partitions to topic \"{topic}\" in Kafka");
         let admin: AdminClient<Context> = self.client(&self.config, &doing)?;
         let more = NewPartitions::new(topic, count as usize);
-        let answers = admin
+        let responses = admin
             .create_partitions([&more], &self.admin_options())
             .await;
-        for answer in answers.map_err(BridgeError::kafka(doing.clone()))? {
-            if let Err((_, code)) = answer {
+        for response in responses.map_err(BridgeError::kafka(doing.clone()))? {
+            if let Err((_, code)) = response {
                 let source = KafkaError::AdminOp(code);
                 return Err(BridgeError::Kafka { doing, source });
             }
@@ -324,7 +324,7 @@ impl Kafka {
         self.client(&config, "ask Kafka for a group")
     }
 
-    /// A consumer that reads a record here and there.
+    /// A consumer that reads single records.
     pub(crate) fn lookup_consumer(&self) -> Result<StreamConsumer<Context>, BridgeError> {
         let mut config = self.consumer_config(Visible::Committed);
         config
@@ -344,16 +344,16 @@ impl Kafka {
         let failed = |error| BridgeError::kafka(doing.clone())(error);
         let consumer = self.blocking_consumer(Visible::Committed)?;
         assign(&consumer, topic, partition, offset).map_err(failed)?;
-        let deadline = Instant::now() + self.answer_within;
+        let deadline = Instant::now() + self.request_timeout;
         let message = next_message(&consumer, deadline).map_err(failed)?;
         let record = message.map(|message| Record::of_kafka(&message));
         Ok(record.filter(|record| record.offset == offset))
     }
 
-    /// A consumer for questions, to be drained; what goes wrong is for the answer to tell.
-    pub(crate) fn asking_consumer(&self) -> Result<BaseConsumer<Context>, BridgeError> {
+    /// A consumer for requests, to be drained; it keeps errors for the one who waits.
+    pub(crate) fn request_consumer(&self) -> Result<BaseConsumer<Context>, BridgeError> {
         let config = self.consumer_config(Visible::Committed);
-        let created = config.create_with_context(Context::asking());
+        let created = config.create_with_context(Context::keeping_errors());
         created.map_err(BridgeError::kafka("ask Kafka"))
     }
 
@@ -375,21 +375,21 @@ impl Kafka {
         let name = topic.to_owned();
         let doing = format!("read the range of {topic}/{partition} in Kafka");
         let partition = partition_id(partition);
-        self.ask(&doing, move |consumer, within| {
+        self.request(&doing, move |consumer, within| {
             consumer.fetch_watermarks(&name, partition, within)
         })
         .await
     }
 
-    /// How long an answer may take.
-    pub(crate) fn answer_within(&self) -> Duration {
-        self.answer_within
+    /// How long a response may take.
+    pub(crate) fn request_timeout(&self) -> Duration {
+        self.request_timeout
     }
 
     fn admin_options(&self) -> AdminOptions {
         AdminOptions::new()
-            .operation_timeout(Some(self.answer_within))
-            .request_timeout(Some(self.answer_within))
+            .operation_timeout(Some(self.request_timeout))
+            .request_timeout(Some(self.request_timeout))
     }
 
     fn consumer_config(&self, visible: Visible) -> ClientConfig {
@@ -421,29 +421,27 @@ impl Kafka {
         created.map_err(BridgeError::kafka(doing))
     }
 
-    /// Asks on a thread where waiting is allowed.
-    async fn ask<T: Send + 'static>(
+    /// Sends a request on a thread where waiting is allowed.
+    async fn request<T: Send + 'static>(
         &self,
         doing: &str,
-        question: impl FnOnce(&BaseConsumer<Context>, Duration) -> Result<T, KafkaError>
-        + Send
-        + 'static,
+        send: impl FnOnce(&BaseConsumer<Context>, Duration) -> Result<T, KafkaError> + Send + 'static,
     ) -> Result<T, BridgeError> {
-        let consumer = Arc::new(self.asking_consumer()?);
-        let (asked, within) = (Arc::clone(&consumer), self.answer_within);
-        let mut answer = pin!(blocking(move || question(&asked, within)));
+        let consumer = Arc::new(self.request_consumer()?);
+        let (shared, within) = (Arc::clone(&consumer), self.request_timeout);
+        let mut response = pin!(blocking(move || send(&shared, within)));
         let mut refused_at = None;
         loop {
             tokio::select! {
-                answer = &mut answer => {
-                    return answer.map_err(|error| trouble_of(&consumer, doing, error));
+                response = &mut response => {
+                    return response.map_err(|error| request_error(&consumer, doing, error));
                 }
-                () = tokio::time::sleep(TROUBLE_POLL) => {}
+                () = tokio::time::sleep(REFUSAL_POLL) => {}
             }
             drain(&consumer);
             let Some(refused) = consumer
                 .context()
-                .trouble()
+                .errors()
                 .and_then(|found| found.refused())
             else {
                 continue;
@@ -456,17 +454,17 @@ impl Kafka {
     }
 }
 
-/// Why a question was not answered.
-pub(crate) fn trouble_of(
+/// The most telling error of a request that failed.
+pub(crate) fn request_error(
     consumer: &BaseConsumer<Context>,
     doing: &str,
     error: KafkaError,
 ) -> BridgeError {
     drain(consumer);
-    let Some(mut trouble) = consumer.context().trouble() else {
+    let Some(mut errors) = consumer.context().errors() else {
         return BridgeError::kafka(doing)(error);
     };
-    match (trouble.refused(), trouble.reason.take()) {
+    match (errors.refused(), errors.reason.take()) {
         (Some(refused), _) => refused,
         (None, Some(reason)) if is_unreachable(&error) => BridgeError::NoKafka {
             doing: doing.to_owned(),
@@ -491,7 +489,7 @@ fn without_moment(reason: &str) -> String {
     reason.to_owned()
 }
 
-/// Hears what the client has to say; to be called regularly, or it piles up.
+/// Runs the client's callbacks; to be called regularly, or events pile up.
 pub(crate) fn drain(consumer: &BaseConsumer<Context>) {
     while consumer.poll(Duration::ZERO).is_some() {}
 }

@@ -1,4 +1,4 @@
-//! How far sources go: asked regularly, so that what is left to copy is known.
+//! Measures the ends of the sources regularly: the lag.
 //!
 //! On connections of their own, so that it is known while a partition cannot be copied, too.
 
@@ -13,7 +13,7 @@ use tracing::debug;
 use crate::config::BridgeConfig;
 use crate::counts::AllCounts;
 use crate::error::BridgeError;
-use crate::kafka::{Context, Kafka, blocking, drain, partition_id, trouble_of};
+use crate::kafka::{Context, Kafka, blocking, drain, partition_id, request_error};
 use crate::route::{Route, Side};
 
 /// Measures one route.
@@ -33,7 +33,7 @@ struct Connections {
 }
 
 impl Measuring<'_> {
-    /// Measures each partition, again and again.
+    /// Measures each partition, for ever.
     pub(crate) async fn run(&self, every: Duration) -> Infallible {
         let mut connections = Connections::default();
         loop {
@@ -67,19 +67,19 @@ impl Measuring<'_> {
     ) -> Result<i64, BridgeError> {
         let consumer = match connections.kafka.take() {
             Some(consumer) => consumer,
-            None => Arc::new(self.kafka.asking_consumer()?),
+            None => Arc::new(self.kafka.request_consumer()?),
         };
-        let asked = Arc::clone(&consumer);
+        let shared = Arc::clone(&consumer);
         let topic = self.route.source.clone();
-        let within = self.config.answer_within;
+        let within = self.config.request_timeout;
         let range = blocking(move || {
-            drain(&asked);
-            asked.fetch_watermarks(&topic, partition_id(partition), within)
+            drain(&shared);
+            shared.fetch_watermarks(&topic, partition_id(partition), within)
         });
         let doing = format!("measure {}/{partition} in Kafka", self.route.source);
         let range = range
             .await
-            .map_err(|error| trouble_of(&consumer, &doing, error));
+            .map_err(|error| request_error(&consumer, &doing, error));
         let (_, end) = range?;
         connections.kafka = Some(consumer);
         Ok(end)

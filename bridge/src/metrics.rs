@@ -1,4 +1,4 @@
-//! What a long run tells: metrics for Prometheus, whether it is well, and a line in the log.
+//! How a long run is watched: metrics for Prometheus, health, and a line in the log for each route.
 //!
 //! ```text
 //! GET /metrics   OpenMetrics text, per route and partition
@@ -161,7 +161,7 @@ async fn healthz(State(counts): State<Arc<AllCounts>>) -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
 }
 
-/// Answers at the address for as long as what is returned lives.
+/// Serves at the address for as long as what is returned lives.
 ///
 /// # Errors
 /// If the address is taken.
@@ -187,14 +187,14 @@ pub(crate) async fn serve(
     Ok(serving)
 }
 
-/// Says for each route, regularly and for ever, how fast it goes and what is left.
+/// Logs rate and lag of each route, regularly and for ever.
 pub(crate) async fn report(counts: &AllCounts, every: Duration) -> Infallible {
     let mut copied = vec![0; counts.routes().len()];
     loop {
         tokio::time::sleep(every).await;
         let routes = counts.routes();
         for ((route, counts), last) in routes.iter().zip(&mut copied) {
-            let progress = Progress::of(&counts.partitions);
+            let progress = RouteTotals::of(&counts.partitions);
             let rate = (progress.copied - *last) / every.as_secs().max(1);
             *last = progress.copied;
             info!(
@@ -210,15 +210,15 @@ pub(crate) async fn report(counts: &AllCounts, every: Duration) -> Infallible {
     }
 }
 
-/// A route's sums.
+/// Sums over a route's partitions.
 #[derive(Debug, Default)]
-struct Progress {
+struct RouteTotals {
     copied: u64,
     lag: i64,
     connected: usize,
 }
 
-impl Progress {
+impl RouteTotals {
     fn of(partitions: &[Arc<Counts>]) -> Self {
         partitions.iter().fold(Self::default(), |sum, counts| {
             let standing = counts.standing_now();

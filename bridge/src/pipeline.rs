@@ -22,7 +22,7 @@ use tracing::info;
 use crate::config::BridgeConfig;
 use crate::counts::{AllCounts, Summary};
 use crate::error::BridgeError;
-use crate::groups::{Groups, Memory, written};
+use crate::groups::{Groups, Memory, topic_syncs};
 use crate::kafka::Kafka;
 use crate::lag::Measuring;
 use crate::metrics;
@@ -60,7 +60,7 @@ pub fn run(
     Box::pin(async move {
         check_routes(&config.routes)?;
         let bridge = Bridge {
-            cluster: Cluster::new(fluvio, config.answer_within),
+            cluster: Cluster::new(fluvio, config.request_timeout),
             kafka: Kafka::new(&config),
             config: &config,
             counts: Arc::new(AllCounts::new(&config.routes)),
@@ -156,7 +156,7 @@ impl Bridge<'_> {
                 }
                 let partitions = topics::prepare(&self.cluster, &self.kafka, route, fewer).await?;
                 if route.from == Side::Fluvio && self.config.has_groups_of(route) {
-                    written::prepare(&self.kafka, route, partitions).await?;
+                    topic_syncs::prepare(&self.kafka, route, partitions).await?;
                 }
                 Ok(partitions)
             };

@@ -93,7 +93,7 @@ pub(crate) fn read(kafka: &Kafka, topic: &str, key: &str) -> Result<Option<Progr
     let consumer = kafka.blocking_consumer(Visible::Committed)?;
     let end = {
         let all = kafka.blocking_consumer(Visible::All)?;
-        let range = all.fetch_watermarks(topic, 0, kafka.answer_within());
+        let range = all.fetch_watermarks(topic, 0, kafka.request_timeout());
         range.map_err(failed())?.1
     };
     let start = wait_until_visible(&consumer, topic, end, kafka).map_err(failed())?;
@@ -127,7 +127,7 @@ fn wait_until_visible(
 ) -> Result<i64, KafkaError> {
     let began = Instant::now();
     while began.elapsed() < HIDDEN_MAX {
-        let (start, visible_end) = consumer.fetch_watermarks(topic, 0, kafka.answer_within())?;
+        let (start, visible_end) = consumer.fetch_watermarks(topic, 0, kafka.request_timeout())?;
         if visible_end >= end {
             return Ok(start);
         }

@@ -1,4 +1,4 @@
-//! Tries again what may pass, with growing pauses, until told to stop.
+//! Retries transient errors with a growing backoff, until stopped.
 
 use std::time::Duration;
 

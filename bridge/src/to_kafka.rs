@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! session: fence older bridges ─▶ read the progress ─▶ stream from there
-//!          answer ─▶ begin ─ records ─ progress ─ commit ─▶ acknowledge
+//!        response ─▶ begin ─ records ─ progress ─ commit ─▶ acknowledge
 //! ```
 //! After any failure the session ends. The next one's producer has the same transactional id, so
 //! Kafka ends what was left open before the progress is read.
@@ -57,7 +57,7 @@ enum Source<'a> {
     Outputs(Box<ModuleOutputs<'a>>),
 }
 
-/// Records of one answer of the broker, for one transaction.
+/// Records of one response of the broker, for one transaction.
 struct Taken {
     records: Vec<Record>,
     progress: Progress,

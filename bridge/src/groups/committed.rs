@@ -16,7 +16,7 @@ pub(super) enum Advance {
     /// It was there or further already.
     Nothing,
     Done,
-    /// It has members, which alone may say where they are.
+    /// It has members, which alone may commit.
     Refused,
 }
 
@@ -29,13 +29,13 @@ pub(super) async fn read(
 ) -> Result<BTreeMap<u32, i64>, BridgeError> {
     let failed = BridgeError::kafka(format!("read how far group \"{group}\" is in {topic}"));
     let consumer = kafka.group_consumer(group)?;
-    let (topic, within) = (topic.to_owned(), kafka.answer_within());
+    let (topic, within) = (topic.to_owned(), kafka.request_timeout());
     blocking(move || read_with(&consumer, &topic, 0..partitions, within))
         .await
         .map_err(failed)
 }
 
-/// Moves the group ahead where `places` are ahead of it.
+/// Moves the group ahead where `offsets` are ahead of it.
 ///
 /// Between the look and the commit a consumer could join, commit and leave, in a few milliseconds:
 /// Kafka has no comparing commit.
@@ -43,20 +43,20 @@ pub(super) async fn advance(
     kafka: &Kafka,
     group: &str,
     topic: &str,
-    places: BTreeMap<u32, i64>,
+    offsets: BTreeMap<u32, i64>,
 ) -> Result<Advance, BridgeError> {
-    if places.is_empty() {
+    if offsets.is_empty() {
         return Ok(Advance::Nothing);
     }
     let failed = BridgeError::kafka(format!("move group \"{group}\" ahead in {topic}"));
     let consumer = kafka.group_consumer(group)?;
-    let (topic, within) = (topic.to_owned(), kafka.answer_within());
+    let (topic, within) = (topic.to_owned(), kafka.request_timeout());
     let advanced = blocking(move || {
-        let old = read_with(&consumer, &topic, places.keys().copied(), within)?;
+        let old = read_with(&consumer, &topic, offsets.keys().copied(), within)?;
         let mut list = TopicPartitionList::new();
-        for (partition, place) in places {
-            if old.get(&partition).is_none_or(|&old| old < place) {
-                let offset = Offset::Offset(place);
+        for (partition, offset) in offsets {
+            if old.get(&partition).is_none_or(|&old| old < offset) {
+                let offset = Offset::Offset(offset);
                 list.add_partition_offset(&topic, partition_id(partition), offset)?;
             }
         }

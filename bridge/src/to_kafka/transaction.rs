@@ -9,7 +9,7 @@ use rdkafka::producer::{BaseRecord, Producer as _, PurgeConfig};
 
 use crate::config::BridgeConfig;
 use crate::error::BridgeError;
-use crate::groups::{Stretch, written};
+use crate::groups::{OffsetSync, topic_syncs};
 use crate::kafka::{Kafka, Producer, partition_id};
 use crate::progress::{self, Progress};
 use crate::record::Record;
@@ -41,7 +41,7 @@ pub(crate) struct Writer {
     progress_topic: String,
     progress_key: String,
     /// The topic for where records stand, if there are groups to carry over.
-    written_topic: Option<String>,
+    syncs_topic: Option<String>,
 }
 
 impl Writer {
@@ -63,11 +63,11 @@ impl Writer {
             partition,
             progress_topic: progress::topic(name),
             progress_key,
-            written_topic: has_groups.then(|| written::topic(route)),
+            syncs_topic: has_groups.then(|| topic_syncs::topic(route)),
         };
         let begun = Instant::now();
         loop {
-            match writer.producer.init_transactions(kafka.answer_within()) {
+            match writer.producer.init_transactions(kafka.request_timeout()) {
                 Ok(()) => return Ok(writer),
                 Err(error) if is_retriable(&error) && begun.elapsed() < TRANSACTION_MAX => {}
                 Err(error) => return Err(writer.failed("begin to write", error)),
@@ -78,19 +78,19 @@ impl Writer {
     /// Notes that what comes from offset `source` on stands at the mirror's end or after it, so that
     /// a consumer that has read all before has a place. Older writers must be fenced.
     pub(crate) fn mark(&self, kafka: &Kafka, source: i64) -> Result<(), BridgeError> {
-        let Some(topic) = &self.written_topic else {
+        let Some(topic) = &self.syncs_topic else {
             return Ok(());
         };
         let failed = |error| self.failed("write where records stand in", error);
         let partition = partition_id(self.partition);
         let client = self.producer.client();
-        let range = client.fetch_watermarks(&self.topic, partition, kafka.answer_within());
-        let stretch = Stretch {
+        let range = client.fetch_watermarks(&self.topic, partition, kafka.request_timeout());
+        let sync = OffsetSync {
             source,
             target: range.map_err(failed)?.1,
             records: 0,
         };
-        self.transaction(&[], || self.send_stretch(topic, stretch).map_err(failed))
+        self.transaction(&[], || self.send_sync(topic, sync).map_err(failed))
     }
 
     /// Writes the records and how far they go; all of it is there when this returns, or nothing.
@@ -145,8 +145,8 @@ impl Writer {
             self.send(to_send)
                 .map_err(|error| self.undelivered(record, error))?;
         }
-        if let Some(topic) = &self.written_topic {
-            self.send_stretches(records, topic)?;
+        if let Some(topic) = &self.syncs_topic {
+            self.send_syncs(records, topic)?;
         }
         let value = progress.to_json();
         let marker = BaseRecord::<[u8], [u8], usize>::with_opaque_to(&self.progress_topic, BESIDE)
@@ -158,7 +158,7 @@ impl Writer {
     }
 
     /// Waits until Kafka has the records and writes where they stand.
-    fn send_stretches(&self, records: &[Record], topic: &str) -> Result<(), BridgeError> {
+    fn send_syncs(&self, records: &[Record], topic: &str) -> Result<(), BridgeError> {
         let begun = Instant::now();
         // `flush` would do, but sleeps up to 100 ms when the producer's thread is faster.
         while self.producer.in_flight_count() > 0 && begun.elapsed() < TRANSACTION_MAX {
@@ -167,21 +167,21 @@ impl Writer {
         if let Some(refused) = self.refused(records) {
             return Err(refused);
         }
-        let mut stretches = Vec::new();
+        let mut syncs = Vec::new();
         for (index, offset) in self.producer.context().take_delivered() {
             if let Some(record) = records.get(index) {
-                Stretch::add(&mut stretches, record.offset, offset);
+                OffsetSync::add(&mut syncs, record.offset, offset);
             }
         }
-        for stretch in stretches {
-            self.send_stretch(topic, stretch)
+        for sync in syncs {
+            self.send_sync(topic, sync)
                 .map_err(|error| self.failed("write where records stand in", error))?;
         }
         Ok(())
     }
 
-    fn send_stretch(&self, topic: &str, stretch: Stretch) -> Result<(), KafkaError> {
-        let value = written::to_json(stretch);
+    fn send_sync(&self, topic: &str, sync: OffsetSync) -> Result<(), KafkaError> {
+        let value = topic_syncs::to_json(sync);
         let record = BaseRecord::<[u8], [u8], usize>::with_opaque_to(topic, BESIDE)
             .partition(partition_id(self.partition))
             .payload(value.as_bytes());

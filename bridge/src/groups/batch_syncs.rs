@@ -1,9 +1,9 @@
-//! Where copied records stand in Fluvio: the stamps in the mirror's own batches tell.
+//! Offset syncs of a mirror in Fluvio: the stamps in its own batches.
 
 use fluvio_protocol::record::{Batch, RawRecords};
 use partition_client::{OffsetRange, PartitionClient};
 
-use super::stretch::{Found, Search, Stretch};
+use super::offset_sync::{Found, OffsetSync, Search};
 use crate::error::BridgeError;
 use crate::stamp::Stamp;
 
@@ -12,7 +12,7 @@ pub(super) async fn find(
     client: &mut PartitionClient,
     range: OffsetRange,
     kafka_offset: i64,
-) -> Result<Option<Stretch>, BridgeError> {
+) -> Result<Option<OffsetSync>, BridgeError> {
     let mut search = Search::new(range.start..range.end, kafka_offset);
     while let Some(offset) = search.next_offset() {
         let batch = client.batch_head(offset).await?;
@@ -20,7 +20,7 @@ pub(super) async fn find(
             at: client.partition().at(offset),
             found: "this record was not copied from Kafka".to_owned(),
         })?;
-        search.tell(offset, Some(found));
+        search.observe(offset, Some(found));
     }
     Ok(search.found())
 }
@@ -29,7 +29,7 @@ fn found(batch: &Batch<RawRecords>) -> Option<Found> {
     let stamp = Stamp::read(batch.get_header())?;
     let end = batch.get_last_offset() + 1;
     Some(Found {
-        stretch: Stretch {
+        sync: OffsetSync {
             source: stamp.first_offset,
             target: batch.base_offset,
             records: end - batch.base_offset,

@@ -1,4 +1,4 @@
-//! Where copied records stand in Kafka: a topic beside the mirror, with the same partitions.
+//! Offset syncs of a mirror in Kafka: a topic beside it, with the same partitions.
 //!
 //! ```text
 //! bike-counts                 records of a transaction, then its marker
@@ -15,7 +15,7 @@ use rdkafka::Message;
 use rdkafka::consumer::StreamConsumer;
 use rdkafka::error::KafkaError;
 
-use super::stretch::{Found, Search, Stretch};
+use super::offset_sync::{Found, OffsetSync, Search};
 use crate::error::BridgeError;
 use crate::kafka::{Context, Kafka, assign, timed_out};
 use crate::route::Route;
@@ -27,7 +27,7 @@ const SETTINGS: [(&str, &str); 3] = [
     ("segment.bytes", "16777216"),
 ];
 
-/// The topic for where the records of a mirror in Kafka stand.
+/// The topic with the offset syncs of a mirror in Kafka.
 pub(crate) fn topic(route: &Route) -> String {
     format!("{}-bridge-offsets", route.target)
 }
@@ -48,23 +48,23 @@ pub(crate) async fn prepare(
     }
 }
 
-/// A stretch as it is written.
-pub(crate) fn to_json(stretch: Stretch) -> String {
-    let Stretch {
+/// A sync as it is written.
+pub(crate) fn to_json(sync: OffsetSync) -> String {
+    let OffsetSync {
         source,
         target,
         records,
-    } = stretch;
+    } = sync;
     format!(r#"{{"source":{source},"target":{target},"records":{records}}}"#)
 }
 
-/// The last written stretch that does not begin after `source`; none if none is kept.
+/// The last written sync that does not begin after `source`; none if none is kept.
 pub(super) async fn find(
     kafka: &Kafka,
     route: &Route,
     partition: u32,
     source: i64,
-) -> Result<Option<Stretch>, BridgeError> {
+) -> Result<Option<OffsetSync>, BridgeError> {
     let topic = topic(route);
     let (start, end) = kafka.range(&topic, partition).await?;
     let consumer = kafka.lookup_consumer()?;
@@ -75,13 +75,13 @@ pub(super) async fn find(
             partition,
             offset,
         };
-        let found = first_from(&consumer, from, kafka.answer_within()).await?;
-        search.tell(offset, found);
+        let found = first_from(&consumer, from, kafka.request_timeout()).await?;
+        search.observe(offset, found);
     }
     Ok(search.found())
 }
 
-/// The first visible stretch from a position on; none up to the end.
+/// The first visible sync from a position on; none up to the end.
 async fn first_from(
     consumer: &StreamConsumer<Context>,
     from: Position,
@@ -93,8 +93,8 @@ async fn first_from(
         loop {
             match consumer.recv().await {
                 Err(KafkaError::PartitionEOF(_)) => return Ok(None),
-                Err(KafkaError::Global(_)) => {} // Said by the client's context.
-                // What was asked for before may still be under way.
+                Err(KafkaError::Global(_)) => {} // Logged by the client's context.
+                // Records of an earlier fetch may still be in the queue.
                 Ok(message) if message.offset() < from.offset => {}
                 message => return message.map(Some),
             }
@@ -106,13 +106,13 @@ async fn first_from(
         return Ok(None);
     };
     let offset = message.offset();
-    let stretch = serde_json::from_slice(message.payload().unwrap_or_default());
-    let stretch = stretch.map_err(|error| BridgeError::Unusable {
+    let sync = serde_json::from_slice(message.payload().unwrap_or_default());
+    let sync = sync.map_err(|error| BridgeError::Unusable {
         at: Position { offset, ..from },
         reason: error.to_string(),
     })?;
     Ok(Some(Found {
-        stretch,
+        sync,
         at: offset..offset + 1,
     }))
 }
@@ -122,13 +122,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stretch_is_read_as_it_was_written() {
-        let stretch = Stretch {
+    fn a_sync_is_read_as_it_was_written() {
+        let sync = OffsetSync {
             source: 4000,
             target: 4017,
             records: 250,
         };
-        let read: Stretch = serde_json::from_str(&to_json(stretch)).unwrap();
-        assert_eq!(read, stretch);
+        let read: OffsetSync = serde_json::from_str(&to_json(sync)).unwrap();
+        assert_eq!(read, sync);
     }
 }

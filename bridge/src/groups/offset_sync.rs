@@ -1,4 +1,5 @@
-//! Which offset of the mirror an offset of the source is.
+//! Translates an offset of the source into one of the mirror, as Kafka's `MirrorMaker` does by its
+//! offset syncs.
 
 use std::ops::Range;
 
@@ -6,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// Records that stand one by one in the source and, in the same order, in the mirror.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Stretch {
+pub(crate) struct OffsetSync {
     /// The first one's offset in the source.
     pub(crate) source: i64,
     /// The first one's offset in the mirror.
@@ -14,35 +15,36 @@ pub(crate) struct Stretch {
     pub(crate) records: i64,
 }
 
-/// A stretch, and the offsets that it takes in the log it was found in.
+/// A sync, and the offsets it takes in the log that it was read from.
 #[derive(Debug, Clone)]
 pub(crate) struct Found {
-    pub(crate) stretch: Stretch,
+    pub(crate) sync: OffsetSync,
     pub(crate) at: Range<i64>,
 }
 
-/// How far back from the end the newest stretch is looked for first: a transaction's marker stands
+/// How far back from the end the newest sync is looked for first: a transaction's marker stands
 /// behind it.
 const FIRST_STEP: i64 = 2;
 
-impl Stretch {
-    /// Where a consumer goes on in the mirror that goes on at `source`, not before this stretch.
+impl OffsetSync {
+    /// Where a consumer goes on in the mirror whose next record in the source is at `source`, which is
+    /// not before this sync.
     ///
-    /// What comes behind the stretch may be its next record, so a consumer is never put beyond its
+    /// What comes behind the sync may be its next record, so a consumer is never put beyond its
     /// end: it would miss records.
-    pub(crate) fn place(self, source: i64) -> i64 {
+    pub(crate) fn translate(self, source: i64) -> i64 {
         self.target + (source - self.source).min(self.records)
     }
 
-    /// Whether the place stays the same whatever is copied later.
-    pub(crate) fn holds(self, source: i64) -> bool {
+    /// Whether the translation stays the same whatever is copied later.
+    pub(crate) fn covers(self, source: i64) -> bool {
         (self.source..self.source + self.records).contains(&source)
     }
 
-    /// Adds the place of one record; sources must rise. A repeated one is the same record's second
-    /// part: its first part is the place.
-    pub(crate) fn add(stretches: &mut Vec<Self>, source: i64, target: i64) {
-        if let Some(last) = stretches.last_mut() {
+    /// Adds the offsets of one record; sources must rise. A repeated one is the same record's second
+    /// part: its first part counts.
+    pub(crate) fn add(syncs: &mut Vec<Self>, source: i64, target: i64) {
+        if let Some(last) = syncs.last_mut() {
             let next = (last.source + last.records, last.target + last.records);
             if (source, target) == next {
                 last.records += 1;
@@ -52,7 +54,7 @@ impl Stretch {
                 return;
             }
         }
-        stretches.push(Self {
+        syncs.push(Self {
             source,
             target,
             records: 1,
@@ -60,14 +62,14 @@ impl Stretch {
     }
 }
 
-/// Looks for the last stretch of a log that does not begin after an offset of the source.
+/// Looks for the last sync of a log that does not begin after an offset of the source.
 ///
 /// It takes some 2 log₂ reads of the distance from the log's end, because most consumers are near
 /// it.
 ///
 /// ```text
 /// while let Some(offset) = search.next_offset() {
-///     search.tell(offset, /* the stretch around this offset, or the first after it */);
+///     search.observe(offset, /* the sync around this offset, or the first after it */);
 /// }
 /// ```
 #[derive(Debug)]
@@ -76,13 +78,13 @@ pub(crate) struct Search {
     /// What is not known yet.
     low: i64,
     high: i64,
-    /// How far back from `high` to look next, until there is a stretch.
+    /// How far back from `high` to look next, until there is a sync.
     step: i64,
-    last: Option<Stretch>,
+    last: Option<OffsetSync>,
 }
 
 impl Search {
-    /// `log` is the range of offsets where stretches may be.
+    /// `log` is the range of offsets where syncs may be.
     pub(crate) fn new(log: Range<i64>, source: i64) -> Self {
         Self {
             source,
@@ -95,7 +97,7 @@ impl Search {
 
     /// Where to read next; none when the search is over.
     pub(crate) fn next_offset(&mut self) -> Option<i64> {
-        let is_over = self.last.is_some_and(|last| last.holds(self.source));
+        let is_over = self.last.is_some_and(|last| last.covers(self.source));
         if is_over || self.low >= self.high {
             return None;
         }
@@ -107,11 +109,11 @@ impl Search {
         Some(offset)
     }
 
-    /// Takes what was read at `offset`: none if no stretch stands there or after it.
-    pub(crate) fn tell(&mut self, offset: i64, found: Option<Found>) {
+    /// Takes what was read at `offset`: none if no sync stands there or after it.
+    pub(crate) fn observe(&mut self, offset: i64, found: Option<Found>) {
         match found {
-            Some(found) if found.stretch.source <= self.source => {
-                self.last = Some(found.stretch);
+            Some(found) if found.sync.source <= self.source => {
+                self.last = Some(found.sync);
                 self.low = found.at.end;
             }
             Some(found) => self.high = offset.min(found.at.start),
@@ -119,8 +121,8 @@ impl Search {
         }
     }
 
-    /// What was found; none if all stretches begin after the offset.
-    pub(crate) fn found(self) -> Option<Stretch> {
+    /// What was found; none if all syncs begin after the offset.
+    pub(crate) fn found(self) -> Option<OffsetSync> {
         self.last
     }
 }
@@ -132,21 +134,21 @@ mod tests {
     use super::*;
 
     /// A mirror that was filled batch by batch, with gaps in the source and in the mirror.
-    fn mirror() -> impl Strategy<Value = Vec<Stretch>> {
+    fn mirror() -> impl Strategy<Value = Vec<OffsetSync>> {
         let batch = (0_i64..4, 0_i64..4, 0_i64..9);
         prop::collection::vec(batch, 0..60).prop_map(|batches| {
             let (mut source, mut target) = (0, 0);
-            let stretches = batches.into_iter().map(|(passed_over, marker, records)| {
+            let syncs = batches.into_iter().map(|(passed_over, marker, records)| {
                 (source, target) = (source + passed_over, target + marker);
-                let stretch = Stretch {
+                let sync = OffsetSync {
                     source,
                     target,
                     records,
                 };
                 (source, target) = (source + records, target + records);
-                stretch
+                sync
             });
-            stretches.collect()
+            syncs.collect()
         })
     }
 
@@ -154,22 +156,22 @@ mod tests {
         log: Range<i64>,
         source: i64,
         read: impl Fn(i64) -> Option<Found>,
-    ) -> (Option<Stretch>, u32) {
+    ) -> (Option<OffsetSync>, u32) {
         let mut search = Search::new(log, source);
         let mut reads = 0;
         while let Some(offset) = search.next_offset() {
-            search.tell(offset, read(offset));
+            search.observe(offset, read(offset));
             reads += 1;
         }
         (search.found(), reads)
     }
 
-    /// Nothing before the place is to be read, and everything after it.
-    fn check(mirror: &[Stretch], source: i64, place: i64) -> Result<(), TestCaseError> {
-        for stretch in mirror {
-            for number in 0..stretch.records {
-                let is_read = stretch.target + number < place;
-                prop_assert_eq!(is_read, stretch.source + number < source);
+    /// What stands before the translated offset is read already, everything else is not.
+    fn check(mirror: &[OffsetSync], source: i64, translated: i64) -> Result<(), TestCaseError> {
+        for sync in mirror {
+            for number in 0..sync.records {
+                let is_read = sync.target + number < translated;
+                prop_assert_eq!(is_read, sync.source + number < source);
             }
         }
         Ok(())
@@ -178,25 +180,25 @@ mod tests {
     proptest! {
         /// As in Fluvio, where the mirror itself is searched and offsets have no gaps.
         #[test]
-        fn a_place_found_by_batches_is_right(mirror in mirror(), source in 0_i64..600) {
+        fn an_offset_translated_by_batches_is_right(mirror in mirror(), source in 0_i64..600) {
             let mut end = 0;
             let mut batches = Vec::new();
-            for stretch in mirror.into_iter().filter(|stretch| stretch.records > 0) {
-                let stretch = Stretch { target: end, ..stretch };
-                end += stretch.records;
-                batches.push(stretch);
+            for sync in mirror.into_iter().filter(|sync| sync.records > 0) {
+                let sync = OffsetSync { target: end, ..sync };
+                end += sync.records;
+                batches.push(sync);
             }
             let (found, _) = find(0..end, source, |offset| {
-                let at = |batch: &Stretch| batch.target..batch.target + batch.records;
+                let at = |batch: &OffsetSync| batch.target..batch.target + batch.records;
                 let batch = batches.iter().find(|batch| at(batch).contains(&offset)).unwrap();
-                Some(Found { stretch: *batch, at: at(batch) })
+                Some(Found { sync: *batch, at: at(batch) })
             });
-            check(&batches, source, found.map_or(0, |stretch| stretch.place(source)))?;
+            check(&batches, source, found.map_or(0, |sync| sync.translate(source)))?;
         }
 
         /// As in Kafka, where a topic beside the mirror is searched and markers stand between.
         #[test]
-        fn a_place_found_by_written_stretches_is_right(
+        fn an_offset_translated_by_the_topics_syncs_is_right(
             mirror in mirror(),
             source in 0_i64..600,
             spacing in 1_i64..4,
@@ -204,51 +206,51 @@ mod tests {
             let end = mirror.len() as i64 * spacing;
             let (found, reads) = find(0..end, source, |offset| {
                 let number = offset.div_euclid(spacing) + i64::from(offset % spacing != 0);
-                let stretch = mirror.get(usize::try_from(number).unwrap())?;
+                let sync = mirror.get(usize::try_from(number).unwrap())?;
                 let offset = number * spacing;
-                Some(Found { stretch: *stretch, at: offset..offset + 1 })
+                Some(Found { sync: *sync, at: offset..offset + 1 })
             });
-            let first = mirror.first().map_or(i64::MAX, |stretch| stretch.source);
+            let first = mirror.first().map_or(i64::MAX, |sync| sync.source);
             prop_assert_eq!(found.is_some(), first <= source);
-            if let Some(stretch) = found {
-                check(&mirror, source, stretch.place(source))?;
+            if let Some(sync) = found {
+                check(&mirror, source, sync.translate(source))?;
             }
             prop_assert!(reads <= 20, "{reads} reads for {end} offsets");
         }
 
-        /// Where stretches are missing, records are read again, and none is missed.
+        /// Where syncs are missing, records are read again, and none is missed.
         #[test]
-        fn without_all_stretches_a_place_is_never_too_far(
+        fn without_all_syncs_an_offset_is_never_translated_too_far(
             mirror in mirror(),
             source in 0_i64..600,
             kept in any::<u64>(),
         ) {
             let known: Vec<_> = (0..64)
                 .zip(&mirror)
-                .filter_map(|(number, stretch)| (kept >> number & 1 == 1).then_some(*stretch))
+                .filter_map(|(number, sync)| (kept >> number & 1 == 1).then_some(*sync))
                 .collect();
             let (found, _) = find(0..known.len() as i64, source, |offset| {
-                let stretch = known[usize::try_from(offset).unwrap()];
-                Some(Found { stretch, at: offset..offset + 1 })
+                let sync = known[usize::try_from(offset).unwrap()];
+                Some(Found { sync, at: offset..offset + 1 })
             });
-            let place = found.map_or(0, |stretch| stretch.place(source));
-            for stretch in mirror {
-                for number in 0..stretch.records {
-                    let is_read = stretch.target + number < place;
-                    prop_assert!(!is_read || stretch.source + number < source);
+            let translated = found.map_or(0, |sync| sync.translate(source));
+            for sync in mirror {
+                for number in 0..sync.records {
+                    let is_read = sync.target + number < translated;
+                    prop_assert!(!is_read || sync.source + number < source);
                 }
             }
         }
     }
 
     #[test]
-    fn places_that_follow_each_other_are_one_stretch() {
-        let mut stretches = Vec::new();
+    fn records_that_follow_each_other_are_one_sync() {
+        let mut syncs = Vec::new();
         // Another writer's record between, one that was passed over, one that became two.
         for (source, target) in [(4, 9), (5, 10), (6, 12), (8, 13), (8, 14), (9, 15)] {
-            Stretch::add(&mut stretches, source, target);
+            OffsetSync::add(&mut syncs, source, target);
         }
-        let parts = stretches.iter().map(|s| (s.source, s.target, s.records));
+        let parts = syncs.iter().map(|s| (s.source, s.target, s.records));
         assert_eq!(
             parts.collect::<Vec<_>>(),
             [(4, 9, 2), (6, 12, 1), (8, 13, 1), (9, 15, 1)]
