@@ -2,7 +2,7 @@
 //!
 //! [`ManhattanGeocoder`] works it out from the docks' own corner names and the address rules of
 //! Manhattan's avenues, in memory and without asking anyone. What it does not know for certain it
-//! does not answer.
+//! does not respond.
 
 mod address;
 mod area;

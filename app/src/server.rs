@@ -36,7 +36,7 @@ pub use router::router;
 pub use shared_board::{News, SharedBoard, Subscriber};
 pub use state::AppState;
 
-/// A server that holds its port and does not answer yet.
+/// A server that holds its port and does not respond yet.
 #[derive(Debug)]
 pub struct Server {
     config: AppConfig,

@@ -29,7 +29,7 @@ impl Counts {
     /// Counts; takes about 0.1 s per million events.
     ///
     /// # Errors
-    /// If Postgres does not answer or the tables are not there.
+    /// If Postgres does not respond or the tables are not there.
     pub(crate) async fn read(database: &mut PgConnection) -> Result<Self> {
         let counts = sqlx::query_as(COUNTS).fetch_one(database).await;
         let counts = counts.context("could not count the tables' rows")?;

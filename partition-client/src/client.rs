@@ -32,8 +32,8 @@ use crate::stream::{OffsetRange, checksum, leader_epoch};
 const APPEND_GRACE: Duration = Duration::from_secs(2);
 /// Enough for a batch's head; a broker that sends whole batches only sends one.
 const HEAD_BYTES_MAX: i32 = 1024;
-/// First and largest response asked for where one batch is wanted. A real SPU cuts a response in the
-/// middle of a batch, and that one is asked for again; a producer's batches have 16 KiB to 2 MiB.
+/// First and largest response requested where one batch is wanted. A real SPU cuts a response in the
+/// middle of a batch, and that one is requested again; a producer's batches have 16 KiB to 2 MiB.
 const BATCH_BYTES_FIRST: i32 = 64 << 10;
 const BATCH_BYTES_MAX: i32 = 64 << 20;
 /// How much larger the next response may be.
@@ -106,7 +106,7 @@ impl PartitionClient {
     /// The replicated part of the log.
     ///
     /// # Errors
-    /// If the leader does not answer.
+    /// If the leader does not respond.
     pub async fn offset_range(&mut self) -> Result<OffsetRange, ClientError> {
         let TopicPartition { topic, partition } = self.partition.clone();
         let request = FetchOffsetsRequest::new(topic, partition);
@@ -120,7 +120,7 @@ impl PartitionClient {
     /// offset.
     ///
     /// # Errors
-    /// After any but [`ErrorCode::MessageTooLarge`] they may be stored or not: the log tells.
+    /// After any but [`ErrorCode::MessageTooLarge`] they may be stored or not: the log shows.
     pub async fn append(&mut self, batches: Vec<Batch<RawRecords>>) -> Result<i64, ClientError> {
         let partition = DefaultPartitionRequest {
             partition_index: self.partition.partition,
@@ -291,7 +291,7 @@ impl Cluster {
     /// The end of each partition's replicated log, by partition.
     ///
     /// # Errors
-    /// If the cluster does not answer or has no such topic.
+    /// If the cluster does not respond or has no such topic.
     pub async fn log_ends(&self, topic: &str) -> Result<BTreeMap<u32, i64>, ClientError> {
         let no_topic =
             || ClientError::new(format!("read the ends of topic {topic}"), Cause::NoTopic);

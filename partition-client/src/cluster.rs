@@ -75,7 +75,7 @@ impl Cluster {
     /// The topic's shape; none if there is no such topic.
     ///
     /// # Errors
-    /// If the cluster does not answer.
+    /// If the cluster does not respond.
     pub async fn topic_shape(&self, topic: &str) -> Result<Option<TopicShape>, ClientError> {
         let listing = self.request("list Fluvio's topics", async |admin| {
             admin.all::<TopicSpec>().await
@@ -91,7 +91,7 @@ impl Cluster {
     /// How many SPUs can hold replicas now.
     ///
     /// # Errors
-    /// If the cluster does not answer.
+    /// If the cluster does not respond.
     pub async fn spus_online(&self) -> Result<u32, ClientError> {
         let listing = self.request("list Fluvio's SPUs", async |admin| {
             admin.all::<SpuSpec>().await
@@ -112,8 +112,8 @@ impl Cluster {
         let creating = creator.request(&doing, async |admin| {
             admin.create(topic.to_owned(), false, spec).await
         });
-        // Seen on a real controller: now and then it misses the change it waits for, and answers
-        // only with the next one. The partitions tell.
+        // Seen on a real controller: now and then it misses the change it waits for, and responds
+        // only with the next one. The partitions show that it is there.
         tokio::select! {
             Err(refused) = creating => Err(refused),
             ready = self.wait_until_ready(topic, shape, &doing) => ready,
@@ -194,7 +194,7 @@ impl Cluster {
     /// The last record that each consumer has seen, by partition.
     ///
     /// # Errors
-    /// If the cluster does not answer.
+    /// If the cluster does not respond.
     pub async fn consumer_offsets(&self) -> Result<Vec<ConsumerOffset>, ClientError> {
         let listing = async {
             let client = Fluvio::connect_with_config(&self.config).await?;
@@ -208,7 +208,7 @@ impl Cluster {
     /// The SmartModule of this name; none if the cluster has no such module.
     ///
     /// # Errors
-    /// If the cluster does not answer.
+    /// If the cluster does not respond.
     pub async fn smart_module(&self, name: &str) -> Result<Option<SmartModule>, ClientError> {
         let listing = self.request("list Fluvio's SmartModules", async |admin| {
             let names = vec![name.to_owned()];
@@ -223,7 +223,7 @@ impl Cluster {
 
     /// Uploads a SmartModule, new or changed, and waits until the controller has it.
     ///
-    /// The controller hands it to the SPUs a little later; no request tells when.
+    /// The controller hands it to the SPUs a little later; no request shows when.
     ///
     /// # Errors
     /// If `wasm` is none, or the cluster refuses it.

@@ -22,7 +22,7 @@ pub struct ClientError {
 #[derive(Debug, thiserror::Error)]
 pub enum Cause {
     /// No response in time.
-    #[error("no answer for {} s", .0.as_secs_f64())]
+    #[error("no response for {} s", .0.as_secs_f64())]
     Timeout(Duration),
     /// The broker's error code.
     #[error("{0}")]

@@ -23,7 +23,7 @@ const PATIENCE_DOUBLINGS_MAX: u32 = 4;
 pub struct RecoveryConfig {
     /// Bytes of a response at first.
     pub fetch_bytes: i32,
-    /// Largest response asked for where something may have been skipped.
+    /// Largest response requested where something may have been skipped.
     pub fetch_bytes_max: i32,
     /// How long a stream may say nothing before it is looked into.
     pub silence_max: Duration,

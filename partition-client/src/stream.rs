@@ -116,8 +116,8 @@ pub enum StreamEvent {
     OffsetRange(OffsetRange),
 }
 
-/// One response with whole batches, in order; the first may begin before the offset that was asked
-/// for. The error comes after them.
+/// One response with whole batches, in order; the first may begin before the offset that was
+/// requested. The error comes after them.
 #[derive(Debug)]
 pub struct FetchResponse {
     /// Stored batches have true offsets; those with a module's outputs have made-up ones.

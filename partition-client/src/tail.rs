@@ -22,7 +22,7 @@ pub async fn has_unreplicated(
     let request = StreamRequest::unreplicated(end);
     let mut stream = PartitionStream::open(cluster, partition.clone(), request).await?;
     match tokio::time::timeout(QUIET_AFTER, stream.next_response()).await {
-        // Nothing tells where such a log ends, only that nothing comes any more.
+        // Where such a log ends shows only in that nothing comes any more.
         Err(_) => Ok(false),
         Ok(response) => {
             let response = response?;

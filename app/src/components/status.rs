@@ -33,7 +33,7 @@ fn words(freshness: Freshness) -> String {
         Freshness::Silent(seconds) => format!("stale: no news for {}", about(seconds)),
         Freshness::Reconnecting => "reconnecting…".to_owned(),
         Freshness::DatabaseDown => {
-            "the database does not answer: these are the last numbers known".to_owned()
+            "the database does not respond: these are the last numbers known".to_owned()
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the geocoder does not know, it does not answer.
+//! What the geocoder does not know, it does not respond.
 
 use domain::geo::distance_m;
 use domain::stations::reference_stations;

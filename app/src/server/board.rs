@@ -162,7 +162,7 @@ impl Board {
         self.docks.values()
     }
 
-    /// Whether Postgres answers, and how old the last publish is.
+    /// Whether Postgres responds, and how old the last publish is.
     #[must_use]
     pub(crate) fn heartbeat(&self) -> Heartbeat {
         Heartbeat {
@@ -171,7 +171,7 @@ impl Board {
         }
     }
 
-    /// Notes whether Postgres answers.
+    /// Notes whether Postgres responds.
     pub(crate) fn set_database(&mut self, database: Database) {
         self.database = database;
     }

@@ -88,7 +88,7 @@ async fn listen(database_url: &str, board: &SharedBoard, failures: &mut u64) -> 
             Ok(Ok(Some(_))) | Err(_) => {}
             Ok(Err(error)) => return Err(error),
         }
-        // Notifications that came meanwhile are answered by the same reading.
+        // Notifications that came meanwhile are covered by the same reading.
         while listener.next_buffered().is_some() {}
     }
 }

@@ -29,7 +29,7 @@ fn causes(board: &Board, stale_after_ms: u64) -> Vec<String> {
     let heartbeat = board.heartbeat();
     let mut causes = Vec::new();
     if heartbeat.database == Database::Down {
-        causes.push("database: postgres does not answer".to_owned());
+        causes.push("database: postgres does not respond".to_owned());
     }
     causes.extend(board.failures().iter().cloned());
     if let Some(seconds) = stale_seconds(heartbeat.age_ms, stale_after_ms) {

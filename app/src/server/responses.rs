@@ -71,8 +71,8 @@ pub(super) async fn bounded(
     match tokio::time::timeout(quotas.limits.response_timeout, response).await {
         Ok(Buffered::Whole(head, bytes)) => quotas.hand_over(&client, head, bytes),
         Ok(Buffered::Stream(response)) => response,
-        Ok(Buffered::TooLarge) => busy("the answer would be too large"),
-        Err(_) => busy("the answer took too long"),
+        Ok(Buffered::TooLarge) => busy("the response would be too large"),
+        Err(_) => busy("the response took too long"),
     }
 }
 
@@ -127,7 +127,7 @@ impl Quotas {
             return head.map(|()| Body::from(bytes));
         }
         let Some(permit) = self.bytes.take(client.peer, bytes.len()) else {
-            return busy("too many answers wait for their clients");
+            return busy("too many responses wait for their clients");
         };
         let length = HeaderValue::from(bytes.len());
         let pieces = Pieces {

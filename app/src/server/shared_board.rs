@@ -67,7 +67,7 @@ impl SharedBoard {
         self.read(Board::snapshot)
     }
 
-    /// Whether Postgres answers, and how old the last publish is.
+    /// Whether Postgres responds, and how old the last publish is.
     #[must_use]
     pub(crate) fn heartbeat(&self) -> Heartbeat {
         self.read(Board::heartbeat)
@@ -89,7 +89,7 @@ impl SharedBoard {
         self.publish(|board| board.replace(reading));
     }
 
-    /// Notes whether Postgres answers, and sends a heartbeat to every browser if that has changed.
+    /// Notes whether Postgres responds, and sends a heartbeat to every browser if that has changed.
     pub fn set_database(&self, database: Database) {
         let mut board = self.board.write().unwrap_or_else(PoisonError::into_inner);
         let is_news = board.heartbeat().database != database;
@@ -175,7 +175,7 @@ pub struct Subscriber {
 pub enum News {
     /// A delta as JSON, and the version after it.
     Docks(i64, Arc<str>),
-    /// Whether Postgres answers, and how old the last publish is.
+    /// Whether Postgres responds, and how old the last publish is.
     Heartbeat(Heartbeat),
 }
 
@@ -205,7 +205,7 @@ impl Subscriber {
         }
     }
 
-    /// Whether Postgres answers, and how old the last publish is.
+    /// Whether Postgres responds, and how old the last publish is.
     #[must_use]
     pub(crate) fn heartbeat(&self) -> Heartbeat {
         self.board.heartbeat()

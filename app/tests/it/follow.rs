@@ -69,7 +69,7 @@ async fn a_publish_reaches_open_pages_and_a_lost_database_shows_itself() {
     postgres.shutdown().await.unwrap();
     hear(&mut live, "\"database\":\"down\"").await;
     let page = get(address, "/").await;
-    assert!(page.contains("the database does not answer"));
+    assert!(page.contains("the database does not respond"));
     assert!(page.contains("data-dock=\"1\" data-bikes=\"6\""));
 
     stop.cancel();

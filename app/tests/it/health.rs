@@ -37,7 +37,7 @@ async fn every_cause_is_a_line_of_its_own() {
     let answer = page.get("/healthz").await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
     expect![[r#"
-        database: postgres does not answer
+        database: postgres does not respond
         stream trips/0 trip-split: no such column
         clock: nothing was published for 600 s
     "#]]
@@ -112,7 +112,7 @@ async fn a_schema_without_failures_is_told_and_the_page_lives() {
     .await;
     let page = get(server.address, "/").await;
     assert!(page.contains("data-dock=\"1\" data-bikes=\"7\""));
-    assert!(!page.contains("the database does not answer"));
+    assert!(!page.contains("the database does not respond"));
     server.stop().await;
 }
 
@@ -152,7 +152,7 @@ async fn a_postgres_that_answers_nothing_hangs_no_request_and_is_found_again() {
             "{:?}",
             asked.elapsed()
         );
-        health.contains("database: postgres does not answer")
+        health.contains("database: postgres does not respond")
     })
     .await;
     hear(&mut live, "\"database\":\"down\"").await;

@@ -83,7 +83,7 @@ async fn a_page_without_database_shows_the_last_numbers_and_says_so() {
     let status = answer.element("<p id=\"status\"").unwrap();
     assert_eq!(
         status,
-        "the database does not answer: these are the last numbers known"
+        "the database does not respond: these are the last numbers known"
     );
     assert_eq!(
         page.get("/healthz").await.status,

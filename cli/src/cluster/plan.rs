@@ -58,7 +58,7 @@ impl fmt::Display for Step {
 /// Works out what `apply` would do.
 ///
 /// # Errors
-/// If the cluster does not answer, or a declared wasm is missing.
+/// If the cluster does not respond, or a declared wasm is missing.
 pub(crate) async fn plan(admin: &FluvioAdmin, manifest: &Manifest) -> Result<Vec<Step>> {
     let spus = admin
         .all::<SpuSpec>()

@@ -24,7 +24,7 @@ Each month of each kind of file becomes one file, such as 202003-citibike-tripda
 rows are ordered by departure, times in UTC. Trips of another month than their file's name says go
 to a file of that month, such as 202002-from-202003-citibike-tripdata.parquet. What cannot be used
 is listed in rejected.csv beside them. A file that is there already, made of the same files, is left
-as it is. The last line tells the counts as JSON; rows_read is always written + rejected.")]
+as it is. The last line has the counts as JSON; rows_read is always written + rejected.")]
 pub(crate) struct Arguments {
     /// A trip file (.csv, .csv.gz, .zip), a folder of such files, `s3://BUCKET/PREFIX`, or
     /// `simulate:trips=300000`.

@@ -38,7 +38,7 @@ const LIVE_STALE_AFTER_S: u64 = 180;
 
 /// The producer, in messages.
 const PRODUCER: &str = "the producer";
-/// How long it may take to stop. Chosen: it waits for the answer to the batches it has sent.
+/// How long it may take to stop. Chosen: it waits for the responses to the batches it has sent.
 const PRODUCER_MAX: Duration = Duration::from_secs(2);
 
 /// Run everything on this machine: Postgres, Fluvio, sink, page and producer.

@@ -1,8 +1,8 @@
 //! Responses that end in the middle of a batch.
 //!
-//! A real SPU sends as many bytes of its file as it was asked for, whole batches or not. Fluvio's
-//! client takes what is left of the last one for all of it, and goes on behind it. It must be asked
-//! for again instead.
+//! A real SPU sends as many bytes of its file as were requested, whole batches or not. Fluvio's
+//! client takes what is left of the last one for all of it, and goes on behind it. It must be
+//! requested again instead.
 
 use fluvio_protocol::record::{Batch, RawRecords};
 
@@ -36,8 +36,8 @@ mod tests {
         let (file, length) = (batches.concat(), batches[0].len());
         for cut in 0..=file.len() {
             let size = i32::try_from(cut).unwrap().to_be_bytes();
-            let answer = [&size[..], &file[..cut]].concat();
-            let set = RecordSet::<RawRecords>::decode_from(&mut answer.as_slice(), 0).unwrap();
+            let response = [&size[..], &file[..cut]].concat();
+            let set = RecordSet::<RawRecords>::decode_from(&mut response.as_slice(), 0).unwrap();
             let mut found = set.batches;
 
             let cut_at = take_off(&mut found);
@@ -45,7 +45,7 @@ mod tests {
             assert_eq!(found.len(), whole, "cut at byte {cut}");
             let offsets = found.iter().map(|batch| batch.base_offset);
             assert!(offsets.eq((0..).step_by(2).take(whole)));
-            // What is cut before its head ends is not decoded at all: the answer ends before it.
+            // What is cut before its head ends is not decoded at all: the response ends before it.
             let next = i64::try_from(whole).unwrap() * RECORDS_PER_BATCH;
             assert!(cut_at.is_none_or(|offset| offset == next));
         }

@@ -16,7 +16,7 @@ use crate::command::serve::PageFlags;
 use crate::command::sink_command::{self, OtherLogFlag};
 use crate::shutdown;
 
-/// How long a role may take to stop. Chosen: the page waits up to 3 s for open answers.
+/// How long a role may take to stop. Chosen: the page waits up to 3 s for open responses.
 const STOP_MAX: Duration = Duration::from_secs(4);
 
 /// Running sink and page; each has a stop of its own, because they stop in order.
