@@ -6,26 +6,18 @@
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 #![expect(clippy::unwrap_used, reason = "a benchmark ends where it fails")]
 
-#[path = "../../cli/benches/load/figures.rs"]
-mod figures;
-#[expect(dead_code, reason = "tests kill nodes")]
-#[path = "../tests/it/kafka.rs"]
-mod kafka;
-
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bridge::{BridgeConfig, Route};
-use embedded_broker::{Broker, BrokerConfig};
-use fluvio::FluvioClusterConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
+use testkit::broker::FluvioNode;
+use testkit::kafka::{KafkaCluster, cluster};
+use testkit::{Process, median};
 use tokio_util::sync::CancellationToken;
-
-use self::figures::median;
-use self::kafka::{KafkaCluster, cluster};
 
 /// Each way is measured this many times; the median counts.
 const ROUNDS: usize = 3;
@@ -43,14 +35,7 @@ async fn main() {
     let Some(kafka) = cluster().await else { return };
     kafka.python(&["create", TOPIC]).await;
     fill(kafka);
-    let folder = tempfile::tempdir().unwrap();
-    let fluvio = Broker::start(BrokerConfig {
-        listen: "127.0.0.1:0".parse().unwrap(),
-        data_dir: folder.path().to_path_buf(),
-        segment_bytes_max: 64 << 20,
-        ..BrokerConfig::default()
-    });
-    let fluvio = fluvio.await.unwrap();
+    let fluvio = FluvioNode::start_with(|config| config.segment_bytes_max = 64 << 20).await;
     let mut seconds = [const { Vec::new() }; 4];
     for round in 0..ROUNDS {
         let there = format!("there-{round}");
@@ -152,16 +137,6 @@ fn copy_in_a_loop(kafka: &KafkaCluster, target: &str) -> f64 {
     started.elapsed().as_secs_f64()
 }
 
-/// A process, killed when it is no longer needed.
-struct Process(Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-}
-
 /// From the first record in its target to the last, so without its start.
 fn mirror_maker(kafka: &KafkaCluster, alias: &str) -> f64 {
     let folder = tempfile::tempdir().unwrap();
@@ -194,7 +169,7 @@ fn start_mirror_maker(kafka: &KafkaCluster, properties: &Path, log: &Path) -> Pr
         .stdin(Stdio::null())
         .stdout(log.try_clone().unwrap())
         .stderr(log);
-    Process(command.spawn().unwrap())
+    Process::start(&mut command)
 }
 
 /// Both clusters are the same one, so that both ways have the same brokers.
@@ -228,7 +203,7 @@ fn stored(consumer: &BaseConsumer, topic: &str) -> usize {
 }
 
 /// From its start to its end.
-async fn bridge_once(kafka: &KafkaCluster, fluvio: &Broker, route: &str) -> f64 {
+async fn bridge_once(kafka: &KafkaCluster, fluvio: &FluvioNode, route: &str) -> f64 {
     let config = BridgeConfig {
         kafka: kafka.brokers(),
         routes: vec![Route::parse(route, None).unwrap()],
@@ -237,8 +212,7 @@ async fn bridge_once(kafka: &KafkaCluster, fluvio: &Broker, route: &str) -> f64 
         ..BridgeConfig::default()
     };
     let started = Instant::now();
-    let fluvio = FluvioClusterConfig::new(fluvio.address().to_string());
-    let summary = bridge::run(fluvio, config, CancellationToken::new()).await;
+    let summary = bridge::run(fluvio.config(), config, CancellationToken::new()).await;
     assert_eq!(summary.unwrap().copied, RECORDS as u64);
     started.elapsed().as_secs_f64()
 }

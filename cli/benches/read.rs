@@ -4,15 +4,11 @@
 //! prepare` without a target. Start with `cargo xtask bench`.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
-#[path = "load/figures.rs"]
-mod figures;
-
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
-
-use self::figures::median;
+use testkit::median;
 
 /// Each way is measured this many times; the median counts.
 const ROUNDS: usize = 5;

@@ -1,11 +1,11 @@
 //! A server over a real Postgres, and clients on real sockets.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use app::{AppConfig, AppError, Limits, Server};
-use embedded_postgres::{Postgres, PostgresConfig, find_binaries};
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use embedded_postgres::Postgres;
+use sqlx::{AssertSqlSafe, PgConnection};
+use testkit::{postgres, within_patience};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
@@ -22,9 +22,6 @@ const TABLES: [&str; 7] = [
     include_str!("../../../migrations/0010_station_service.sql"),
 ];
 
-/// Longer than any wait of the server; past it something is broken.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
-
 pub(crate) struct City {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) postgres: Postgres,
@@ -34,20 +31,12 @@ pub(crate) struct City {
 impl City {
     /// A database with two docks at version 1; none where no Postgres is installed.
     pub(crate) async fn start() -> Option<Self> {
-        if let Err(error) = find_binaries() {
-            assert!(std::env::var_os("CI").is_none(), "{error}");
-            eprintln!("skipped: {error}");
+        if !postgres::is_installed() {
             return None;
         }
-        let folder = tempfile::tempdir().unwrap();
-        let data_dir = folder.path().join("postgres");
-        let postgres = Postgres::start(PostgresConfig {
-            data_dir,
-            listen: None,
-        })
-        .await
-        .unwrap();
-        let connection = PgConnection::connect(postgres.url()).await.unwrap();
+        let folder = postgres::folder();
+        let postgres = postgres::start(folder.path().join("postgres")).await;
+        let connection = postgres::connect(postgres.url()).await;
         let mut city = Self {
             folder,
             postgres,
@@ -86,16 +75,6 @@ impl City {
     }
 }
 
-/// The whole answer to a GET.
-pub(crate) async fn get(address: SocketAddr, path: &str) -> String {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    answer
-}
-
 /// An event stream, by line.
 pub(crate) async fn listen(address: SocketAddr, path: &str) -> Lines<BufReader<TcpStream>> {
     let mut stream = TcpStream::connect(address).await.unwrap();
@@ -114,9 +93,7 @@ pub(crate) async fn hear(lines: &mut Lines<BufReader<TcpStream>>, text: &str) ->
             }
         }
     };
-    tokio::time::timeout(PATIENCE, wait)
-        .await
-        .unwrap_or_else(|_| panic!("never heard {text}"))
+    within_patience(&format!("{text} is heard"), wait).await
 }
 
 impl City {
@@ -175,8 +152,8 @@ impl Running {
 
     pub(crate) async fn stop(self) {
         self.stop.cancel();
-        let ended = tokio::time::timeout(PATIENCE, self.task).await;
-        ended.expect("the server stops").unwrap().unwrap();
+        let ended = within_patience("the server stops", self.task).await;
+        ended.unwrap().unwrap();
     }
 
     /// A connection from one of the addresses of this machine, which takes in little at a time.
@@ -206,15 +183,4 @@ pub(crate) async fn head(stream: &mut TcpStream) -> String {
         }
     }
     String::from_utf8_lossy(&head).into_owned()
-}
-
-/// Waits until something holds.
-pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let wait = async {
-        while !holds().await {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    let waited = tokio::time::timeout(PATIENCE, wait).await;
-    waited.unwrap_or_else(|_| panic!("never so: {what}"));
 }

@@ -2,9 +2,10 @@
 
 use app::{AppConfig, Limits, Server};
 use sqlx::Connection as _;
+use testkit::{get, within_patience};
 use tokio_util::sync::CancellationToken;
 
-use crate::city::{City, PATIENCE, get, hear, listen};
+use crate::city::{City, hear, listen};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_publish_reaches_open_pages_and_a_lost_database_shows_itself() {
@@ -73,11 +74,8 @@ async fn a_publish_reaches_open_pages_and_a_lost_database_shows_itself() {
     assert!(page.contains("data-dock=\"1\" data-bikes=\"6\""));
 
     stop.cancel();
-    tokio::time::timeout(PATIENCE, running)
-        .await
-        .unwrap()
-        .unwrap()
-        .unwrap();
+    let ended = within_patience("the server stops", running).await;
+    ended.unwrap().unwrap();
     drop(folder);
 }
 

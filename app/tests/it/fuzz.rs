@@ -9,10 +9,11 @@ use app::Limits;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{Rng as _, SeedableRng as _};
+use testkit::get;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::city::{City, Running, get};
+use crate::city::{City, Running};
 
 /// Requests without `BIKESHARE_FUZZ_REQUESTS`.
 const REQUESTS: usize = 2_000;

@@ -275,23 +275,11 @@ fn a_setting_that_would_make_the_feed_invalid_is_refused() {
     );
 }
 
-/// The interpreter that has the validator; `cargo xtask test` names it.
-#[expect(clippy::print_stdout, reason = "a skipped test must be seen")]
-fn python() -> Option<PathBuf> {
-    let python = std::env::var_os("BIKESHARE_PYTHON").map(PathBuf::from);
-    if python.is_none() {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "BIKESHARE_PYTHON names no interpreter"
-        );
-        println!("SKIPPED: BIKESHARE_PYTHON names no interpreter with PyPI's gbfs-validator");
-    }
-    python
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn the_validator_from_pypi_finds_no_error_in_the_served_feed() {
-    let Some(python) = python() else { return };
+    let Some(python) = testkit::python("gbfs-validator") else {
+        return;
+    };
     let mut docks = docks();
     docks.push(dock(5, "Café \"Ω\" <b>&</b>", (40.71, -74.01), 0));
     docks[0].count.estimated = true;

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use app::{AppConfig, Database, Limits};
 use axum::http::StatusCode;
 use expect_test::expect;
+use testkit::{BlackHole, get, wait_until};
 
-use crate::black_hole::BlackHole;
-use crate::city::{City, Running, get, hear, listen, until};
+use crate::city::{City, Running, hear, listen};
 use crate::support::{Page, docks, reading};
 
 #[tokio::test]
@@ -70,7 +70,7 @@ async fn a_stream_that_stopped_for_good_makes_the_health_bad_until_it_is_taken_o
         return;
     };
     let server = city.serve(Limits::default()).await;
-    until("all is fine", async || {
+    wait_until("all is fine", async || {
         get(server.address, "/healthz").await.contains("200 OK")
     })
     .await;
@@ -79,7 +79,7 @@ async fn a_stream_that_stopped_for_good_makes_the_health_bad_until_it_is_taken_o
          values ('trips', 1, 'trip-split', 7, 'me', 1, E'no column \"x\":\\n\\x1b[31mok: version 9')",
     )
     .await;
-    until("the failure is told", async || {
+    wait_until("the failure is told", async || {
         let health = get(server.address, "/healthz").await;
         health.contains("503 Service Unavailable")
             && health.contains("stream trips/1 trip-split: no column \"x\":  [31mok: version 9\n")
@@ -90,7 +90,7 @@ async fn a_stream_that_stopped_for_good_makes_the_health_bad_until_it_is_taken_o
     )
     .await;
     city.publish(2, "select 1").await;
-    until("all is fine again", async || {
+    wait_until("all is fine again", async || {
         get(server.address, "/healthz").await.contains("200 OK")
     })
     .await;
@@ -105,7 +105,7 @@ async fn a_schema_without_failures_is_told_and_the_page_lives() {
     city.run("alter table stream_cursor drop column failure")
         .await;
     let server = city.serve(Limits::default()).await;
-    until("the health says so", async || {
+    wait_until("the health says so", async || {
         let health = get(server.address, "/healthz").await;
         health.contains("streams: could not read table \"stream_cursor\": column \"failure\"")
     })
@@ -142,7 +142,7 @@ async fn a_postgres_that_answers_nothing_hangs_no_request_and_is_found_again() {
     hear(&mut live, "\"version\":1").await;
 
     hole.swallow();
-    until("the health says so", async || {
+    wait_until("the health says so", async || {
         let asked = Instant::now();
         let health = get(server.address, "/healthz").await;
         let page = get(server.address, "/").await;

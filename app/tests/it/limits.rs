@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use app::Limits;
 use axum::http::StatusCode;
+use testkit::{get, wait_until, within_patience};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::city::{City, PATIENCE, Running, get, head, until};
+use crate::city::{City, Running, head};
 use crate::support::{Page, dock, docks, reading};
 
 const ONE: [u8; 4] = [127, 0, 0, 1];
@@ -144,7 +145,7 @@ async fn the_event_streams_of_one_peer_and_of_all_are_limited() {
     assert!(get(server.address, "/style.css").await.contains("200 OK"));
     // A page that was closed makes room.
     open.pop();
-    until("a closed stream makes room", async || {
+    wait_until("a closed stream makes room", async || {
         let (head, _) = server.open_from(ONE, "/live").await;
         head.starts_with("HTTP/1.1 200")
     })
@@ -174,7 +175,7 @@ async fn the_connections_of_one_peer_leave_room_for_others() {
     let (head, _) = server.open_from(OTHER, "/style.css").await;
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
     open.clear();
-    until("closed connections make room", async || {
+    wait_until("closed connections make room", async || {
         let (head, _) = server.open_from(ONE, "/style.css").await;
         head.starts_with("HTTP/1.1 200")
     })
@@ -238,8 +239,7 @@ async fn an_answer_that_is_not_taken_is_given_up() {
     // Slow on purpose: this is the client's wait, not the test's.
     tokio::time::sleep(Duration::from_secs(3)).await;
     let mut taken = Vec::new();
-    let ended = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut taken)).await;
-    drop(ended.expect("the connection is closed"));
+    drop(within_patience("the connection is closed", stream.read_to_end(&mut taken)).await);
     assert!(
         taken.len() < length,
         "{} of {length} bytes came late",
@@ -264,7 +264,7 @@ async fn an_event_stream_whose_client_does_not_read_is_ended() {
     let (head, _never_read) = server.open_from(ONE, "/live").await;
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
     let mut version = 1;
-    until("the stream that is not read is ended", async || {
+    wait_until("the stream that is not read is ended", async || {
         version += 1;
         let change = format!("update availability set bikes = {version}, version = {version}");
         city.publish(version, &change).await;

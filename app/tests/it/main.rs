@@ -6,7 +6,6 @@
     reason = "a test panics where the page is not as it says"
 )]
 
-mod black_hole;
 mod city;
 mod follow;
 mod fuzz;

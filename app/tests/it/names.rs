@@ -2,8 +2,9 @@
 
 use app::Limits;
 use axum::http::StatusCode;
+use testkit::get;
 
-use crate::city::{City, get, hear, listen};
+use crate::city::{City, hear, listen};
 use crate::support::{Page, docks};
 
 /// What would end a line, colour a terminal, turn the order around, or end a script.

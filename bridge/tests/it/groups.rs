@@ -12,21 +12,21 @@ use fluvio::consumer::{
     ConsumerConfigExt, ConsumerConfigExtBuilder, ConsumerStream, OffsetManagementStrategy,
     RetryMode,
 };
-use fluvio::metadata::topic::TopicSpec;
-use fluvio::{FluvioAdmin, Isolation, Offset, RecordKey, TopicProducerConfigBuilder};
+use fluvio::{Isolation, Offset, RecordKey, TopicProducerConfigBuilder};
 use futures_util::StreamExt;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use testkit::broker::FluvioNode;
+use testkit::kafka::{KafkaCluster, cluster};
+use testkit::{PATIENCE, Seen, within_patience};
 use tokio_util::sync::CancellationToken;
 
-use crate::kafka::{KafkaCluster, cluster};
-use crate::kill::{FLUVIO_ADDRESS, KAFKA_BROKERS, Process};
+use crate::kill::{FLUVIO_ADDRESS, KAFKA_BROKERS, bridge_process};
 use crate::mirror::transaction;
 use crate::support::{
-    FluvioNode, PARTITIONS, PATIENCE, Seen, assert_same, assert_same_in_fluvio, config, mirror,
-    seen, within_patience,
+    BridgeOf as _, PARTITIONS, assert_same, assert_same_in_fluvio, config, mirror,
 };
 
 const KILLS: usize = 8;
@@ -70,7 +70,7 @@ async fn read(fluvio: &FluvioNode, topic: &str, counts: [usize; 3]) -> Vec<Vec<S
             let mut stream = client.consumer_with_config(config).await.unwrap();
             while records.len() < count {
                 let next = within_patience("a record comes", stream.next()).await;
-                records.push(seen(&next.unwrap().unwrap()));
+                records.push(Seen::from(&next.unwrap().unwrap()));
             }
             stream.offset_commit().await.unwrap();
             stream.offset_flush().await.unwrap();
@@ -98,14 +98,6 @@ async fn positions(fluvio: &FluvioNode, topic: &str) -> Vec<Option<i64>> {
 async fn committed(kafka: &KafkaCluster, topic: &str) -> Vec<String> {
     let text = kafka.python(&["committed", topic, topic]).await;
     text.lines().map(str::to_owned).collect()
-}
-
-async fn create(fluvio: &FluvioNode, topic: &str) {
-    let admin = FluvioAdmin::connect_with_config(&fluvio.config())
-        .await
-        .unwrap();
-    let spec = TopicSpec::new_computed(PARTITIONS, 1, None);
-    admin.create(topic.to_owned(), false, spec).await.unwrap();
 }
 
 /// Numbered records for each partition.
@@ -196,7 +188,7 @@ async fn a_consumer_that_moves_from_fluvio_reads_exactly_the_rest_in_kafka() {
     let _others = kafka.alone.read().await;
     let fluvio = FluvioNode::start().await;
     let topic = "group-back";
-    create(&fluvio, topic).await;
+    fluvio.create(topic, PARTITIONS).await;
     let config = with_groups(kafka, topic, &format!("fluvio:{topic}"));
     let carry_over = async || mirror(&fluvio, config.clone()).await.unwrap();
     // Each run is some transactions; what else takes offsets are another producer's aborted records.
@@ -239,7 +231,7 @@ async fn a_group_with_members_in_kafka_is_left_alone() {
     let _others = kafka.alone.read().await;
     let fluvio = FluvioNode::start().await;
     let topic = "group-active";
-    create(&fluvio, topic).await;
+    fluvio.create(topic, PARTITIONS).await;
     produce(&fluvio, topic, 0..10).await;
     let config = with_groups(kafka, topic, &format!("fluvio:{topic}"));
     mirror(&fluvio, config.clone()).await.unwrap();
@@ -281,7 +273,7 @@ async fn groups_can_be_named_when_a_topic_is_mirrored_already() {
     let _others = kafka.alone.read().await;
     let fluvio = FluvioNode::start().await;
     let topic = "group-late";
-    create(&fluvio, topic).await;
+    fluvio.create(topic, PARTITIONS).await;
     produce(&fluvio, topic, 0..100).await;
     let route = format!("fluvio:{topic}");
     mirror(&fluvio, kafka.config(topic, &[&route]))
@@ -335,7 +327,7 @@ async fn killing_the_bridge_moves_no_group_too_far() {
     let _others = kafka.alone.read().await;
     let fluvio = FluvioNode::start().await;
     let topic = KILL_TOPIC;
-    create(&fluvio, topic).await;
+    fluvio.create(topic, PARTITIONS).await;
     let seed = rand::random();
     println!("moments from seed {seed}");
     let mut random = StdRng::seed_from_u64(seed);
@@ -343,7 +335,7 @@ async fn killing_the_bridge_moves_no_group_too_far() {
     let mut counts = [0; 3];
     let mut total = 0;
     for _ in 0..KILLS {
-        let running = Process::bridge(BRIDGE, kafka, &fluvio.address);
+        let running = bridge_process(BRIDGE, kafka, &fluvio.address);
         let deadline = tokio::time::Instant::now()
             + Duration::from_millis(1_000 + random.random_range(MOMENTS_MS));
         while tokio::time::Instant::now() < deadline {

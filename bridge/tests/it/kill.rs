@@ -3,20 +3,18 @@
 
 #![expect(clippy::print_stdout, reason = "the seed belongs to a failure")]
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use testkit::broker::FluvioNode;
+use testkit::kafka::{KafkaCluster, NODES, cluster};
+use testkit::{Process, free_address, modules, within_patience};
 use tokio_util::sync::CancellationToken;
 
-use crate::kafka::{KafkaCluster, NODES, cluster};
-use crate::modules;
-use crate::support::{
-    FluvioNode, assert_same, assert_same_in_fluvio, broker, config, mirror, values, within_patience,
-};
+use crate::support::{BridgeOf as _, assert_same, assert_same_in_fluvio, config, mirror, values};
 
 const KILLS_OF_BRIDGE: usize = 34;
 const KILLS_OF_FLUVIO: usize = 10;
@@ -72,49 +70,21 @@ async fn fluvio_to_be_killed() {
     else {
         return;
     };
-    let _broker = broker(Path::new(&folder), address.parse().unwrap()).await;
+    let address = address.parse().unwrap();
+    let _broker = testkit::broker::start_at(address, Path::new(&folder)).await;
     std::future::pending::<()>().await;
 }
 
-/// A process of this program; killed with the test, whatever happens.
-pub(crate) struct Process(Child);
-
-impl Process {
-    fn start(test: &str, variables: &[(&str, &str)]) -> Self {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", test, "--ignored"]);
-        command
-            .envs(variables.iter().copied())
-            .stdout(Stdio::null());
-        Self(command.spawn().unwrap())
-    }
-
-    /// `test` runs the bridge.
-    pub(crate) fn bridge(test: &str, kafka: &KafkaCluster, fluvio: &str) -> Self {
-        let brokers = kafka.brokers();
-        let variables = [(FLUVIO_ADDRESS, fluvio), (KAFKA_BROKERS, brokers.as_str())];
-        Self::start(test, &variables)
-    }
-
-    fn fluvio(folder: &Path, address: SocketAddr) -> Self {
-        let (folder, address) = (folder.to_str().unwrap(), address.to_string());
-        let variables = [(FLUVIO_ADDRESS, address.as_str()), (FLUVIO_FOLDER, folder)];
-        Self::start("kill::fluvio_to_be_killed", &variables)
-    }
+/// A process in which `test` runs the bridge.
+pub(crate) fn bridge_process(test: &str, kafka: &KafkaCluster, fluvio: &str) -> Process {
+    let brokers = kafka.brokers();
+    Process::of_test(test, &[(FLUVIO_ADDRESS, fluvio), (KAFKA_BROKERS, &brokers)])
 }
 
-impl Drop for Process {
-    fn drop(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-}
-
-fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
+fn fluvio_process(folder: &Path, address: SocketAddr) -> Process {
+    let (folder, address) = (folder.to_str().unwrap(), address.to_string());
+    let variables = [(FLUVIO_ADDRESS, address.as_str()), (FLUVIO_FOLDER, folder)];
+    Process::of_test("kill::fluvio_to_be_killed", &variables)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -129,8 +99,8 @@ async fn killing_any_part_at_random_moments_loses_and_doubles_nothing() {
 
     let folder = tempfile::tempdir().unwrap();
     let address = free_address();
-    let mut fluvio = Process::fluvio(folder.path(), address);
-    let node = FluvioNode::at(address.to_string());
+    let mut fluvio = fluvio_process(folder.path(), address);
+    let node = FluvioNode::at(address);
     within_patience("fluvio runs", async {
         while fluvio::Fluvio::connect_with_config(&node.config())
             .await
@@ -139,7 +109,7 @@ async fn killing_any_part_at_random_moments_loses_and_doubles_nothing() {
     })
     .await;
     node.push("pair", &modules::giving(&PAIR)).await;
-    let mut running = Process::bridge(BRIDGE, kafka, &node.address);
+    let mut running = bridge_process(BRIDGE, kafka, &node.address);
     let write = async {
         for seed in 0..WRITES {
             let seed = seed.to_string();
@@ -150,12 +120,12 @@ async fn killing_any_part_at_random_moments_loses_and_doubles_nothing() {
         for _ in 0..KILLS_OF_BRIDGE {
             tokio::time::sleep(moment()).await;
             drop(running);
-            running = Process::bridge(BRIDGE, kafka, &node.address);
+            running = bridge_process(BRIDGE, kafka, &node.address);
         }
         for _ in 0..KILLS_OF_FLUVIO {
             tokio::time::sleep(moment()).await;
             drop(fluvio);
-            fluvio = Process::fluvio(folder.path(), address);
+            fluvio = fluvio_process(folder.path(), address);
         }
         (running, fluvio)
     };

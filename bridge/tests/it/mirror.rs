@@ -5,18 +5,17 @@ use std::time::{Duration, Instant};
 use bridge::{BridgeConfig, BridgeError};
 use expect_test::expect;
 use fluvio::RecordKey;
-use fluvio::metadata::topic::TopicSpec;
 use rdkafka::ClientConfig;
 use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use testkit::broker::FluvioNode;
+use testkit::kafka::{KafkaCluster, cluster};
+use testkit::{PATIENCE, within_patience};
 use tokio_util::sync::CancellationToken;
 
-use crate::kafka::{KafkaCluster, cluster};
-use crate::support::{
-    FluvioNode, PARTITIONS, PATIENCE, assert_same, assert_same_in_fluvio, mirror, within_patience,
-};
+use crate::support::{BridgeOf as _, PARTITIONS, assert_same, assert_same_in_fluvio, mirror};
 
 const WITHIN: Duration = Duration::from_secs(30);
 
@@ -127,11 +126,7 @@ async fn topics_that_are_missing_or_differ_are_refused_with_what_to_do() {
         .assert_eq(&refused("fluvio:nowhere").await);
 
     kafka.python(&["create", "differ"]).await;
-    let admin = fluvio::FluvioAdmin::connect_with_config(&fluvio.config())
-        .await
-        .unwrap();
-    let two = TopicSpec::new_computed(2, 1, None);
-    admin.create("differ".to_owned(), false, two).await.unwrap();
+    fluvio.create("differ", 2).await;
     expect![[r#"fluvio's topic "differ" differs from its source: it has partitions 2, its source 3; give it as many, or mirror into another topic, which the bridge creates"#]]
         .assert_eq(&refused("kafka:differ").await);
 }
@@ -143,14 +138,7 @@ async fn a_record_that_kafka_does_not_take_stops_the_partition_and_says_which() 
     let fluvio = FluvioNode::start().await;
     // A topic with Kafka's own limit of about 1 MiB.
     kafka.python(&["create-small", "small"]).await;
-    let admin = fluvio::FluvioAdmin::connect_with_config(&fluvio.config())
-        .await
-        .unwrap();
-    let three = TopicSpec::new_computed(3, 1, None);
-    admin
-        .create("small".to_owned(), false, three)
-        .await
-        .unwrap();
+    fluvio.create("small", PARTITIONS).await;
     let config = fluvio::TopicProducerConfigBuilder::default()
         .set_specific_partitioner(0)
         .max_request_size(4 << 20)

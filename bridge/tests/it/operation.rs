@@ -4,18 +4,15 @@ use std::net::{SocketAddr, TcpListener};
 
 use bridge::{BridgeConfig, BridgeError, Summary};
 use expect_test::expect;
+use testkit::broker::{FluvioNode, start_at};
+use testkit::kafka::cluster;
+use testkit::{free_address, within_patience};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::kafka::cluster;
-use crate::support::{FluvioNode, assert_same_in_fluvio, broker, config, within_patience};
-
-fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap()
-}
+use crate::support::{BridgeOf as _, assert_same_in_fluvio, config};
 
 /// A bridge without end, and where it tells of itself.
 struct Running {
@@ -157,7 +154,7 @@ async fn a_fluvio_that_is_away_at_the_start_is_waited_for() {
     kafka.python(&["create", "early"]).await;
     kafka.python(&["write", "early", "100", "1", "1"]).await;
     let address = free_address();
-    let fluvio = FluvioNode::at(address.to_string());
+    let fluvio = FluvioNode::at(address);
     let running = Running::start(&fluvio, kafka.config("early", &["kafka:early"]));
     let health = running
         .wait_for("/healthz", |health| health.contains("could not"))
@@ -168,7 +165,7 @@ async fn a_fluvio_that_is_away_at_the_start_is_waited_for() {
     "#]].assert_eq(&health);
 
     let folder = tempfile::tempdir().unwrap();
-    let _broker = broker(folder.path(), address).await;
+    let _broker = start_at(address, folder.path()).await;
     running
         .wait_for("/healthz", |health| health == "ok\n")
         .await;
@@ -189,7 +186,7 @@ async fn an_address_that_is_taken_is_refused_with_what_to_do() {
         metrics: Some(address),
         ..config("127.0.0.1:9".to_owned(), "taken", &["kafka:taken"])
     };
-    let fluvio = FluvioNode::at(free_address().to_string());
+    let fluvio = FluvioNode::at(free_address());
     let refused = bridge::run(fluvio.config(), config, CancellationToken::new());
     let error = Box::pin(refused).await.unwrap_err();
     let text = error.chain().replace(&address.to_string(), "ADDRESS");

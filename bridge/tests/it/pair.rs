@@ -8,12 +8,13 @@ use fluvio::metadata::topic::TopicSpec;
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
+use testkit::broker::FluvioNode;
+use testkit::kafka::{KafkaCluster, cluster};
+use testkit::{modules, within_patience};
 
-use crate::kafka::{KafkaCluster, cluster};
 use crate::mirror::transaction;
-use crate::modules;
 use crate::smartmodule::{add_batches, values_in_kafka};
-use crate::support::{FluvioNode, mirror, within_patience};
+use crate::support::{BridgeOf as _, mirror};
 
 /// Deletes the topic and makes it anew.
 async fn make_anew(kafka: &KafkaCluster, topic: &str) {

@@ -2,9 +2,10 @@
 
 use bridge::{BridgeConfig, BridgeError, KafkaProperties};
 use expect_test::{Expect, expect};
+use testkit::broker::FluvioNode;
+use testkit::kafka::{KafkaCluster, PASSWORD, USER, cluster};
 
-use crate::kafka::{KafkaCluster, PASSWORD, USER, cluster};
-use crate::support::{FluvioNode, assert_same, assert_same_in_fluvio, config, mirror};
+use crate::support::{assert_same, assert_same_in_fluvio, config, mirror};
 
 /// As a file for `--kafka-config` has it.
 fn login(protocol: &str, mechanism: &str, password: &str) -> String {

@@ -7,11 +7,12 @@ use bridge::{BridgeConfig, BridgeError};
 use expect_test::expect;
 use fluvio::metadata::topic::TopicSpec;
 use fluvio::{RecordKey, TopicProducerConfigBuilder};
+use testkit::broker::FluvioNode;
+use testkit::kafka::{KafkaCluster, cluster};
+use testkit::{modules, within_patience};
 use tokio_util::sync::CancellationToken;
 
-use crate::kafka::{KafkaCluster, cluster};
-use crate::modules;
-use crate::support::{FluvioNode, PARTITIONS, mirror, values, within_patience};
+use crate::support::{BridgeOf as _, PARTITIONS, mirror, values};
 
 /// Adds stored batches of one record each to partition 0; makes the topic if it is not there.
 pub(crate) async fn add_batches(fluvio: &FluvioNode, topic: &str, count: usize) {

@@ -5,7 +5,6 @@
 //! --once`, through the broker, both SmartModules and the sink. Start with `cargo xtask bench`.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
-mod figures;
 mod memory;
 mod roofline;
 
@@ -14,10 +13,9 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use embedded_postgres::{Postgres, PostgresConfig};
+use embedded_postgres::Postgres;
 use sqlx::{Connection, PgConnection};
-
-use self::figures::median;
+use testkit::{median, postgres};
 
 /// Each way is measured this many times; the median counts.
 const ROUNDS: usize = 3;
@@ -26,16 +24,9 @@ const TRIPS: u64 = 300_000;
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let folder = tempfile::Builder::new()
-        .prefix("bikeshare-bench-")
-        .tempdir()?;
-    open_to_postgres(folder.path())?;
+    let folder = postgres::folder();
     let file = simulate(folder.path())?;
-    let config = PostgresConfig {
-        data_dir: folder.path().join("postgres"),
-        listen: None,
-    };
-    let postgres = Postgres::start(config).await?;
+    let postgres = postgres::start(folder.path().join("postgres")).await;
 
     let mut roofline = Vec::new();
     let mut pipeline = Vec::new();
@@ -146,13 +137,4 @@ async fn fresh_database(postgres: &Postgres, name: &str) -> Result<String> {
     let url = format!("{server}/{name}");
     sink::migrate(&url).await?;
     Ok(url)
-}
-
-// The private Postgres runs as another user when started by root.
-fn open_to_postgres(folder: &Path) -> Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    Ok(std::fs::set_permissions(
-        folder,
-        std::fs::Permissions::from_mode(0o755),
-    )?)
 }

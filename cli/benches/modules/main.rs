@@ -5,14 +5,10 @@
 //! memory, is decoded there, and its outputs come out again. Start with `cargo xtask bench`.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
-#[path = "../load/figures.rs"]
-mod figures;
-
 use std::hint::black_box;
-use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::window::{WindowConfig, WindowState};
 use domain::{Body, Record, Rider, Station, Trip, Windows};
@@ -22,8 +18,7 @@ use fluvio_smartengine::{
     SmartModuleConfig,
 };
 use fluvio_smartmodule::dataplane::smartmodule::SmartModuleInput;
-
-use self::figures::median;
+use testkit::{median, smartmodule};
 
 /// Each way is measured this many times; the median counts.
 const ROUNDS: usize = 5;
@@ -74,13 +69,10 @@ fn measure(module: &str, trips: &[Vec<u8>], native: fn(&[Vec<u8>]) -> usize) -> 
 }
 
 fn chain(module: &str) -> Result<SmartModuleChainInstance> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/assets/smartmodules");
-    let path = folder.join(module).with_extension("wasm");
-    let wasm = std::fs::read(&path).with_context(|| format!("could not read {path:?}"))?;
     let config = SmartModuleConfig::builder()
         .smartmodule_names(vec![module.to_owned()])
         .build()?;
-    SmartModuleChainBuilder::from((config, wasm)).initialize(&SmartEngine::new())
+    SmartModuleChainBuilder::from((config, smartmodule(module))).initialize(&SmartEngine::new())
 }
 
 /// What the broker has stored, as it hands it to the engine.

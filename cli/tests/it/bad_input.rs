@@ -4,7 +4,6 @@ use std::fs;
 use std::net::TcpListener;
 use std::process::{Command, Output};
 
-use embedded_postgres::{Postgres, PostgresConfig};
 use expect_test::{Expect, expect};
 
 use crate::machine::Machine;
@@ -105,10 +104,7 @@ fn a_taken_port_starts_nothing_and_says_how_to_choose_another() {
 #[test]
 fn a_postgres_that_is_down_is_an_error_without_its_password() {
     let machine = Machine::new();
-    let closed = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let closed = testkit::free_address();
     let mut up = machine.up("simulate:trips=10");
     up.env(
         "DATABASE_URL",
@@ -123,13 +119,7 @@ fn a_postgres_that_is_down_is_an_error_without_its_password() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_postgres_that_refuses_the_login_is_an_error_without_its_password() {
     let machine = Machine::new();
-    let data_dir = machine.data_dir().with_file_name("other");
-    let postgres = Postgres::start(PostgresConfig {
-        data_dir,
-        listen: None,
-    })
-    .await
-    .unwrap();
+    let postgres = testkit::postgres::start(machine.data_dir().with_file_name("other")).await;
     let (_, place) = postgres.url().split_once('@').unwrap();
     let port = place.split([':', '/']).nth(1).unwrap().to_owned();
     let mut up = machine.up("simulate:trips=10");
@@ -149,10 +139,7 @@ async fn a_postgres_that_refuses_the_login_is_an_error_without_its_password() {
 #[test]
 fn a_fluvio_that_is_not_there_is_an_error_with_its_address() {
     let machine = Machine::new();
-    let closed = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let closed = testkit::free_address();
     let mut up = machine.up("simulate:trips=10");
     let output = up
         .args(["--once", "--fluvio", &closed.to_string()])

@@ -8,13 +8,12 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-use embedded_broker::{Broker, BrokerConfig};
+use bytes::Bytes;
 use expect_test::expect;
-use fluvio::{ConsumerConfig, Fluvio, FluvioClusterConfig, Offset};
-use futures_util::StreamExt;
 use rdkafka::ClientConfig;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use testkit::broker::FluvioNode;
 
 const PARTITIONS: u32 = 3;
 const FEW: usize = 300;
@@ -28,16 +27,6 @@ fn bridge(folder: &Path) -> Command {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     command
-}
-
-async fn broker(folder: &Path) -> Broker {
-    let config = BrokerConfig {
-        listen: "127.0.0.1:0".parse().unwrap(),
-        data_dir: folder.join("fluvio"),
-        segment_bytes_max: 16 << 20,
-        ..BrokerConfig::default()
-    };
-    Broker::start(config).await.unwrap()
 }
 
 fn producer(brokers: &str) -> BaseProducer {
@@ -60,19 +49,10 @@ fn produce(producer: &BaseProducer, topic: &str, records: usize) {
 }
 
 /// How often each value stands in the topic.
-#[expect(deprecated, reason = "nothing else gives a stream that ends")]
-async fn values(fluvio: &Broker, topic: &str) -> BTreeMap<Vec<u8>, usize> {
-    let config = FluvioClusterConfig::new(fluvio.address().to_string());
-    let client = Fluvio::connect_with_config(&config).await.unwrap();
+async fn values(fluvio: &FluvioNode, topic: &str) -> BTreeMap<Option<Bytes>, usize> {
     let mut values = BTreeMap::new();
-    for partition in 0..PARTITIONS {
-        let consumer = client.partition_consumer(topic, partition).await.unwrap();
-        let config = ConsumerConfig::builder().disable_continuous(true).build();
-        let stream = consumer.stream_with_config(Offset::beginning(), config.unwrap());
-        let records: Vec<_> = stream.await.unwrap().collect().await;
-        for record in records {
-            *values.entry(record.unwrap().value().to_vec()).or_default() += 1;
-        }
+    for record in fluvio.dump(topic).await.into_iter().flatten() {
+        *values.entry(record.value).or_default() += 1;
     }
     values
 }
@@ -90,7 +70,7 @@ async fn sigterm_ends_the_bridge_after_its_batches_and_the_last_line_says_what_w
     let folder = tempfile::tempdir().unwrap();
     let kafka = MockCluster::new(1).unwrap();
     kafka.create_topic("flow", 3, 1).unwrap();
-    let fluvio = broker(folder.path()).await;
+    let fluvio = FluvioNode::start().await;
     let mut running = bridge(folder.path())
         .args([
             "--topic",
@@ -98,7 +78,7 @@ async fn sigterm_ends_the_bridge_after_its_batches_and_the_last_line_says_what_w
             "--kafka",
             &kafka.bootstrap_servers(),
         ])
-        .args(["--fluvio", &fluvio.address().to_string()])
+        .args(["--fluvio", &fluvio.address])
         .spawn()
         .unwrap();
     let log = running.stderr.take().unwrap();
@@ -148,7 +128,7 @@ async fn sigterm_ends_the_bridge_after_its_batches_and_the_last_line_says_what_w
             "--kafka",
             &kafka.bootstrap_servers(),
         ])
-        .args(["--fluvio", &fluvio.address().to_string(), "--once"])
+        .args(["--fluvio", &fluvio.address, "--once"])
         .output()
         .unwrap();
     assert!(output.status.success(), "{output:?}");
@@ -165,13 +145,13 @@ async fn topics_and_both_directions_come_from_a_section_of_the_file() {
         kafka.create_topic(topic, 3, 1).unwrap();
         produce(&producer(&kafka.bootstrap_servers()), topic, FEW);
     }
-    let fluvio = broker(folder.path()).await;
+    let fluvio = FluvioNode::start().await;
     let access = format!("bootstrap.servers={}\n", kafka.bootstrap_servers());
     std::fs::write(folder.path().join("kafka.conf"), access).unwrap();
     let settings = format!(
         "fluvio = \"{}\"\n[bridge]\ntopic = [\"kafka:one\", \"kafka:two=second\"]\n\
          kafka-config = \"kafka.conf\"\nonce = true\n",
-        fluvio.address()
+        fluvio.address
     );
     std::fs::write(folder.path().join("bikeshare.toml"), settings).unwrap();
     let output = tokio::task::block_in_place(|| bridge(folder.path()).output().unwrap());

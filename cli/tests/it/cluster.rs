@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use embedded_broker::{Broker, BrokerConfig};
+use embedded_broker::Broker;
 use expect_test::{Expect, expect};
 
 use crate::modules;
@@ -24,13 +24,8 @@ struct Cluster {
 impl Cluster {
     async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let config = BrokerConfig {
-            listen: "127.0.0.1:0".parse().unwrap(),
-            data_dir: folder.path().join("fluvio"),
-            ..BrokerConfig::default()
-        };
         Self {
-            broker: Broker::start(config).await.unwrap(),
+            broker: testkit::broker::start(&folder.path().join("fluvio")).await,
             folder,
         }
     }

@@ -1,10 +1,10 @@
 //! One machine under test: the real binary on a data folder of its own, and what its tables hold.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use chrono::{DateTime, Utc};
-use embedded_postgres::{Postgres, PostgresConfig};
+use embedded_postgres::Postgres;
 use serde_json::Value;
 use sqlx::{Connection, PgConnection, Row};
 
@@ -32,12 +32,9 @@ pub(crate) struct Machine {
 
 impl Machine {
     pub(crate) fn new() -> Self {
-        let folder = tempfile::Builder::new()
-            .prefix("bikeshare-")
-            .tempdir()
-            .unwrap();
-        open_to_postgres(folder.path());
-        Self { folder }
+        Self {
+            folder: testkit::postgres::folder(),
+        }
     }
 
     pub(crate) fn data_dir(&self) -> PathBuf {
@@ -107,23 +104,13 @@ impl Machine {
 
     /// Opens the tables; the binary must not be running.
     pub(crate) async fn tables(&self) -> Tables {
-        let config = PostgresConfig {
-            data_dir: self.data_dir().join("postgres"),
-            listen: None,
-        };
-        let postgres = Postgres::start(config).await.unwrap();
-        let connection = PgConnection::connect(postgres.url()).await.unwrap();
+        let postgres = testkit::postgres::start(self.data_dir().join("postgres")).await;
+        let connection = testkit::postgres::connect(postgres.url()).await;
         Tables {
             postgres,
             connection,
         }
     }
-}
-
-// The private Postgres runs as another user when started by root.
-fn open_to_postgres(folder: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 /// Kills `child` as a power cut would: at once, with no chance to tidy up.

@@ -20,7 +20,6 @@ mod pair;
 mod privileges;
 mod real_files;
 mod running;
-mod s3_server;
 mod simulate;
 mod sources;
 mod stop;

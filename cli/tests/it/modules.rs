@@ -1,7 +1,5 @@
 //! The SmartModules as the broker runs them: compiled to wasm32, in the engine of the real SPU.
 
-use std::path::PathBuf;
-
 use chrono::{DateTime, Utc};
 use domain::window::{WindowConfig, WindowState};
 use domain::{Body, Inferred, Record, Reject, Service, Station, Status, Trip, Windows};
@@ -12,17 +10,11 @@ use fluvio_smartengine::{
 };
 use fluvio_smartmodule::dataplane::smartmodule::SmartModuleInput;
 use proptest::prelude::*;
+use testkit::smartmodule;
 use wasmparser::{Parser, Payload};
 
 /// Offset of the first record of the stored batch in these tests.
 const BASE_OFFSET: i64 = 40;
-
-fn wasm(name: &str) -> Vec<u8> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/assets/smartmodules");
-    let path = folder.join(name).with_extension("wasm");
-    std::fs::read(&path)
-        .unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask wasm` first", path.display()))
-}
 
 /// A module that is small and does this with each batch.
 pub(crate) fn small(array_map: &str) -> Vec<u8> {
@@ -45,7 +37,8 @@ fn chain(name: &str, params: &[(&str, &str)]) -> anyhow::Result<SmartModuleChain
     for (key, value) in params {
         config.param(*key, *value);
     }
-    SmartModuleChainBuilder::from((config.build()?, wasm(name))).initialize(&SmartEngine::new())
+    SmartModuleChainBuilder::from((config.build()?, smartmodule(name)))
+        .initialize(&SmartEngine::new())
 }
 
 /// Runs one stored batch through the chain and gives the values that come out.
@@ -236,6 +229,6 @@ fn imports(wasm: &[u8]) -> Vec<String> {
 #[test]
 fn modules_can_do_nothing_but_hand_their_outputs_over() {
     for name in ["trip-split", "dock-window"] {
-        assert_eq!(imports(&wasm(name)), ["env.copy_records"], "{name}");
+        assert_eq!(imports(&smartmodule(name)), ["env.copy_records"], "{name}");
     }
 }

@@ -5,29 +5,20 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use embedded_postgres::{Postgres, PostgresConfig};
-use sqlx::{Connection, PgConnection};
+use sqlx::Connection as _;
+use testkit::postgres::{self, refusal_of};
 
 use crate::machine::Machine;
 use crate::running::Running;
 
 const SOURCE: &str = "simulate:seed=6,trips=300";
 
-/// The code of the error that a statement gives; none if it succeeds.
-async fn refusal(url: &str, statement: &'static str) -> Option<String> {
-    let mut connection = PgConnection::connect(url).await.unwrap();
-    let outcome = sqlx::query(statement).execute(&mut connection).await;
-    connection.close().await.unwrap();
-    let error = outcome.err()?;
-    Some(error.as_database_error()?.code()?.into_owned())
-}
-
 async fn check(url: &str, allowed: &[&'static str], refused: &[&'static str]) {
     for &statement in allowed {
-        assert_eq!(refusal(url, statement).await, None, "{statement}");
+        assert_eq!(refusal_of(url, statement).await, None, "{statement}");
     }
     for &statement in refused {
-        let code = refusal(url, statement).await;
+        let code = refusal_of(url, statement).await;
         assert_eq!(code.as_deref(), Some("42501"), "{statement}");
     }
 }
@@ -198,14 +189,10 @@ fn the_data_folder_is_closed_to_others_also_one_that_was_open() {
 #[tokio::test(flavor = "multi_thread")]
 async fn with_the_two_roles_given_by_hand_nobody_but_the_owner_may_make_tables() {
     let machine = Machine::new();
-    let data_dir = machine.data_dir().with_file_name("other");
-    let listen = None;
-    let postgres = Postgres::start(PostgresConfig { data_dir, listen })
-        .await
-        .unwrap();
+    let postgres = postgres::start(machine.data_dir().with_file_name("other")).await;
     for role in ["bikeshare_reader", "bikeshare_writer"] {
         let create = sqlx::AssertSqlSafe(format!("create role {role}"));
-        let mut owner = PgConnection::connect(postgres.url()).await.unwrap();
+        let mut owner = postgres::connect(postgres.url()).await;
         sqlx::query(create).execute(&mut owner).await.unwrap();
         owner.close().await.unwrap();
     }
@@ -263,11 +250,7 @@ async fn with_the_two_roles_given_by_hand_nobody_but_the_owner_may_make_tables()
 #[tokio::test]
 async fn a_password_may_stand_in_the_files_and_variables_of_libpq() {
     let machine = Machine::new();
-    let data_dir = machine.data_dir().with_file_name("other");
-    let listen = None;
-    let postgres = Postgres::start(PostgresConfig { data_dir, listen })
-        .await
-        .unwrap();
+    let postgres = postgres::start(machine.data_dir().with_file_name("other")).await;
     sink::migrate(postgres.url()).await.unwrap();
     let password = password_of(postgres.url());
     let url = postgres.url().replace(&format!(":{password}@"), "@");

@@ -4,9 +4,10 @@ use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use sqlx::Connection as _;
+use testkit::{PATIENCE, block_until};
 
 use crate::machine::Machine;
 use crate::modules;
@@ -14,7 +15,6 @@ use crate::modules;
 /// A day of the city in 80 seconds: longer than what is done meanwhile takes on a busy machine.
 const SOURCE: &str = "simulate:seed=4,trips=20000,days=1";
 const SPEED: &str = "1080";
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running `up` and the lines of its log.
 pub(crate) struct Running<'a> {
@@ -61,15 +61,10 @@ impl<'a> Running<'a> {
 
     /// Waits until both modules have given something that is stored.
     pub(crate) fn wait_until_rows_are_stored(&self) {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
+        block_until("rows are stored", || {
             let status = String::from_utf8(call(self.machine, &["status"]).stdout).unwrap();
-            if !status.contains("records 0 ") && !status.contains("departures 0 ") {
-                return;
-            }
-            assert!(Instant::now() < deadline, "nothing is stored:\n{status}");
-            std::thread::sleep(Duration::from_millis(100));
-        }
+            !status.contains("records 0 ") && !status.contains("departures 0 ")
+        });
     }
 
     /// Reads the log up to the line with this text.
@@ -126,8 +121,7 @@ fn call(machine: &Machine, arguments: &[&str]) -> Output {
 
 /// The carried module with a note in it: other bytes, the same behaviour.
 fn variant(machine: &Machine, name: &str, note: u8) -> PathBuf {
-    let assets = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/assets/smartmodules");
-    let mut wasm = std::fs::read(assets.join(name).with_extension("wasm")).unwrap();
+    let mut wasm = testkit::smartmodule(name);
     // A custom section: id 0, its size, the size of its name, the name, one byte.
     wasm.extend([0, 6, 4, b'n', b'o', b't', b'e', note]);
     let path = machine

@@ -9,11 +9,11 @@ use axum::extract::Path as UrlPath;
 use axum::routing::get;
 use expect_test::{Expect, expect, expect_file};
 use serde_json::Value;
+use testkit::s3::S3Server;
 use tokio::net::TcpListener;
 use tokio::task::block_in_place;
 
 use crate::machine::{Machine, Tables};
-use crate::s3_server::S3Server;
 
 fn testdata() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata")
@@ -31,10 +31,22 @@ async fn server() -> S3Server {
     server
 }
 
+/// The flags that lead to it.
+fn flags(server: &S3Server) -> [String; 4] {
+    let endpoint = server.endpoint();
+    let flags = [
+        "--s3-path-style",
+        "--s3-anonymous",
+        "--s3-endpoint",
+        &endpoint,
+    ];
+    flags.map(str::to_owned)
+}
+
 /// `bikeshare up --once` with the server's flags; its counts without the time they took.
 fn up(machine: &Machine, source: &str, server: &S3Server) -> Value {
     let mut up = machine.up(source);
-    without_time(machine.finish(up.args(server.flags()).arg("--once")))
+    without_time(machine.finish(up.args(flags(server)).arg("--once")))
 }
 
 fn without_time(mut counts: Value) -> Value {
@@ -95,7 +107,7 @@ async fn a_bucket_that_was_prepared_gives_the_same_tables() {
     command.args(["prepare", "--source", "s3://tripdata/raw/"]);
     command
         .args(["--to", "s3://tripdata/prepared"])
-        .args(server.flags());
+        .args(flags(&server));
     let prepared = block_in_place(|| plain.finish(&mut command));
     check(
         &without_time(prepared),

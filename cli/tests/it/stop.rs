@@ -4,12 +4,13 @@ use std::path::Path;
 use std::process::{Child, Command, Output};
 use std::time::{Duration, Instant};
 
+use testkit::{PATIENCE, block_until};
+
 use crate::machine::Machine;
 use crate::running::Running;
 
 const SOURCE: &str = "simulate:seed=8,trips=60000";
 const KILLS: usize = 3;
-const PATIENCE: Duration = Duration::from_secs(60);
 /// The ten seconds that the parts have, and what a busy machine adds.
 const STOP_MAX: Duration = Duration::from_secs(14);
 
@@ -45,11 +46,7 @@ async fn a_postgres_killed_during_a_load_comes_back_and_nothing_is_lost() {
     let (mut before, mut kills) = (String::new(), 0);
     // The tables are there as soon as something was announced.
     let announced = machine.data_dir().join("running.toml");
-    let begun = Instant::now();
-    while !announced.exists() {
-        assert!(begun.elapsed() < PATIENCE, "it does not start");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    block_until("it has started", || announced.exists());
     while let Some(pid) = postmaster(&machine, &before, &mut up).filter(|_| kills < KILLS) {
         std::thread::sleep(Duration::from_millis(300));
         signal("-KILL", &pid);

@@ -5,51 +5,34 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use embedded_broker::{Broker, BrokerConfig};
 use fluvio::FluvioClusterConfig;
 use fluvio_protocol::record::{Batch, RawRecords, Record};
 use partition_client::{
     Cluster, PartitionClient, PartitionStream, StreamRequest, TopicPartition, TopicShape,
     has_unreplicated,
 };
-use tempfile::TempDir;
+use testkit::broker::FluvioNode;
+use testkit::unique;
 
 /// A cluster, and the broker behind it if that is ours.
 struct TestCluster {
     cluster: Cluster,
-    _embedded: Option<(Broker, TempDir)>,
+    _node: FluvioNode,
 }
 
 async fn test_cluster() -> TestCluster {
-    let config = |address: String| FluvioClusterConfig::new(address);
-    let cluster = |address| Cluster::new(config(address), Duration::from_secs(20));
-    if let Ok(address) = std::env::var("BIKESHARE_TEST_CLUSTER") {
-        return TestCluster {
-            cluster: cluster(address),
-            _embedded: None,
-        };
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let config = BrokerConfig {
-        listen: "127.0.0.1:0".parse().unwrap(),
-        data_dir: folder.path().to_path_buf(),
-        ..BrokerConfig::default()
-    };
-    let broker = Broker::start(config).await.unwrap();
+    let node = FluvioNode::named_or_new().await;
     TestCluster {
-        cluster: cluster(broker.address().to_string()),
-        _embedded: Some((broker, folder)),
+        cluster: Cluster::new(node.config(), Duration::from_secs(20)),
+        _node: node,
     }
 }
 
 /// A new topic's only partition.
 async fn partition(cluster: &Cluster) -> TopicPartition {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    let topic = format!("partition-client-{}-{number}", std::process::id());
+    let topic = unique("partition-client");
     let shape = TopicShape {
         partitions: 1,
         replication: 1,

@@ -5,11 +5,10 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use sink::{Module, Status, StreamState};
+use testkit::{BlackHole, modules};
 
 use crate::availability::assert_right;
-use crate::black_hole::BlackHole;
 use crate::city::{City, morning, resent, split_behind_ticks, tick, wandering};
-use crate::small_modules;
 use crate::support::{Cluster, Database, STREAMS};
 
 /// Ends every connection of the sink to its database.
@@ -110,7 +109,7 @@ async fn records_that_are_missing_twice_at_one_place_stop_their_stream_alone() {
     // Given the first record it speaks of the second, and does so again when asked again.
     let skipping = r#"{"offset":1,"source":"a.csv#1","seq":1,"tick":"2026-03-02T12:00:00Z"}"#;
     cluster
-        .upload(Module::TripSplit, &small_modules::giving(&[skipping]))
+        .upload(Module::TripSplit, &modules::giving(&[skipping]))
         .await;
     cluster.produce(&tick("a.csv#1", 0, morning())).await;
     let database = Database::migrated().await;

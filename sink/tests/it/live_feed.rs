@@ -11,13 +11,14 @@ use fluvio::Fluvio;
 use producer::{ProducerConfig, ProducerError, Progress};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use testkit::PATIENCE;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::availability::assert_right;
 use crate::city::{City, morning, partition, placed, resent, station, tick, trip};
 use crate::delivery::WRONG_WINDOWS;
-use crate::support::{Cluster, Database, PATIENCE};
+use crate::support::{Cluster, Database};
 
 pub(crate) const FEED: &str = "gbfs:made_up_city";
 

@@ -3,13 +3,12 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{Body, Record, Service, Station, Status, Trip};
 use expect_test::{Expect, expect};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use testkit::wait_until;
 use tokio_util::sync::CancellationToken;
 
 use crate::city::{City, Placed, partition, placed, tick, wandering};
 use crate::live_feed::{FEED, serve};
-use crate::support::{Cluster, Database, PATIENCE};
+use crate::support::{Cluster, Database};
 
 /// What `location` says, and what the page and the feed show.
 const SHOWN: &str = "select l.station_id as a, l.street as b, l.latitude as c, l.longitude as d,
@@ -206,16 +205,10 @@ fn counted(seq: u64, station: &Station, when: &str) -> Placed {
     (partition(station), Record { source, seq, body })
 }
 
-/// The answer to a GET.
+/// The answer of the feed's server to a GET.
 async fn get(feed: &str, path: &str) -> String {
     let address = feed.strip_prefix("gbfs:http://").unwrap();
-    let address = address.split('/').next().unwrap();
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    answer
+    testkit::get(address.split('/').next().unwrap(), path).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -262,11 +255,7 @@ async fn a_station_that_a_feed_renames_and_moves_is_told_though_its_count_is_the
         answer.contains(r#""lat":49.4302,"lon":1.0755"#)
             && answer.contains(r#""last_updated":"2025-02-28T09:11:00Z""#)
     };
-    let started = std::time::Instant::now();
-    while !there().await {
-        assert!(started.elapsed() < PATIENCE, "the feed keeps the old place");
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    wait_until("the feed has the new place", there).await;
     assert!(get(&feed, "/").await.contains("Quai du Havre (travaux)"));
     stop.cancel();
     sink.stop().await.unwrap();

@@ -3,8 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 mod availability;
-#[path = "../../../app/tests/it/black_hole.rs"]
-mod black_hole;
 mod city;
 mod delivery;
 mod faults;
@@ -14,8 +12,5 @@ mod migrations;
 mod modules;
 mod ownership;
 mod pair;
-#[expect(dead_code, reason = "the broker's own tests use all of them")]
-#[path = "../../../embedded/broker/tests/it/modules.rs"]
-mod small_modules;
 mod support;
 mod throughput;

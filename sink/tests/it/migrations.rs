@@ -2,6 +2,7 @@
 
 use expect_test::{Expect, expect};
 use sink::SinkError;
+use testkit::postgres;
 
 use crate::support::Database;
 
@@ -126,7 +127,7 @@ async fn an_address_that_is_none_is_refused() {
 async fn a_database_that_cannot_hold_every_text_is_refused_with_what_to_do() {
     for encoding in ["LATIN1", "SQL_ASCII"] {
         let with = format!("encoding '{encoding}' locale 'C' template template0");
-        let database = Database::empty_with(&with).await;
+        let database = postgres::Database::empty_with(&with).await;
         let error = sink::migrate(&database.url()).await.unwrap_err();
         let text = error.to_string();
         assert!(

@@ -1,32 +1,17 @@
 //! A broker, a database and a running sink, as long as a test needs them.
 
 use std::collections::BTreeMap;
-use std::fs::Permissions;
-use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Weak};
+use std::ops::Deref;
 use std::time::Duration;
 
-use bytes::Bytes;
 use domain::Record;
-use embedded_broker::{Broker, BrokerConfig};
-use embedded_postgres::{Postgres, PostgresConfig};
-use fluvio::metadata::smartmodule::{SmartModuleSpec, SmartModuleWasm};
-use fluvio::metadata::topic::TopicSpec;
-use fluvio::{Fluvio, FluvioAdmin, FluvioClusterConfig, RecordKey, TopicProducerConfigBuilder};
+use fluvio::{FluvioClusterConfig, RecordKey, TopicProducerConfigBuilder};
 use sink::{Module, ModuleSources, SinkConfig, SinkError, SinkState};
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
-use tempfile::TempDir;
-use tokio::sync::{Mutex, watch};
+use testkit::broker::FluvioNode;
+use testkit::{PATIENCE, postgres, within_patience};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-
-use crate::black_hole::BlackHole;
-
-/// Longer than anything a test waits for, even on a loaded machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) const TOPIC: &str = "trips";
 pub(crate) const PARTITIONS: u32 = 2;
@@ -34,119 +19,15 @@ pub(crate) const PARTITIONS: u32 = 2;
 /// Streams of a sink: one a partition and module.
 pub(crate) const STREAMS: usize = 2 * PARTITIONS as usize;
 
-/// One server for all tests that run at the same time; the last one stops it.
-struct Server {
-    postgres: Postgres,
-    _folder: TempDir,
-}
-
-static SERVER: Mutex<Weak<Server>> = Mutex::const_new(Weak::new());
-
-async fn server() -> Arc<Server> {
-    let mut slot = SERVER.lock().await;
-    if let Some(server) = slot.upgrade() {
-        return server;
-    }
-    let folder = tempfile::Builder::new()
-        .prefix("bikeshare-sink")
-        .tempdir()
-        .unwrap();
-    // The server's account passes through.
-    std::fs::set_permissions(folder.path(), Permissions::from_mode(0o711)).unwrap();
-    let config = PostgresConfig {
-        data_dir: folder.path().join("postgres"),
-        listen: None,
-    };
-    let postgres = Postgres::start(config).await.unwrap();
-    let server = Arc::new(Server {
-        postgres,
-        _folder: folder,
-    });
-    *slot = Arc::downgrade(&server);
-    server
-}
-
-/// An empty database of its own.
-pub(crate) struct Database {
-    server: Arc<Server>,
-    pub(crate) name: String,
-}
+/// A database of its own.
+pub(crate) struct Database(postgres::Database);
 
 impl Database {
-    /// A database without tables.
-    pub(crate) async fn empty() -> Self {
-        Self::empty_with("").await
-    }
-
-    /// The same, made with these words of `create database`.
-    pub(crate) async fn empty_with(words: &str) -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let server = server().await;
-        let name = format!("sink_{}", NEXT.fetch_add(1, Ordering::Relaxed));
-        let mut connection = PgConnection::connect(server.postgres.url()).await.unwrap();
-        let create = AssertSqlSafe(format!("create database {name} {words}"));
-        sqlx::query(create).execute(&mut connection).await.unwrap();
-        Self { server, name }
-    }
-
     /// A database with all tables.
     pub(crate) async fn migrated() -> Self {
-        let database = Self::empty().await;
+        let database = postgres::Database::empty().await;
         sink::migrate(&database.url()).await.unwrap();
-        database
-    }
-
-    pub(crate) fn url(&self) -> String {
-        let url = self.server.postgres.url();
-        let (start, rest) = url.rsplit_once('/').unwrap();
-        let query = rest
-            .split_once('?')
-            .map_or(String::new(), |(_, query)| format!("?{query}"));
-        format!("{start}/{}{query}", self.name)
-    }
-
-    /// Where Postgres listens.
-    pub(crate) fn address(&self) -> SocketAddr {
-        let url = self.url();
-        let (_, rest) = url.split_once('@').unwrap();
-        rest.split('/').next().unwrap().parse().unwrap()
-    }
-
-    /// The same through a black hole.
-    pub(crate) fn url_through(&self, hole: &BlackHole) -> String {
-        let address = self.address().to_string();
-        self.url().replace(&address, &hole.address().to_string())
-    }
-
-    pub(crate) async fn connect(&self) -> PgConnection {
-        PgConnection::connect(&self.url()).await.unwrap()
-    }
-
-    /// The only value of a query, as text.
-    pub(crate) async fn value(&self, query: &str) -> String {
-        self.lines(query).await.join("\n")
-    }
-
-    /// A line for each row, its columns joined by blanks.
-    pub(crate) async fn lines(&self, query: &str) -> Vec<String> {
-        let query = format!(
-            "select concat_ws(' ', variadic q.columns) from (
-            select array(select value from jsonb_each_text(to_jsonb(r))) as columns
-            from ({query}) r) q"
-        );
-        let mut connection = self.connect().await;
-        sqlx::query_scalar(AssertSqlSafe(query))
-            .fetch_all(&mut connection)
-            .await
-            .unwrap()
-    }
-
-    pub(crate) async fn execute(&self, statement: &str) {
-        let mut connection = self.connect().await;
-        sqlx::raw_sql(AssertSqlSafe(statement.to_owned()))
-            .execute(&mut connection)
-            .await
-            .unwrap();
+        Self(database)
     }
 
     /// Everything the sink has written, but for what may differ: numbers of locations and
@@ -196,27 +77,26 @@ impl Database {
     }
 }
 
+impl Deref for Database {
+    type Target = postgres::Database;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
 /// An embedded broker with the topic and the SmartModules.
 pub(crate) struct Cluster {
-    broker: Option<Broker>,
-    folder: TempDir,
-    address: SocketAddr,
+    node: FluvioNode,
 }
 
 impl Cluster {
     pub(crate) async fn start() -> Self {
-        log();
-        let folder = tempfile::tempdir().unwrap();
-        let broker = start_broker(folder.path(), "127.0.0.1:0".parse().unwrap()).await;
-        let address = broker.address();
-        let cluster = Self {
-            broker: Some(broker),
-            folder,
-            address,
-        };
-        let admin = cluster.admin().await;
-        let topic = TopicSpec::new_computed(PARTITIONS, 1, None);
-        admin.create(TOPIC.to_owned(), false, topic).await.unwrap();
+        // Only what a test asks for: the sink says much.
+        testkit::log("error");
+        let node = FluvioNode::start().await;
+        node.create(TOPIC, PARTITIONS).await;
+        let cluster = Self { node };
         for module in Module::ALL {
             cluster.upload(module, &wasm(module)).await;
         }
@@ -226,7 +106,7 @@ impl Cluster {
     /// Takes the last `count` batches off a partition's log, as a power cut does; the broker must be
     /// stopped.
     pub(crate) fn cut(&self, partition: u32, count: usize) {
-        let folder = self.folder.path().join(format!("logs/{TOPIC}/{partition}"));
+        let folder = self.node.folder().join(format!("logs/{TOPIC}/{partition}"));
         let path = folder.join(format!("{:020}.log", 0));
         let log = std::fs::read(&path).unwrap();
         let mut ends = vec![0];
@@ -243,34 +123,19 @@ impl Cluster {
     }
 
     pub(crate) fn config(&self) -> FluvioClusterConfig {
-        FluvioClusterConfig::new(self.address.to_string())
-    }
-
-    pub(crate) async fn admin(&self) -> FluvioAdmin {
-        FluvioAdmin::connect_with_config(&self.config())
-            .await
-            .unwrap()
+        self.node.config()
     }
 
     pub(crate) async fn upload(&self, module: Module, wasm: &[u8]) {
-        let spec = SmartModuleSpec {
-            wasm: SmartModuleWasm::from_raw_wasm_bytes(wasm).unwrap(),
-            ..SmartModuleSpec::default()
-        };
-        self.admin()
-            .await
-            .create(module.name().to_owned(), false, spec)
-            .await
-            .unwrap();
+        self.node.push(module.name(), wasm).await;
     }
 
     pub(crate) async fn stop(&mut self) {
-        self.broker.take().unwrap().shutdown().await.unwrap();
+        self.node.stop().await;
     }
 
-    /// Starts the broker again where it was, with what it had.
     pub(crate) async fn start_again(&mut self) {
-        self.broker = Some(start_broker(self.folder.path(), self.address).await);
+        self.node.start_again().await;
     }
 
     /// Sends records to their partitions, in order, in small batches.
@@ -296,7 +161,7 @@ impl Cluster {
     }
 
     async fn send(&self, values: impl IntoIterator<Item = (u32, Vec<u8>)>, batch_bytes: usize) {
-        let fluvio = Fluvio::connect_with_config(&self.config()).await.unwrap();
+        let fluvio = self.node.client().await;
         let mut producers = Vec::new();
         for partition in 0..PARTITIONS {
             let config = TopicProducerConfigBuilder::default()
@@ -368,16 +233,6 @@ impl Cluster {
     }
 }
 
-async fn start_broker(folder: &Path, listen: SocketAddr) -> Broker {
-    let data_dir = folder.to_path_buf();
-    let config = BrokerConfig {
-        listen,
-        data_dir,
-        ..BrokerConfig::default()
-    };
-    Broker::start(config).await.unwrap()
-}
-
 /// A sink at work.
 pub(crate) struct RunningSink {
     pub(crate) state: watch::Receiver<SinkState>,
@@ -424,10 +279,7 @@ impl RunningSink {
 
     /// Waits for an end that comes by itself.
     pub(crate) async fn end(self) -> Result<SinkState, SinkError> {
-        tokio::time::timeout(PATIENCE, self.task)
-            .await
-            .unwrap()
-            .unwrap()
+        within_patience("the sink ends", self.task).await.unwrap()
     }
 
     /// Ends the sink as a kill would: at once, wherever it is.
@@ -438,20 +290,6 @@ impl RunningSink {
 }
 
 /// The SmartModule as xtask built it.
-pub(crate) fn wasm(module: Module) -> Bytes {
-    let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/assets/smartmodules");
-    let path = assets.join(format!("{module}.wasm"));
-    let read = std::fs::read(&path);
-    Bytes::from(
-        read.unwrap_or_else(|error| panic!("{}: {error}: run cargo xtask wasm", path.display())),
-    )
-}
-
-/// Shows the sink's log with failed tests, as far as `RUST_LOG` asks for it.
-fn log() {
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
-        .with_test_writer();
-    // All tests but the first find it there.
-    drop(subscriber.try_init());
+pub(crate) fn wasm(module: Module) -> Vec<u8> {
+    testkit::smartmodule(module.name())
 }

@@ -26,6 +26,9 @@ const HOMES: [(&str, &str); 4] = [
     ("leptos", "app"),
 ];
 
+/// What tests share; nothing that runs for a user may need it.
+const TESTKIT: &str = "testkit";
+
 /// An edge of the dependency graph: package, dependency, whether it is for tests only.
 type Edge = (String, String, bool);
 
@@ -62,6 +65,11 @@ fn violations(edges: &[Edge]) -> Vec<String> {
                 "domain depends on {dependency}: it depends on no adapter"
             ));
         }
+        if dependency == TESTKIT {
+            violations.push(format!(
+                "{package} depends on testkit: only tests and benchmarks do"
+            ));
+        }
         for (start, home) in HOMES {
             if dependency.starts_with(start) && package != home {
                 violations.push(format!(
@@ -92,6 +100,14 @@ mod tests {
         );
         assert!(
             violations(&[edge("cli", "sink", false), edge("sink", "domain", false)]).is_empty()
+        );
+    }
+
+    #[test]
+    fn what_is_for_tests_is_a_violation_elsewhere() {
+        assert_eq!(
+            violations(&[edge("cli", "testkit", false), edge("app", "testkit", true)]),
+            ["cli depends on testkit: only tests and benchmarks do"]
         );
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use fluvio::consumer::ConsumerConfigExt;
-use fluvio::metadata::smartmodule::{SmartModuleSpec, SmartModuleWasm};
+use fluvio::metadata::smartmodule::SmartModuleSpec;
 use fluvio::{ConsumerConfig, TopicProducerConfigBuilder};
 use fluvio::{Offset, RecordKey, SmartModuleExtraParams, SmartModuleInvocation};
 use fluvio_protocol::link::ErrorCode;
@@ -12,9 +12,11 @@ use fluvio_protocol::record::Batch;
 use fluvio_smartmodule::dataplane::smartmodule::Lookback;
 use fluvio_spu_schema::server::smartmodule::SmartModuleKind;
 use futures_util::{Stream, StreamExt};
+use testkit::broker::module_spec;
+use testkit::modules::{self, ad_hoc, named};
+use testkit::{unique, wait_until, within_patience};
 
-use crate::modules::{self, ad_hoc, named};
-use crate::support::{Cluster, cluster, from_beginning, stream_of, text, unique, within_patience};
+use crate::support::{Cluster, cluster, from_beginning, stream_of, text};
 
 fn through(topic: &str, module: SmartModuleInvocation) -> ConsumerConfigExt {
     stream_of(topic, Offset::beginning())
@@ -51,16 +53,9 @@ fn values(batch: &Batch) -> Vec<String> {
 }
 
 async fn create(cluster: &Cluster, name: &str, wasm: &[u8]) {
-    let wasm = SmartModuleWasm::from_raw_wasm_bytes(wasm).unwrap();
-    let spec = SmartModuleSpec {
-        wasm,
-        ..SmartModuleSpec::default()
-    };
-    cluster
-        .admin
-        .create(name.to_owned(), false, spec)
-        .await
-        .unwrap();
+    let spec = module_spec(wasm);
+    let created = cluster.admin.create(name.to_owned(), false, spec);
+    created.await.unwrap();
 }
 
 /// A cluster hands a new module to its SPUs some time after it has accepted it.
@@ -151,7 +146,7 @@ async fn a_module_is_found_by_name_and_replaced_for_new_streams() {
         .delete::<SmartModuleSpec>(name.clone())
         .await
         .unwrap();
-    crate::support::wait_until("it is gone", async || list().await.is_empty()).await;
+    wait_until("it is gone", async || list().await.is_empty()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

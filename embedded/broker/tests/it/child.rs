@@ -4,7 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::support::{start, wait_until};
+use testkit::{Process, wait_until};
+
+use crate::support::start;
 
 const FOLDER: &str = "BIKESHARE_TEST_BROKER_FOLDER";
 
@@ -23,14 +25,7 @@ async fn broker_of_its_own() {
 }
 
 /// Killed with the test, whatever happens.
-pub(crate) struct Child(std::process::Child);
-
-impl Drop for Child {
-    fn drop(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-}
+pub(crate) struct Child(Process);
 
 impl Child {
     /// Starts a broker on a folder, which may have been another one's before; gives its address.
@@ -40,13 +35,8 @@ impl Child {
             !address.exists() || fs::remove_file(&address).is_ok()
         })
         .await;
-        let child = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "child::broker_of_its_own", "--ignored"])
-            .env(FOLDER, folder)
-            .stdout(std::process::Stdio::null())
-            .spawn()
-            .unwrap();
-        let child = Self(child);
+        let variables = [(FOLDER, folder.to_str().unwrap())];
+        let child = Self(Process::of_test("child::broker_of_its_own", &variables));
         wait_until("the child listens", async || address.exists()).await;
         (child, fs::read_to_string(address).unwrap())
     }

@@ -1,17 +1,15 @@
 //! What a client sees of a cluster; the same on the embedded broker and a real one.
 
 use anyhow::Result;
+use fluvio::consumer::{ConsumerStream, OffsetManagementStrategy};
 use fluvio::metadata::topic::TopicSpec;
 use fluvio::{Compression, Isolation, Offset, RecordKey, TopicProducerConfigBuilder};
 use fluvio_protocol::link::ErrorCode;
 use fluvio_protocol::record::ReplicaKey;
 use futures_util::StreamExt;
+use testkit::{unique, wait_until, within_patience};
 
-use fluvio::consumer::{ConsumerStream, OffsetManagementStrategy};
-
-use crate::support::{
-    cluster, from_beginning, stream_of, text, unique, wait_until, within_patience,
-};
+use crate::support::{cluster, from_beginning, stream_of, text};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_produced_is_consumed_in_order() {

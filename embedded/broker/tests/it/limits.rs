@@ -22,10 +22,11 @@ use fluvio_spu_schema::server::stream_fetch::{
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tempfile::TempDir;
+use testkit::{wait_until, within_patience};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::protocol::{Wire, batch, broker_with, produce, topic_of_two};
-use crate::support::{config, wait_until, within_patience};
+use crate::support::config;
 
 /// Short, but long enough for a client on a loaded machine to say something.
 const SHORT: Duration = Duration::from_millis(500);

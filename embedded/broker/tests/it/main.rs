@@ -7,7 +7,6 @@ mod child;
 mod conformance;
 mod fuzz;
 mod limits;
-mod modules;
 mod peers;
 mod protocol;
 mod python;

@@ -15,10 +15,12 @@ use fluvio_spu_schema::produce::{
 use fluvio_spu_schema::server::fetch_offset::FetchOffsetsRequest;
 use fluvio_spu_schema::server::stream_fetch::DefaultStreamFetchRequest;
 use fluvio_spu_schema::server::update_offset::{OffsetUpdate, UpdateOffsetsRequest};
+use testkit::broker::connect;
+use testkit::within_patience;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::{connect, start, within_patience};
+use crate::support::start;
 
 /// A connection without the client library.
 pub(crate) struct Wire(pub(crate) TcpStream);

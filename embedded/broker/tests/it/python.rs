@@ -1,30 +1,18 @@
 //! The official Python client from `PyPI`: an independent reading of the protocol.
 
-#![expect(clippy::print_stdout, reason = "a skipped test must be seen")]
-
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use expect_test::expect;
+use testkit::{smartmodule_path, unique};
 
-use crate::support::{start, unique};
-
-/// The interpreter that has the client; `cargo xtask test` names it.
-fn python() -> Option<PathBuf> {
-    let python = std::env::var_os("BIKESHARE_PYTHON").map(PathBuf::from);
-    if python.is_none() {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "BIKESHARE_PYTHON names no interpreter"
-        );
-        println!("SKIPPED: BIKESHARE_PYTHON names no interpreter with PyPI's fluvio");
-    }
-    python
-}
+use crate::support::start;
 
 #[tokio::test]
 async fn the_python_client_creates_produces_and_consumes_through_a_module() {
-    let Some(python) = python() else { return };
+    let Some(python) = testkit::python("fluvio") else {
+        return;
+    };
     let folder = tempfile::tempdir().unwrap();
     let (address, broker) = match std::env::var("BIKESHARE_TEST_CLUSTER") {
         Ok(address) => (address, None),
@@ -56,18 +44,12 @@ async fn the_python_client_creates_produces_and_consumes_through_a_module() {
 
 fn run(python: &Path, address: &str) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let module = folder.join("../../target/assets/smartmodules/trip-split.wasm");
-    assert!(
-        module.exists(),
-        "{} is missing; run `cargo xtask wasm` first",
-        module.display()
-    );
     let output = Command::new("timeout")
         .arg("60")
         .arg(python)
         .arg(folder.join("tests/python/conformance.py"))
         .args([address, &unique("python")])
-        .arg(module)
+        .arg(smartmodule_path("trip-split"))
         .output()
         .unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);

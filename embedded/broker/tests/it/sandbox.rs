@@ -4,25 +4,20 @@
 use std::time::{Duration, Instant};
 
 use embedded_broker::BrokerConfig;
-use fluvio::metadata::smartmodule::{SmartModuleSpec, SmartModuleWasm};
+use fluvio::metadata::smartmodule::SmartModuleSpec;
 use fluvio::metadata::topic::TopicSpec;
 use fluvio::{Fluvio, FluvioAdmin, Offset, RecordKey, SmartModuleInvocation};
 use fluvio_protocol::link::ErrorCode;
 use futures_util::StreamExt;
+use testkit::broker::{connect, module_spec};
+use testkit::modules::{self, ad_hoc, named};
+use testkit::{wait_until, within_patience};
 
 use crate::child::Child;
-use crate::modules::{self, ad_hoc, named};
-use crate::support::{config, connect, embedded, stream_of, text, wait_until, within_patience};
+use crate::support::{config, embedded, stream_of, text};
 
 /// The issue is settled within this time, or it is not.
 const SETTLED_MAX: Duration = Duration::from_secs(5);
-
-fn spec(wasm: &[u8]) -> SmartModuleSpec {
-    SmartModuleSpec {
-        wasm: SmartModuleWasm::from_raw_wasm_bytes(wasm).unwrap(),
-        ..SmartModuleSpec::default()
-    }
-}
 
 /// What the first response is, and how long it took.
 async fn first_response(
@@ -63,7 +58,11 @@ async fn a_module_that_does_harm_does_not_replace_the_one_that_works() {
     let topic = cluster.topic("proven", 1).await;
     cluster.produce(&topic, &["record"]).await;
     let admin = &cluster.admin;
-    let push = async |wasm: &[u8]| admin.create("module".to_owned(), false, spec(wasm)).await;
+    let push = async |wasm: &[u8]| {
+        admin
+            .create("module".to_owned(), false, module_spec(wasm))
+            .await
+    };
     push(&modules::giving(&["proven"])).await.unwrap();
     for (name, wasm, _) in modules::harmful() {
         let refused = push(&wasm).await.unwrap_err().to_string();
@@ -96,7 +95,7 @@ async fn a_module_runs_only_if_it_was_uploaded() {
     assert!(refused.contains("bikeshare smartmodule push"), "{refused}");
     for wasm in &versions {
         admin
-            .create("module".to_owned(), false, spec(wasm))
+            .create("module".to_owned(), false, module_spec(wasm))
             .await
             .unwrap();
     }

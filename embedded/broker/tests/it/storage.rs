@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use embedded_broker::{Broker, BrokerConfig, BrokerError};
 use fluvio::consumer::{ConsumerConfigExt, ConsumerStream, OffsetManagementStrategy};
-use fluvio::metadata::smartmodule::{SmartModuleSpec, SmartModuleWasm};
+use fluvio::metadata::smartmodule::SmartModuleSpec;
 use fluvio::metadata::topic::{TopicSpec, TopicStorageConfig};
 use fluvio::{Fluvio, FluvioAdmin, Offset, RecordKey};
 use futures_util::StreamExt;
+use testkit::broker::{connect, module_spec};
+use testkit::{modules, within_patience};
 
 use crate::child::Child;
-use crate::support::{config, connect, from_beginning, start, stream_of, text, within_patience};
+use crate::support::{config, from_beginning, start, stream_of, text};
 
 async fn produce(client: &Fluvio, topic: &str, values: &[String]) {
     let producer = client.topic_producer(topic).await.unwrap();
@@ -85,10 +87,7 @@ async fn a_restart_keeps_everything() {
         .create("kept".to_owned(), false, topic_spec.clone())
         .await
         .unwrap();
-    let module_spec = SmartModuleSpec {
-        wasm: SmartModuleWasm::from_raw_wasm_bytes(&crate::modules::giving(&["any"])).unwrap(),
-        ..SmartModuleSpec::default()
-    };
+    let module_spec = module_spec(&modules::giving(&["any"]));
     admin
         .create("module".to_owned(), false, module_spec.clone())
         .await
@@ -328,11 +327,11 @@ async fn a_module_is_given_all_that_is_before_the_damage() {
     let folder = tempfile::tempdir().unwrap();
     let (broker, _, _) = with_a_changed_digit(folder.path(), 1 << 20).await;
     let (client, _) = connect(&broker.address().to_string()).await;
-    let giving = crate::modules::giving(&["output"]);
-    let filtering = crate::modules::filtering_all();
+    let giving = modules::giving(&["output"]);
+    let filtering = modules::filtering_all();
     for (module, outputs) in [(giving, 7), (filtering, 0)] {
         let config = stream_of("damaged", Offset::beginning())
-            .smartmodule(vec![crate::modules::ad_hoc(&module)])
+            .smartmodule(vec![modules::ad_hoc(&module)])
             .build()
             .unwrap();
         let (values, error) = read_config_to_error(&client, config).await;
@@ -446,7 +445,7 @@ async fn a_stream_whose_module_takes_too_much_memory_ends_early() {
         .await
         .unwrap();
     produce(&client, "leak", &numbered(20)).await;
-    let module = crate::modules::ad_hoc(&crate::modules::leaking());
+    let module = modules::ad_hoc(&modules::leaking());
     let config = stream_of("leak", Offset::beginning())
         .smartmodule(vec![module])
         .build()

@@ -4,58 +4,41 @@
 //! runs the same bodies against a real cluster. Each test uses topics and modules of its own.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use embedded_broker::{Broker, BrokerConfig};
 use fluvio::consumer::{ConsumerConfigExt, ConsumerConfigExtBuilder, RetryMode};
 use fluvio::metadata::topic::TopicSpec;
-use fluvio::{Fluvio, FluvioAdmin, FluvioClusterConfig, Offset, RecordKey};
+use fluvio::{Fluvio, FluvioAdmin, Offset, RecordKey};
 use futures_util::StreamExt;
-use tempfile::TempDir;
+use testkit::broker::FluvioNode;
+use testkit::{unique, wait_until, within_patience};
 use tokio::time::timeout;
-
-/// Longer than anything a test waits for, even on a loaded machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Longest wait for the response to a creation.
 const RESPONSE_WAIT_MAX: Duration = Duration::from_secs(10);
 
+/// Small segments, so that tests roll them.
+const SEGMENT_BYTES_MAX: u64 = 4 << 20;
+
 /// A cluster that lives as long as the test.
 pub(crate) struct Cluster {
-    address: String,
+    node: FluvioNode,
     pub(crate) client: Fluvio,
     pub(crate) admin: FluvioAdmin,
-    /// Absent if the cluster is a real one.
-    embedded: Option<(Broker, TempDir)>,
 }
 
 /// The cluster named by `BIKESHARE_TEST_CLUSTER`, or a new embedded one.
 pub(crate) async fn cluster() -> Cluster {
-    if let Ok(address) = std::env::var("BIKESHARE_TEST_CLUSTER") {
-        let (client, admin) = connect(&address).await;
-        return Cluster {
-            address,
-            client,
-            admin,
-            embedded: None,
-        };
+    match FluvioNode::named() {
+        Some(node) => Cluster::of(node).await,
+        None => embedded().await,
     }
-    embedded().await
 }
 
 /// A new embedded broker, for what a real cluster does not do or cannot be asked for.
 pub(crate) async fn embedded() -> Cluster {
-    let folder = tempfile::tempdir().unwrap();
-    let broker = start(folder.path()).await;
-    let address = broker.address().to_string();
-    let (client, admin) = connect(&address).await;
-    Cluster {
-        address,
-        client,
-        admin,
-        embedded: Some((broker, folder)),
-    }
+    Cluster::of(FluvioNode::start_with(change).await).await
 }
 
 /// An embedded broker on a folder, which may hold what an earlier one has left.
@@ -63,32 +46,26 @@ pub(crate) async fn start(folder: &Path) -> Broker {
     Broker::start(config(folder)).await.unwrap()
 }
 
-/// Small segments, so that tests roll them.
 pub(crate) fn config(folder: &Path) -> BrokerConfig {
-    BrokerConfig {
-        listen: "127.0.0.1:0".parse().unwrap(),
-        data_dir: folder.to_path_buf(),
-        segment_bytes_max: 4 << 20,
-        adhoc_modules: true,
-        ..BrokerConfig::default()
-    }
+    let mut config = testkit::broker::config(folder);
+    change(&mut config);
+    config
 }
 
-pub(crate) async fn connect(address: &str) -> (Fluvio, FluvioAdmin) {
-    let config = FluvioClusterConfig::new(address);
-    let client = Fluvio::connect_with_config(&config).await.unwrap();
-    let admin = FluvioAdmin::connect_with_config(&config).await.unwrap();
-    (client, admin)
-}
-
-/// A name no other test, and no other run, has used.
-pub(crate) fn unique(prefix: &str) -> String {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let next = NEXT.fetch_add(1, Ordering::Relaxed);
-    format!("{prefix}-{}-{next}", std::process::id())
+fn change(config: &mut BrokerConfig) {
+    config.segment_bytes_max = SEGMENT_BYTES_MAX;
+    config.adhoc_modules = true;
 }
 
 impl Cluster {
+    async fn of(node: FluvioNode) -> Self {
+        Self {
+            client: node.client().await,
+            admin: node.admin().await,
+            node,
+        }
+    }
+
     /// Creates a topic and waits until the client knows all its partitions.
     pub(crate) async fn topic(&self, prefix: &str, partitions: u32) -> String {
         let name = unique(prefix);
@@ -104,10 +81,10 @@ impl Cluster {
     /// with the next one, while the topic is long there. Further calls of the same connection wait
     /// behind it, so it has one of its own.
     pub(crate) async fn create_topic(&self, name: &str, spec: TopicSpec) -> anyhow::Result<()> {
-        let (_, admin) = connect(&self.address).await;
+        let admin = self.node.admin().await;
         let creation = admin.create(name.to_owned(), false, spec);
         match timeout(RESPONSE_WAIT_MAX, creation).await {
-            Err(_) if self.embedded.is_none() => Ok(()),
+            Err(_) if !self.node.is_embedded() => Ok(()),
             response => response.expect("the embedded broker answers"),
         }
     }
@@ -161,22 +138,4 @@ pub(crate) fn from_beginning(topic: &str) -> ConsumerConfigExt {
 
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
-}
-
-/// Fails the test, instead of hanging, if something does not happen.
-pub(crate) async fn within_patience<T>(what: &str, future: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(PATIENCE, future).await {
-        Ok(value) => value,
-        Err(_) => panic!("gave up waiting until {what}"),
-    }
-}
-
-/// Waits for a state; how it is reached is not looked at.
-pub(crate) async fn wait_until(what: &str, is_so: impl AsyncFn() -> bool) {
-    within_patience(what, async {
-        while !is_so().await {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    })
-    .await;
 }

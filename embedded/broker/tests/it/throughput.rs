@@ -2,24 +2,21 @@
 //!
 //! `cargo xtask wasm && cargo test --release -p embedded-broker --test it throughput -- --ignored --nocapture`
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use fluvio::{ConsumerConfig, Offset, SmartModuleInvocation, TopicProducerConfigBuilder};
 use futures_util::StreamExt;
 use futures_util::future::join_all;
+use testkit::modules::ad_hoc;
+use testkit::smartmodule;
 
-use crate::modules::ad_hoc;
 use crate::support::{Cluster, cluster};
 
 const TRIPS: usize = 300_000;
 const PARTITIONS: u32 = 3;
 
 fn module(name: &str) -> SmartModuleInvocation {
-    let path = format!("../../target/assets/smartmodules/{name}.wasm");
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
-    let wasm = std::fs::read(&path).expect("`cargo xtask wasm` has built the modules");
-    let mut module = ad_hoc(&wasm);
+    let mut module = ad_hoc(&smartmodule(name));
     module.name = Some(name.to_owned());
     module
 }

@@ -5,13 +5,12 @@ use std::os::unix::fs::MetadataExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use embedded_postgres::{Postgres, PostgresConfig};
 use expect_test::expect;
 use sqlx::Connection;
+use testkit::postgres::{connect, refusal_of};
+use testkit::{Process, block_until};
 
-use crate::support::{
-    DataFolder, Killed, add_row, connect, guards_of, halt, kill_9, refusal_of, wait_until,
-};
+use crate::support::{DataFolder, add_row, guards_of, halt, kill_9};
 
 /// Names the data folder to [`hold_a_server_until_killed`].
 const HOLD: &str = "BIKESHARE_TEST_HOLD_POSTGRES_IN";
@@ -36,7 +35,7 @@ async fn a_dropped_server_leaves_no_process_and_loses_nothing() {
     assert_eq!(add_row(postgres.url()).await, 1);
     drop(postgres);
     // Backends of an immediate stop end a moment after their postmaster.
-    wait_until("no server is left", || folder.servers().is_empty());
+    block_until("no server is left", || folder.servers().is_empty());
     let postgres = folder.start().await;
     assert_eq!(add_row(postgres.url()).await, 2);
     postgres.shutdown().await.unwrap();
@@ -81,18 +80,15 @@ async fn hold_a_server_until_killed() {
     let Some(data_dir) = std::env::var_os(HOLD) else {
         return;
     };
-    let config = PostgresConfig {
-        data_dir: data_dir.into(),
-        listen: None,
-    };
-    let postgres = Postgres::start(config).await.unwrap();
+    let postgres = testkit::postgres::start(data_dir).await;
     writeln!(std::io::stdout(), "\nurl {}", postgres.url()).unwrap();
     std::future::pending::<()>().await;
 }
 
 /// Runs [`hold_a_server_until_killed`] in a process of its own; gives its url too.
-fn holder(folder: &DataFolder) -> (Killed, String) {
-    let mut child = Command::new(std::env::current_exe().unwrap())
+fn holder(folder: &DataFolder) -> (Process, String) {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
         .args([
             "lifecycle::hold_a_server_until_killed",
             "--exact",
@@ -100,11 +96,9 @@ fn holder(folder: &DataFolder) -> (Killed, String) {
             "--nocapture",
         ])
         .env(HOLD, &folder.data)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+        .stdout(Stdio::piped());
+    let mut child = Process::start(&mut command);
     let stdout = child.stdout.take().unwrap();
-    let child = Killed(child);
     let url = BufReader::new(stdout)
         .lines()
         .find_map(|line| line.unwrap().strip_prefix("url ").map(str::to_owned))
@@ -118,7 +112,7 @@ async fn kill_9_of_our_process_ends_the_server_too() {
     let (holder, url) = holder(&folder);
     assert_eq!(add_row(&url).await, 1);
     drop(holder);
-    wait_until("no server is left", || folder.servers().is_empty());
+    block_until("no server is left", || folder.servers().is_empty());
 
     let postgres = folder.start().await;
     assert_eq!(add_row(postgres.url()).await, 2);
@@ -130,7 +124,7 @@ async fn a_server_orphaned_with_its_guard_killed_is_replaced_by_the_next_start()
     let folder = DataFolder::new();
     let (holder, url) = holder(&folder);
     assert_eq!(add_row(&url).await, 1);
-    let guards = guards_of(holder.0.id(), folder.postmaster());
+    let guards = guards_of(holder.id(), folder.postmaster());
     assert_eq!(guards.len(), 1);
     kill_9(guards[0]);
     drop(holder);
@@ -159,17 +153,17 @@ async fn a_pid_file_that_names_a_process_of_somebody_else_is_no_obstacle() {
     let mut stranger = Command::new("sleep");
     stranger.arg("600").current_dir("/");
     std::os::unix::process::CommandExt::uid(&mut stranger, owner.uid());
-    let mut stranger = Killed(stranger.spawn().unwrap());
+    let mut stranger = Process::start(&mut stranger);
     std::fs::write(
         &pid_file,
-        text.replacen(&real.to_string(), &stranger.0.id().to_string(), 1),
+        text.replacen(&real.to_string(), &stranger.id().to_string(), 1),
     )
     .unwrap();
     std::os::unix::fs::chown(&pid_file, Some(owner.uid()), Some(owner.gid())).unwrap();
 
     let postgres = folder.start().await;
     assert!(
-        stranger.0.try_wait().unwrap().is_none(),
+        stranger.try_wait().unwrap().is_none(),
         "the stranger was not touched"
     );
     postgres.shutdown().await.unwrap();
@@ -201,7 +195,7 @@ async fn a_halted_server_is_killed_when_its_time_to_stop_is_over() {
     );
     expect!["postgres did not stop within 2 s and was killed; it loses nothing by that, and repairs itself at the next start"]
         .assert_eq(&error.unwrap_err().to_string());
-    wait_until("no server is left", || folder.servers().is_empty());
+    block_until("no server is left", || folder.servers().is_empty());
     let postgres = folder.start().await;
     assert_eq!(add_row(postgres.url()).await, 2);
     postgres.shutdown().await.unwrap();

@@ -1,19 +1,19 @@
 //! A server that ends by itself is started again, up to a bound.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use expect_test::expect;
 use sqlx::{Connection, PgConnection};
+use testkit::{PATIENCE, block_until, wait_until};
 
-use crate::support::{DataFolder, PATIENCE, add_row, guards_of, halt, kill_9, wait_until};
+use crate::support::{DataFolder, add_row, guards_of, halt, kill_9};
 
 /// Waits until the server answers again, and adds a row.
 async fn add_row_when_back(url: &str) -> i64 {
-    let begun = Instant::now();
-    while PgConnection::connect(url).await.is_err() {
-        assert!(begun.elapsed() < PATIENCE, "postgres does not come back");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    wait_until("postgres is back", async || {
+        PgConnection::connect(url).await.is_ok()
+    })
+    .await;
     add_row(url).await
 }
 
@@ -25,7 +25,7 @@ async fn a_server_that_was_killed_comes_back_where_it_was_with_all_rows() {
         assert_eq!(add_row_when_back(postgres.url()).await, rows);
         let killed = folder.postmaster();
         kill_9(killed);
-        wait_until("another postmaster", || {
+        block_until("another postmaster", || {
             folder.servers().iter().all(|pid| *pid != killed)
         });
     }
@@ -49,7 +49,7 @@ async fn backends_that_do_not_notice_are_gone_before_the_server_comes_back() {
     assert!(!others.is_empty());
     others.iter().for_each(|pid| halt(*pid));
     kill_9(postmaster);
-    wait_until("the backends are gone", || {
+    block_until("the backends are gone", || {
         folder.servers().iter().all(|pid| !others.contains(pid))
     });
     assert_eq!(add_row_when_back(postgres.url()).await, 2);

@@ -4,8 +4,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use sqlx::{Connection, PgConnection};
+use testkit::postgres::{connect, refusal_of};
 
-use crate::support::{DataFolder, add_row, connect, processes, refusal_of};
+use crate::support::{DataFolder, add_row, processes};
 
 async fn setting(connection: &mut PgConnection, name: &str) -> String {
     sqlx::query_scalar("select current_setting($1)")

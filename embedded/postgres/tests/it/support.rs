@@ -1,19 +1,13 @@
 //! A data folder for each test, its server's processes, and rows that are counted.
 
 use std::collections::BTreeMap;
-use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::process::Child;
-use std::time::{Duration, Instant};
 
 use embedded_postgres::{Postgres, PostgresConfig, PostgresError};
 use rustix::process::{Pid, Signal, kill_process};
-use sqlx::{Connection, PgConnection};
+use sqlx::Connection as _;
 use tempfile::TempDir;
-
-/// Longer than anything a test waits for, even on a loaded machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+use testkit::postgres::connect;
 
 /// A temporary folder that the server's account may pass through, and a data folder in it.
 pub(crate) struct DataFolder {
@@ -23,11 +17,7 @@ pub(crate) struct DataFolder {
 
 impl DataFolder {
     pub(crate) fn new() -> DataFolder {
-        let temp = tempfile::Builder::new()
-            .prefix("bikeshare-pg")
-            .tempdir()
-            .unwrap();
-        std::fs::set_permissions(temp.path(), Permissions::from_mode(0o711)).unwrap();
+        let temp = testkit::postgres::folder();
         let data = temp.path().join("data").join("postgres");
         Self { temp, data }
     }
@@ -40,7 +30,7 @@ impl DataFolder {
     }
 
     pub(crate) async fn start(&self) -> Postgres {
-        Postgres::start(self.config()).await.unwrap()
+        testkit::postgres::start(&self.data).await
     }
 
     /// The error of a start that must fail.
@@ -75,16 +65,6 @@ impl Drop for DataFolder {
         if self.cluster().exists() {
             self.servers().into_iter().for_each(kill_9);
         }
-    }
-}
-
-/// A process that ends with its test, also if that fails.
-pub(crate) struct Killed(pub(crate) Child);
-
-impl Drop for Killed {
-    fn drop(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
     }
 }
 
@@ -123,18 +103,6 @@ pub(crate) fn kill_9(pid: i32) {
     );
 }
 
-pub(crate) fn wait_until(what: &str, mut reached: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !reached() {
-        assert!(begun.elapsed() < PATIENCE, "not reached: {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
-pub(crate) async fn connect(url: &str) -> PgConnection {
-    PgConnection::connect(url).await.unwrap()
-}
-
 /// Commits one more row and gives the number of rows now there.
 pub(crate) async fn add_row(url: &str) -> i64 {
     let mut connection = connect(url).await;
@@ -167,14 +135,6 @@ pub(crate) fn guards_of(parent: u32, postmaster: i32) -> Vec<i32> {
         .map(|(pid, _)| pid)
         .filter(|pid| is_guard(*pid))
         .collect()
-}
-
-/// The code of the error that a statement gives; none if it succeeds.
-pub(crate) async fn refusal_of(url: &str, statement: &'static str) -> Option<String> {
-    let mut connection = connect(url).await;
-    let outcome = sqlx::query(statement).execute(&mut connection).await;
-    let error = outcome.err()?;
-    Some(error.as_database_error()?.code()?.into_owned())
 }
 
 pub(crate) fn halt(pid: i32) {

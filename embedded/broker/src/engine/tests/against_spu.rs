@@ -20,8 +20,9 @@ use fluvio_smartmodule::dataplane::smartmodule::{
 };
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
+use testkit::smartmodule;
 
-use super::modules::{answering, asset, echo, identity, recalling};
+use super::modules::{answering, echo, identity, recalling};
 use crate::engine::{Engine, EngineError, InputHead, ModuleConfig, Runner};
 
 const MEMORY_BYTES_MAX: usize = 1 << 30;
@@ -366,7 +367,7 @@ fn the_projects_modules_give_the_same_bytes() {
         vec!["dock-window"],
         vec!["trip-split", "dock-window"],
     ] {
-        let wasm: Vec<_> = modules.iter().map(|name| asset(name)).collect();
+        let wasm: Vec<_> = modules.iter().map(|name| smartmodule(name)).collect();
         let mut both = Both::start(&wasm, &Told::nothing(25));
         let mut runner = proptest::test_runner::TestRunner::deterministic();
         let batches = batches.new_tree(&mut runner).unwrap().current();

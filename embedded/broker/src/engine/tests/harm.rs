@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use expect_test::{Expect, expect};
+use testkit::smartmodule;
 
-use super::modules::{answering, asset, identity, module};
+use super::modules::{answering, identity, module};
 use crate::engine::code::MODULE_BYTES_MAX;
 use crate::engine::{Engine, InputHead, ModuleConfig, Runner};
 
@@ -289,8 +290,8 @@ fn modules_that_only_refuse_the_sample_are_accepted() {
         answering("array_map", -11, &[]),
         identity("filter"),
         identity("aggregate"),
-        asset("trip-split"),
-        asset("dock-window"),
+        smartmodule("trip-split"),
+        smartmodule("dock-window"),
     ] {
         engine.check("good", &wasm).unwrap();
     }

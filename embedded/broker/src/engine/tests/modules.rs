@@ -1,7 +1,5 @@
 //! Small modules in WebAssembly text, which look at what they are given.
 
-use std::path::PathBuf;
-
 /// A module of one kind: what it does with its input, by the functions that are there.
 ///
 /// `$input` is at `(local.get 0)`, `(local.get 1)` bytes long. Outputs are put together with
@@ -116,12 +114,4 @@ pub(super) fn answering(function: &str, code: i32, output: &[u8]) -> Vec<u8> {
     let nothing =
         "(call $number (i32.const 0)) (call $byte (i32.const 0)) (call $show) (i32.const 0)";
     module("array_map", nothing, &extra)
-}
-
-/// One of the project's modules.
-pub(super) fn asset(name: &str) -> Vec<u8> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target/assets/smartmodules");
-    let path = folder.join(name).with_extension("wasm");
-    std::fs::read(&path)
-        .unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask wasm` first", path.display()))
 }

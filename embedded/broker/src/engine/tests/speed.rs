@@ -8,8 +8,8 @@ use fluvio_protocol::Encoder;
 use fluvio_protocol::record::Record;
 use fluvio_smartengine::{SmartEngine, SmartModuleChainBuilder, SmartModuleConfig};
 use fluvio_smartmodule::dataplane::smartmodule::SmartModuleInput;
+use testkit::smartmodule;
 
-use super::modules::asset;
 use crate::engine::{Engine, InputHead, ModuleConfig, Runner};
 
 const BATCHES: usize = 400;
@@ -126,7 +126,7 @@ fn figures(run: std::time::Duration, start: std::time::Duration) -> (f64, f64) {
 fn what_a_trip_costs() {
     let batches = batches();
     for module in ["trip-split", "dock-window"] {
-        let wasm = asset(module);
+        let wasm = smartmodule(module);
         let engine = Engine::start().unwrap();
         for _ in 0..ROUNDS {
             let (our_run, our_start) = ours(&engine, &wasm, &batches);

@@ -16,7 +16,7 @@ const VERSION: i16 = 25;
 const SLOT_BYTES: usize = 1 << 20;
 
 /// Gives the same values for each batch.
-pub(crate) fn giving(values: &[&str]) -> Vec<u8> {
+pub fn giving(values: &[&str]) -> Vec<u8> {
     compile(
         "array_map",
         &[encode(values, None)],
@@ -25,7 +25,7 @@ pub(crate) fn giving(values: &[&str]) -> Vec<u8> {
 }
 
 /// Gives the same values for each batch, and an error after them.
-pub(crate) fn failing_after(values: &[&str]) -> Vec<u8> {
+pub fn failing_after(values: &[&str]) -> Vec<u8> {
     let error = SmartModuleTransformRuntimeError {
         hint: "bad record".to_owned(),
         ..Default::default()
@@ -38,19 +38,19 @@ pub(crate) fn failing_after(values: &[&str]) -> Vec<u8> {
 }
 
 /// Gives `first` for the first batch of a stream and `then` for each later one.
-pub(crate) fn giving_first(first: &[&str], then: &[&str]) -> Vec<u8> {
+pub fn giving_first(first: &[&str], then: &[&str]) -> Vec<u8> {
     let outputs = [encode(first, None), encode(then, None)];
     let body = "(call $give (global.get $calls)) (global.set $calls (i32.const 1))";
     compile("array_map", &outputs, body)
 }
 
 /// Lets nothing through.
-pub(crate) fn filtering_all() -> Vec<u8> {
+pub fn filtering_all() -> Vec<u8> {
     compile("filter", &[encode(&[], None)], "(call $give (i32.const 0))")
 }
 
 /// Panics with the first 256 records of a topic, and so not with the sample with which it is tried.
-pub(crate) fn trapping() -> Vec<u8> {
+pub fn trapping() -> Vec<u8> {
     // The input begins with the batch's offset, of 8 bytes.
     let body = "(if (i32.eqz (i32.load8_u offset=6 (local.get 0))) (then unreachable))
         (call $give (i32.const 0))";
@@ -58,20 +58,20 @@ pub(crate) fn trapping() -> Vec<u8> {
 }
 
 /// Takes parameters and does nothing with them.
-pub(crate) fn taking_parameters() -> Vec<u8> {
+pub fn taking_parameters() -> Vec<u8> {
     let init = r#"(func (export "init") (param i32 i32 i32) (result i32) (i32.const 0))"#;
     let output = encode(&["output"], None);
     compile_with(init, "array_map", &[output], "(call $give (i32.const 0))")
 }
 
 /// Takes 256 MiB more with each batch, and gives one value.
-pub(crate) fn leaking() -> Vec<u8> {
+pub fn leaking() -> Vec<u8> {
     let body = "(drop (memory.grow (i32.const 4096))) (call $give (i32.const 0))";
     compile("array_map", &[encode(&["output"], None)], body)
 }
 
 /// Computes for a good part of a second with each batch.
-pub(crate) fn slow() -> Vec<u8> {
+pub fn slow() -> Vec<u8> {
     let body = "(local $left i64) (local.set $left (i64.const 500000000))
         (loop $again
             (local.set $left (i64.sub (local.get $left) (i64.const 1)))
@@ -81,7 +81,7 @@ pub(crate) fn slow() -> Vec<u8> {
 }
 
 /// Gives the accumulator, which must be four bytes long, for each batch.
-pub(crate) fn giving_accumulator() -> Vec<u8> {
+pub fn giving_accumulator() -> Vec<u8> {
     let base = SmartModuleOutput::new(vec![Record::new("????")]);
     let output = SmartModuleAggregateOutput::new(base, b"next".to_vec());
     let encoded = output.as_bytes(VERSION).unwrap().to_vec();
@@ -99,7 +99,7 @@ pub(crate) fn giving_accumulator() -> Vec<u8> {
 }
 
 /// Gives the number, of one digit, of records it was shown when it looked back.
-pub(crate) fn counting_what_was_shown() -> Vec<u8> {
+pub fn counting_what_was_shown() -> Vec<u8> {
     let encoded = encode(&["?"], None);
     let hole = encoded.iter().position(|byte| *byte == b'?').unwrap();
     // The input begins with an offset of 8 bytes, a length of 4, and the count, of 4.
@@ -119,7 +119,7 @@ pub(crate) fn counting_what_was_shown() -> Vec<u8> {
 }
 
 /// Modules that do harm: a name, the wasm, and what is said of it.
-pub(crate) fn harmful() -> Vec<(&'static str, Vec<u8>, &'static str)> {
+pub fn harmful() -> Vec<(&'static str, Vec<u8>, &'static str)> {
     let for_ever = "(loop $again (br $again)) unreachable";
     let buffer = "(i32.const 1024)";
     let grow = "(loop $again (drop (memory.grow (i32.const 256))) (br $again)) unreachable";
@@ -190,12 +190,12 @@ fn written(alloc: &str, array_map: &str, extra: &str) -> Vec<u8> {
 }
 
 /// A module sent along with the request.
-pub(crate) fn ad_hoc(wasm: &[u8]) -> SmartModuleInvocation {
+pub fn ad_hoc(wasm: &[u8]) -> SmartModuleInvocation {
     invocation(SmartModuleInvocationWasm::adhoc_from_bytes(wasm).unwrap())
 }
 
 /// A module the cluster has under a name.
-pub(crate) fn named(name: &str) -> SmartModuleInvocation {
+pub fn named(name: &str) -> SmartModuleInvocation {
     invocation(SmartModuleInvocationWasm::Predefined(name.to_owned()))
 }
 

@@ -8,13 +8,16 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-pub(crate) struct BlackHole {
+/// The way; connections that are open when it is dropped stay so.
+#[derive(Debug)]
+pub struct BlackHole {
     address: SocketAddr,
     swallows: Arc<watch::Sender<bool>>,
 }
 
 impl BlackHole {
-    pub(crate) async fn before(server: SocketAddr) -> Self {
+    /// A way to this server, on a port of its own.
+    pub async fn before(server: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let swallows = Arc::new(watch::Sender::new(false));
@@ -34,15 +37,18 @@ impl BlackHole {
         Self { address, swallows }
     }
 
-    pub(crate) fn address(&self) -> SocketAddr {
+    /// What clients connect to.
+    pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    pub(crate) fn swallow(&self) {
+    /// Nothing comes out any more.
+    pub fn swallow(&self) {
         self.swallows.send_replace(true);
     }
 
-    pub(crate) fn pass(&self) {
+    /// Bytes of new connections come out again.
+    pub fn pass(&self) {
         self.swallows.send_replace(false);
     }
 }

@@ -1,7 +1,7 @@
-//! What the benchmarks make of their rounds.
+//! What benchmarks make of their rounds.
 
 /// The one in the middle.
-pub(crate) fn median(values: &[f64]) -> f64 {
+pub fn median(values: &[f64]) -> f64 {
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
