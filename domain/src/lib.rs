@@ -14,6 +14,7 @@
 //! | [`availability`] | which bikes are at which dock at a given clock |
 //! | [`reject`] | what could not be used, and why |
 //! | [`position`], [`record_id`] | where a record stands |
+//! | [`event_time`] | an instant as a number with its unit |
 //! | [`error_chain()`] | an error and its causes in one line |
 //! | [`geo`] | distances and blocks |
 //! | [`location`] | where a station is, and where it was |
@@ -25,6 +26,7 @@ pub mod availability;
 #[cfg(feature = "csv")]
 pub mod csv;
 pub mod error_chain;
+pub mod event_time;
 pub mod geo;
 pub mod location;
 pub mod position;
@@ -43,6 +45,7 @@ pub mod window;
 
 pub use availability::Availability;
 pub use error_chain::error_chain;
+pub use event_time::EventTime;
 pub use position::Position;
 pub use record::{Body, Record};
 pub use record_id::{Ordinal, RecordId};

@@ -11,10 +11,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::record::{PlainTrip, source_and_seq};
-use crate::{Body, Record, Sources};
+use crate::{Body, EventTime, Record, Sources};
 
-/// Width of a window unless configured otherwise, in milliseconds.
-pub const WIDTH_MS: i64 = 5_000;
+/// Width of a window unless configured otherwise.
+pub const WIDTH: TimeDelta = TimeDelta::seconds(5);
 
 /// At least one output every this many records, so that a reopened stream repeats little work.
 pub const RECORDS_BETWEEN_OUTPUTS_MAX: u64 = 1_024;
@@ -107,7 +107,7 @@ pub struct WindowConfig {
 impl Default for WindowConfig {
     fn default() -> Self {
         Self {
-            width: TimeDelta::milliseconds(WIDTH_MS),
+            width: WIDTH,
             lateness: TimeDelta::zero(),
         }
     }
@@ -290,7 +290,8 @@ impl Windows {
 /// Start of the window that holds `at`.
 #[must_use]
 pub fn window_start(at: DateTime<Utc>, width: TimeDelta) -> DateTime<Utc> {
-    let width_us = width.num_microseconds().unwrap_or(i64::MAX).max(1);
-    let start_us = at.timestamp_micros().div_euclid(width_us) * width_us;
-    DateTime::from_timestamp_micros(start_us).unwrap_or(at)
+    let width_micros = width.num_microseconds().unwrap_or(i64::MAX).max(1);
+    let since_start = EventTime::from(at).as_micros().rem_euclid(width_micros);
+    let start = EventTime::from_micros(EventTime::from(at).as_micros() - since_start);
+    start.to_utc().unwrap_or(at)
 }

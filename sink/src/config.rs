@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use domain::window::WIDTH_MS;
+use domain::window::WIDTH;
 
 /// Everything the sink can be told.
 #[derive(Clone)]
@@ -80,7 +80,7 @@ impl Default for SinkConfig {
             topic: "trips".to_owned(),
             database_url: "postgres://localhost/bikeshare".to_owned(),
             owner: format!("sink-{}", std::process::id()),
-            window: Duration::from_millis(WIDTH_MS.unsigned_abs()),
+            window: WIDTH.to_std().unwrap_or_default(),
             lateness: Duration::ZERO,
             batch_rows_max: 20_000,
             linger: Duration::from_millis(4),

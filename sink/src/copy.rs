@@ -3,7 +3,7 @@
 //! Source: <https://www.postgresql.org/docs/current/sql-copy.html>, "Binary Format".
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use chrono::{DateTime, Utc};
+use domain::EventTime;
 use domain::availability::BikeEvent;
 
 const SIGNATURE: &[u8; 11] = b"PGCOPY\n\xff\r\n\0";
@@ -11,21 +11,21 @@ const SIGNATURE: &[u8; 11] = b"PGCOPY\n\xff\r\n\0";
 const HEADER_BYTES: usize = SIGNATURE.len() + 4 + 4;
 const TRAILER: i16 = -1;
 const NULL: i32 = -1;
-/// Columns that are read.
+/// RecordColumns that are read.
 const COLUMNS: i16 = 5;
-/// Postgres counts from 2000-01-01, Unix from 1970-01-01: microseconds between them.
-const EPOCH_US: i64 = 946_684_800_000_000;
+/// Where Postgres begins to count microseconds: 2000-01-01.
+const POSTGRES_EPOCH: EventTime = EventTime::from_micros(946_684_800_000_000);
 
 /// Which columns are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Columns {
+pub(crate) enum RecordColumns {
     /// `(id, time, bike_id, location_id, docked)`: no event is inferred.
     OfTrips,
     /// The same and `inferred`.
     WithInferred,
 }
 
-impl Columns {
+impl RecordColumns {
     /// The columns' names.
     pub(crate) fn names(self) -> &'static str {
         match self {
@@ -42,23 +42,26 @@ impl Columns {
     }
 }
 
-/// Where an event was, and what kind it is.
+/// A row of `records`.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Place {
+pub(crate) struct RecordRow<'a> {
+    pub(crate) id: i64,
+    pub(crate) at: EventTime,
+    pub(crate) bike_id: Option<&'a str>,
     pub(crate) location_id: i32,
     pub(crate) docked: bool,
-    /// Written with [`Columns::WithInferred`] only.
+    /// Written with [`RecordColumns::WithInferred`] only.
     pub(crate) inferred: bool,
 }
 
 /// Writes rows of `records`.
 pub(crate) struct RecordsEncoder {
-    columns: Columns,
+    columns: RecordColumns,
     bytes: BytesMut,
 }
 
 impl RecordsEncoder {
-    pub(crate) fn with_rows(rows: usize, columns: Columns) -> Self {
+    pub(crate) fn with_rows(rows: usize, columns: RecordColumns) -> Self {
         let mut bytes = BytesMut::with_capacity(rows * 56 + 32);
         bytes.put_slice(SIGNATURE);
         bytes.put_i32(0);
@@ -66,15 +69,14 @@ impl RecordsEncoder {
         Self { columns, bytes }
     }
 
-    /// `at_us` counts from 1970 in microseconds.
-    pub(crate) fn row(&mut self, id: i64, at_us: i64, bike_id: Option<&str>, place: Place) {
+    pub(crate) fn push(&mut self, row: &RecordRow<'_>) {
         let bytes = &mut self.bytes;
         bytes.put_i16(self.columns.count());
         bytes.put_i32(8);
-        bytes.put_i64(id);
+        bytes.put_i64(row.id);
         bytes.put_i32(8);
-        bytes.put_i64(at_us - EPOCH_US);
-        match bike_id {
+        bytes.put_i64(row.at.as_micros() - POSTGRES_EPOCH.as_micros());
+        match row.bike_id {
             Some(bike_id) => {
                 bytes.put_i32(i32::try_from(bike_id.len()).unwrap_or(i32::MAX));
                 bytes.put_slice(bike_id.as_bytes());
@@ -82,12 +84,12 @@ impl RecordsEncoder {
             None => bytes.put_i32(NULL),
         }
         bytes.put_i32(4);
-        bytes.put_i32(place.location_id);
+        bytes.put_i32(row.location_id);
         bytes.put_i32(1);
-        bytes.put_u8(u8::from(place.docked));
-        if self.columns == Columns::WithInferred {
+        bytes.put_u8(u8::from(row.docked));
+        if self.columns == RecordColumns::WithInferred {
             bytes.put_i32(1);
-            bytes.put_u8(u8::from(place.inferred));
+            bytes.put_u8(u8::from(row.inferred));
         }
     }
 
@@ -157,9 +159,10 @@ fn read_row(bytes: &mut &[u8]) -> Option<Option<BikeEvent>> {
         }
     }
     let [id, at, bike_id, location_id, docked] = fields;
-    let at_us = i64::from_be_bytes(at?.try_into().ok()?);
+    let at_micros = i64::from_be_bytes(at?.try_into().ok()?);
+    let at_micros = at_micros.checked_add(POSTGRES_EPOCH.as_micros())?;
     Some(Some(BikeEvent {
-        at: at_from_us(at_us.checked_add(EPOCH_US)?)?,
+        at: EventTime::from_micros(at_micros).to_utc()?,
         id: i64::from_be_bytes(id?.try_into().ok()?),
         bike_id: match bike_id {
             Some(bytes) => Some(std::str::from_utf8(bytes).ok()?.into()),
@@ -172,10 +175,6 @@ fn read_row(bytes: &mut &[u8]) -> Option<Option<BikeEvent>> {
 
 fn take<'a>(bytes: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
     bytes.split_off(..length)
-}
-
-fn at_from_us(at_us: i64) -> Option<DateTime<Utc>> {
-    DateTime::from_timestamp_micros(at_us)
 }
 
 #[cfg(test)]
@@ -192,8 +191,8 @@ mod tests {
             any::<i32>(),
             any::<bool>(),
         );
-        let event = event.prop_map(|(at_us, id, bike_id, location_id, docked)| BikeEvent {
-            at: at_from_us(at_us).unwrap(),
+        let event = event.prop_map(|(at_micros, id, bike_id, location_id, docked)| BikeEvent {
+            at: EventTime::from_micros(at_micros).to_utc().unwrap(),
             id,
             bike_id: bike_id.map(String::into_boxed_str),
             location_id,
@@ -208,14 +207,16 @@ mod tests {
             events in events(),
             piece in 1..200_usize,
         ) {
-            let mut encoder = RecordsEncoder::with_rows(events.len(), Columns::OfTrips);
+            let mut encoder = RecordsEncoder::with_rows(events.len(), RecordColumns::OfTrips);
             for event in &events {
-                let place = Place {
+                encoder.push(&RecordRow {
+                    id: event.id,
+                    at: EventTime::from(event.at),
+                    bike_id: event.bike_id.as_deref(),
                     location_id: event.location_id,
                     docked: event.docked,
                     inferred: false,
-                };
-                encoder.row(event.id, event.at.timestamp_micros(), event.bike_id.as_deref(), place);
+                });
             }
             let mut decoder = RecordsDecoder::default();
             let mut rows = Vec::new();

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use domain::location::{Change, History, Location};
-use domain::{Inferred, Ordinal, RecordId, Reject, Service, Sources, System};
+use domain::{EventTime, Inferred, Ordinal, RecordId, Reject, Service, Sources, System};
 
 use crate::cursor::{Cursor, StreamKey};
 use crate::error::SinkError;
@@ -39,8 +39,7 @@ pub(crate) struct SplitChunk {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct EventRow {
     pub(crate) id: RecordId,
-    /// Microseconds since 1970.
-    pub(crate) at_us: i64,
+    pub(crate) at: EventTime,
     bike_id: Option<(u32, u32)>,
     /// Number of the station in this stream.
     pub(crate) station: u32,
@@ -268,7 +267,7 @@ impl SplitDecoder {
         if status.inferred.is_some() {
             chunk.events.push(EventRow {
                 id,
-                at_us: status.at.timestamp_micros(),
+                at: EventTime::from(status.at),
                 bike_id: None,
                 station,
                 docked,
@@ -306,7 +305,7 @@ impl SplitDecoder {
             .and_then(|bike_id| chunk.put_bike_id(&bike_id.0));
         chunk.events.push(EventRow {
             id,
-            at_us: dock.at.timestamp_micros(),
+            at: EventTime::from(dock.at),
             bike_id,
             station,
             docked: ordinal == Ordinal::Arrival,
@@ -444,15 +443,16 @@ mod tests {
         let row = |event: &EventRow| {
             let EventRow {
                 id,
-                at_us,
+                at,
                 station,
                 docked,
                 inferred,
                 ..
             } = event;
             format!(
-                "{} {at_us} {:?} {station} {docked} {inferred}",
+                "{} {} {:?} {station} {docked} {inferred}",
                 id.0,
+                at.as_micros(),
                 chunk.bike_id(event)
             )
         };

@@ -12,7 +12,7 @@ use domain::System;
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 
-use crate::copy::{Columns, Place, RecordsEncoder};
+use crate::copy::{RecordColumns, RecordRow, RecordsEncoder};
 use crate::cursor::{Cursor, StreamKey, fenced};
 use crate::error::SinkError;
 use crate::last_record::LastRecord;
@@ -98,9 +98,9 @@ impl Writer {
         if rows > 0 {
             // An inferred event never comes without its status.
             let columns = if statuses.is_empty() {
-                Columns::OfTrips
+                RecordColumns::OfTrips
             } else {
-                Columns::WithInferred
+                RecordColumns::WithInferred
             };
             let bytes = self.encode(chunks, rows, columns);
             copy_records(&mut transaction, columns, &bytes)
@@ -344,16 +344,18 @@ impl Writer {
         self.locations[station as usize]
     }
 
-    fn encode(&self, chunks: &[SplitChunk], rows: usize, columns: Columns) -> bytes::Bytes {
+    fn encode(&self, chunks: &[SplitChunk], rows: usize, columns: RecordColumns) -> bytes::Bytes {
         let mut encoder = RecordsEncoder::with_rows(rows, columns);
         for chunk in chunks {
             for event in &chunk.events {
-                let place = Place {
+                encoder.push(&RecordRow {
+                    id: event.id.0,
+                    at: event.at,
+                    bike_id: chunk.bike_id(event),
                     location_id: self.location(event.station),
                     docked: event.docked,
                     inferred: event.inferred,
-                };
-                encoder.row(event.id.0, event.at_us, chunk.bike_id(event), place);
+                });
             }
         }
         encoder.finish()
@@ -362,7 +364,7 @@ impl Writer {
 
 async fn copy_records(
     connection: &mut PgConnection,
-    columns: Columns,
+    columns: RecordColumns,
     bytes: &[u8],
 ) -> Result<(), sqlx::Error> {
     let names = columns.names();

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::TimeDelta;
-use domain::window::{WIDTH_MS, window_start};
+use domain::window::{WIDTH, window_start};
 
 use super::replay::{End, Reached, Replay};
 use crate::clock;
@@ -17,7 +16,6 @@ const TICK_EVERY: Duration = Duration::from_millis(200);
 const TICK_ROWS: u64 = 2_000;
 
 /// Departures are counted in windows of this width; the last tick closes the last one.
-const WINDOW: TimeDelta = TimeDelta::milliseconds(WIDTH_MS);
 
 impl Replay<'_> {
     /// Waits until a row that departed `at` is due, and sends ticks meanwhile.
@@ -108,7 +106,7 @@ impl Replay<'_> {
         let Some(reached) = self.reached.filter(|reached| reached.at != i64::MIN) else {
             return Ok(());
         };
-        let end = window_start(instant(reached.at), WINDOW) + WINDOW;
+        let end = window_start(instant(reached.at), WIDTH) + WIDTH;
         let at = end.timestamp_micros();
         let is_due = |partition: &u32| {
             let index = *partition as usize;

@@ -79,7 +79,7 @@ impl Tables {
             let outputs = split_json(i64::try_from(offset).unwrap(), value);
             let chunk = decoder.decode(outputs.iter().map(Vec::as_slice), Some(*epoch))?;
             for event in &chunk.events {
-                let text = format!("{} {:?}", event.at_us, chunk.bike_id(event));
+                let text = format!("{} {:?}", event.at.as_micros(), chunk.bike_id(event));
                 assert_eq!(
                     self.events.insert(event.id.0, text),
                     None,
