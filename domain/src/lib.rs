@@ -7,7 +7,7 @@
 //! |---|---|
 //! | [`trip`] | a trip and its two stations |
 //! | [`status`] | the bikes at a station, as a live feed counts them, and what the feed says of itself |
-//! | [`record`] | what one record on the topic `trips` says |
+//! | [`record`] | what one record on the topic `trips` says, and the bytes of records and outputs |
 //! | [`source`] | where records come from, and which of them are taken |
 //! | [`split()`] | trip → departure + arrival |
 //! | [`window`] | departures per window of event time |
@@ -47,11 +47,11 @@ pub use availability::Availability;
 pub use error_chain::error_chain;
 pub use event_time::EventTime;
 pub use position::Position;
-pub use record::{Body, Record};
+pub use record::{Body, DockEvent, Record, SplitEvent, SplitOutput, WindowOutput};
 pub use record_id::{Ordinal, RecordId};
 pub use reject::Reject;
 pub use source::Sources;
-pub use split::{SplitEvent, SplitOutput, split, split_json};
+pub use split::{split, split_json};
 pub use status::{Inferred, Service, Status, System};
 pub use trip::{Rider, Station, Trip};
-pub use window::{WindowOutput, Windows};
+pub use window::Windows;

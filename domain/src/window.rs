@@ -8,9 +8,10 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::{Deserialize, Serialize};
 
-use crate::record::{PlainTrip, source_and_seq};
+use crate::record::{
+    Counted, Gap, TripPieces, WindowCount, WindowOutput, WindowState, source_and_seq,
+};
 use crate::{Body, EventTime, Record, Sources};
 
 /// Width of a window unless configured otherwise.
@@ -21,79 +22,6 @@ pub const RECORDS_BETWEEN_OUTPUTS_MAX: u64 = 1_024;
 
 /// Outputs kept to be given again (chosen: the records of a batch of 1 MiB, twice).
 const OUTPUTS_KEPT_MAX: usize = 8_192;
-
-/// A departure count of one window: its start and how many.
-pub type WindowCount = (DateTime<Utc>, u64);
-
-/// What a counter has to know to go on after a record.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WindowState {
-    /// Newest departure, status or tick seen; nothing before the first one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub watermark: Option<DateTime<Utc>>,
-    /// Windows that start before this instant are closed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub closed_until: Option<DateTime<Utc>>,
-    /// Windows still open, by start.
-    #[serde(default)]
-    pub open: Vec<WindowCount>,
-}
-
-/// One output of the SmartModule `dock-window`.
-///
-/// Shape: one where a window closed, a late departure, a tick or a reject came, and at least one
-/// every [`RECORDS_BETWEEN_OUTPUTS_MAX`] records. What a producer sends ends in a tick, or in a reject
-/// where no row had a time: so the last record always gives one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum WindowOutput {
-    /// All records from the output before up to this one are counted.
-    Counted(Counted),
-    /// The broker skipped records: counting cannot go on.
-    Gap {
-        /// Offset of the record that came.
-        offset: i64,
-        /// What should have come.
-        gap: Gap,
-    },
-}
-
-impl WindowOutput {
-    fn offset(&self) -> i64 {
-        match self {
-            Self::Counted(Counted { offset, .. }) | Self::Gap { offset, .. } => *offset,
-        }
-    }
-}
-
-/// What changed since the output before, and the state after it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counted {
-    /// Offset of the last record counted.
-    pub offset: i64,
-    /// Offset of the first one: behind the output before. An output that got lost shows here.
-    pub from: i64,
-    /// Source of the record at `offset`; empty for one that could not be read.
-    pub source: String,
-    /// Rank of the record at `offset` in its source; 0 for one that could not be read.
-    pub seq: u64,
-    /// Windows that closed: absolute counts of this partition, by start.
-    pub closed: Vec<WindowCount>,
-    /// Departures that came for windows already closed: increments, by start.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub late: Vec<WindowCount>,
-    /// Sources that advanced: the last `seq` counted of each; of a live feed that of its newest run.
-    pub seen: Vec<(String, u64)>,
-    /// The state after `offset`.
-    pub state: WindowState,
-}
-
-/// Where the broker skipped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Gap {
-    /// Offset of the first record that is missing.
-    pub expected: i64,
-}
 
 /// How to count; the SmartModule's parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,8 +43,8 @@ impl Default for WindowConfig {
 
 /// Counts the departures of one partition.
 ///
-/// A broker that has run a batch may find that its outputs do not fit into the answer, drop them
-/// and run the batch again. So the last outputs are kept and given again.
+/// A broker that has run a batch may find that its outputs do not fit into the response, drop them
+/// and run the batch once more. So the last outputs are kept, and given for the same record again.
 #[derive(Debug)]
 pub struct Windows {
     config: WindowConfig,
@@ -172,9 +100,9 @@ impl Windows {
         }
         self.next_offset = offset + 1;
         self.records += 1;
-        let due = self.count(bytes);
+        let wants_output = self.count(bytes);
         let closed = self.close();
-        let is_due = due
+        let is_due = wants_output
             || !closed.is_empty()
             || !self.late.is_empty()
             || self.records >= RECORDS_BETWEEN_OUTPUTS_MAX;
@@ -205,7 +133,7 @@ impl Windows {
 
     /// Takes the record in; true if it asks for an output.
     fn count(&mut self, bytes: &[u8]) -> bool {
-        if let Some(trip) = PlainTrip::read(bytes) {
+        if let Some(trip) = TripPieces::read(bytes) {
             if self.sources.admit(trip.source, trip.seq) {
                 self.count_departure(trip.departed_at.at);
             }
@@ -268,7 +196,7 @@ impl Windows {
         let (source, seq) = source_and_seq(bytes);
         Counted {
             offset,
-            source,
+            source: Some(source),
             seq,
             from: std::mem::replace(&mut self.from, offset + 1),
             closed,

@@ -39,11 +39,11 @@ pub(crate) struct Place {
 /// An index into [`Names`]; never 0, so that a missing one takes no room.
 pub(crate) type NameIndex = std::num::NonZeroU32;
 
-/// The texts of a source: its bikes and its stations, ready to be written as JSON.
+/// The texts of a source: its bikes and its stations.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
-    bikes: Interned,
-    stations: Interned,
+    bikes: Interned<String>,
+    stations: Interned<StationText>,
     station_keys: Vec<StationKey>,
 }
 
@@ -69,15 +69,24 @@ pub(crate) struct StationKey {
 }
 
 /// Texts in the order in which they were first seen.
-#[derive(Debug, Default)]
-struct Interned {
-    texts: Vec<String>,
+#[derive(Debug)]
+struct Interned<T> {
+    texts: Vec<T>,
     indices: HashMap<String, NameIndex>,
 }
 
-impl Interned {
+impl<T> Default for Interned<T> {
+    fn default() -> Self {
+        Self {
+            texts: Vec::new(),
+            indices: HashMap::new(),
+        }
+    }
+}
+
+impl<T> Interned<T> {
     /// Finds `key`, or keeps what `text` makes of it; tells whether it is new.
-    fn index(&mut self, key: &str, text: impl FnOnce() -> String) -> (NameIndex, bool) {
+    fn index(&mut self, key: &str, text: impl FnOnce() -> T) -> (NameIndex, bool) {
         if let Some(&index) = self.indices.get(key) {
             return (index, false);
         }
@@ -88,7 +97,7 @@ impl Interned {
         (index, true)
     }
 
-    fn text(&self, index: NameIndex) -> &str {
+    fn text(&self, index: NameIndex) -> &T {
         &self.texts[position(index)]
     }
 }
@@ -112,7 +121,7 @@ impl Names {
 
     /// Keeps a bike's id.
     pub(crate) fn bike(&mut self, bike_id: &str) -> NameIndex {
-        self.bikes.index(bike_id, || json(bike_id)).0
+        self.bikes.index(bike_id, || bike_id.to_owned()).0
     }
 
     /// Keeps a station's id and street, beside its place.
@@ -127,9 +136,9 @@ impl Names {
     /// Keeps a station's id and street.
     pub(crate) fn station(&mut self, station_id: &str, street: &str) -> NameIndex {
         let key = format!("{station_id}\n{street}");
-        let text = || {
-            let (station_id, street) = (json(station_id), json(street));
-            format!("\"station_id\":{station_id},\"street\":{street}")
+        let text = || StationText {
+            station_id: station_id.to_owned(),
+            street: street.to_owned(),
         };
         let (index, is_new) = self.stations.index(&key, text);
         if is_new {
@@ -144,25 +153,15 @@ impl Names {
     /// The texts alone, from which [`Names::from_texts`] makes the same indices.
     pub(crate) fn to_texts(&self) -> Texts {
         Texts {
-            bikes: self
-                .bikes
-                .texts
-                .iter()
-                .map(|json| bike_text(json))
-                .collect(),
-            stations: self
-                .stations
-                .texts
-                .iter()
-                .map(|json| station_text(json))
-                .collect(),
+            bikes: self.bikes.texts.clone(),
+            stations: self.stations.texts.clone(),
         }
     }
 
     /// Ids of the bikes that follow the first `known` ones, up to `last`.
     pub(crate) fn bike_texts(&self, known: usize, last: NameIndex) -> impl Iterator<Item = String> {
         let texts = self.bikes.texts.get(known..=position(last));
-        texts.unwrap_or_default().iter().map(|json| bike_text(json))
+        texts.unwrap_or_default().iter().cloned()
     }
 
     /// Ids and streets of the stations that follow the first `known` ones, up to `last`.
@@ -173,10 +172,7 @@ impl Names {
     ) -> impl Iterator<Item = (String, String)> {
         let texts = self.stations.texts.get(known..=position(last));
         let texts = texts.unwrap_or_default().iter();
-        texts.map(|json| {
-            let StationText { station_id, street } = station_text(json);
-            (station_id, street)
-        })
+        texts.map(|text| (text.station_id.clone(), text.street.clone()))
     }
 
     /// Keeps texts in their order.
@@ -196,32 +192,26 @@ impl Names {
         self.bikes.texts.len() + self.stations.texts.len()
     }
 
-    /// The bike's id as a JSON string.
-    pub(crate) fn bike_json(&self, bike: NameIndex) -> &str {
+    /// The bike's id.
+    pub(crate) fn bike_id(&self, bike: NameIndex) -> &str {
         self.bikes.text(bike)
     }
 
-    /// The station's id and street as two members of a JSON object.
-    pub(crate) fn station_json(&self, station: NameIndex) -> &str {
-        self.stations.text(station)
+    /// The bike's id as a JSON string: samples of prepared files have the hash of that.
+    pub(crate) fn bike_json(&self, bike: NameIndex) -> String {
+        serde_json::to_string(self.bike_id(bike)).expect("a string is always JSON")
+    }
+
+    /// The station's id and street.
+    pub(crate) fn station_id_and_street(&self, station: NameIndex) -> (&str, &str) {
+        let StationText { station_id, street } = self.stations.text(station);
+        (station_id, street)
     }
 
     /// The station's id as a key, with its hash.
     pub(crate) fn station_key(&self, station: NameIndex) -> &StationKey {
         &self.station_keys[position(station)]
     }
-}
-
-fn bike_text(json: &str) -> String {
-    serde_json::from_str(json).expect("it was written as JSON")
-}
-
-fn station_text(json: &str) -> StationText {
-    serde_json::from_str(&format!("{{{json}}}")).expect("it was written as JSON")
-}
-
-fn json(text: &str) -> String {
-    serde_json::to_string(text).expect("a string is always JSON")
 }
 
 /// The instant, from microseconds since 1970.

@@ -1,128 +1,60 @@
-//! Writes records as JSON, byte for byte as [`domain::Record::to_json`] does, without allocating.
-//!
-//! Encoding is a large part of the producer's work: through serde and its own texts a trip takes
-//! about four times as long.
+//! Writes the rows of a source as records: their texts are in its [`Names`], their bytes are
+//! [`domain::record`]'s.
 
-use chrono::{Datelike, Timelike};
-use domain::{Reject, Rider};
+use domain::Reject;
+use domain::record::{self, BodyRef, StationRef, TripRef};
 
 use crate::compact::{CompactTrip, Names, Place, instant};
-
-const EXPECT: &str = "writing to memory cannot fail";
 
 /// Writes the records of one source.
 #[derive(Debug)]
 pub(crate) struct Encoder {
-    /// `{"source":"…","seq":`
-    head: Vec<u8>,
+    source: String,
 }
 
 impl Encoder {
     pub(crate) fn new(source: &str) -> Self {
-        let mut head = b"{\"source\":".to_vec();
-        serde_json::to_writer(&mut head, source).expect(EXPECT);
-        head.extend_from_slice(b",\"seq\":");
-        Self { head }
+        Self {
+            source: source.to_owned(),
+        }
     }
 
     /// The record of a trip.
     pub(crate) fn trip(&self, seq: u64, trip: &CompactTrip, names: &Names) -> Vec<u8> {
-        let mut out = self.start(seq, b",\"trip\":{");
-        if let Some(bike) = trip.bike {
-            out.extend_from_slice(b"\"bike_id\":");
-            out.extend_from_slice(names.bike_json(bike).as_bytes());
-            out.push(b',');
-        }
-        out.extend_from_slice(b"\"departed_at\":");
-        write_time(&mut out, trip.departed_at);
-        out.extend_from_slice(b",\"from\":{");
-        write_place(&mut out, &trip.from, names);
-        out.extend_from_slice(b"},\"arrived_at\":");
-        write_time(&mut out, trip.arrived_at);
-        out.extend_from_slice(b",\"to\":{");
-        write_place(&mut out, &trip.to, names);
-        out.push(b'}');
-        match trip.rider {
-            Some(Rider::Member) => out.extend_from_slice(b",\"rider\":\"member\""),
-            Some(Rider::Casual) => out.extend_from_slice(b",\"rider\":\"casual\""),
-            None => {}
-        }
-        out.extend_from_slice(b"}}");
-        out
+        let trip = TripRef {
+            bike_id: trip.bike.map(|bike| names.bike_id(bike)),
+            departed_at: instant(trip.departed_at),
+            from: station(&trip.from, names),
+            arrived_at: instant(trip.arrived_at),
+            to: station(&trip.to, names),
+            rider: trip.rider,
+        };
+        self.record(seq, &BodyRef::Trip(trip))
     }
 
     /// The record of a rejected row.
     pub(crate) fn reject(&self, seq: u64, reject: &Reject) -> Vec<u8> {
-        let mut out = self.start(seq, b",\"reject\":");
-        serde_json::to_writer(&mut out, reject).expect(EXPECT);
-        out.push(b'}');
-        out
+        self.record(seq, &BodyRef::Reject(reject))
     }
 
     /// The record of a tick at an instant in microseconds.
     pub(crate) fn tick(&self, seq: u64, at: i64) -> Vec<u8> {
-        let mut out = self.start(seq, b",\"tick\":");
-        write_time(&mut out, at);
-        out.push(b'}');
-        out
+        self.record(seq, &BodyRef::Tick(instant(at)))
     }
 
-    fn start(&self, seq: u64, kind: &[u8]) -> Vec<u8> {
-        // A trip takes about 350 bytes.
-        let mut out = Vec::with_capacity(self.head.len() + 384);
-        out.extend_from_slice(&self.head);
-        write_number(&mut out, seq);
-        out.extend_from_slice(kind);
-        out
+    fn record(&self, seq: u64, body: &BodyRef<'_>) -> Vec<u8> {
+        record::write(&self.source, seq, body)
     }
 }
 
-fn write_place(out: &mut Vec<u8>, place: &Place, names: &Names) {
-    out.extend_from_slice(names.station_json(place.station).as_bytes());
-    out.extend_from_slice(b",\"lat\":");
-    serde_json::to_writer(&mut *out, &place.lat).expect(EXPECT);
-    out.extend_from_slice(b",\"lon\":");
-    serde_json::to_writer(&mut *out, &place.lon).expect(EXPECT);
-}
-
-fn write_number(out: &mut Vec<u8>, number: u64) {
-    serde_json::to_writer(out, &number).expect(EXPECT);
-}
-
-/// Writes `"2020-03-01T05:20:36.088Z"`, with no, three or six fraction digits as needed.
-fn write_time(out: &mut Vec<u8>, micros: i64) {
-    let at = instant(micros).naive_utc();
-    out.push(b'"');
-    // The years of trip files have four digits.
-    write_digits(out, at.year().unsigned_abs(), 4);
-    out.push(b'-');
-    write_digits(out, at.month(), 2);
-    out.push(b'-');
-    write_digits(out, at.day(), 2);
-    out.push(b'T');
-    write_digits(out, at.hour(), 2);
-    out.push(b':');
-    write_digits(out, at.minute(), 2);
-    out.push(b':');
-    write_digits(out, at.second(), 2);
-    let fraction = at.nanosecond() / 1_000;
-    if !fraction.is_multiple_of(1_000) {
-        out.push(b'.');
-        write_digits(out, fraction, 6);
-    } else if fraction != 0 {
-        out.push(b'.');
-        write_digits(out, fraction / 1_000, 3);
+fn station<'a>(place: &Place, names: &'a Names) -> StationRef<'a> {
+    let (station_id, street) = names.station_id_and_street(place.station);
+    StationRef {
+        station_id: station_id.into(),
+        street: street.into(),
+        lat: place.lat,
+        lon: place.lon,
     }
-    out.extend_from_slice(b"Z\"");
-}
-
-fn write_digits(out: &mut Vec<u8>, mut number: u32, width: usize) {
-    let mut digits = [b'0'; 6];
-    for digit in digits[..width].iter_mut().rev() {
-        *digit = b'0' + u8::try_from(number % 10).expect("a digit is below ten");
-        number /= 10;
-    }
-    out.extend_from_slice(&digits[..width]);
 }
 
 #[cfg(test)]

@@ -6,18 +6,17 @@
 //! only at the log's start. Only what is replicated counts: a row seen too early is sent once more
 //! and dropped by its readers, a row believed in too early would be lost.
 
-mod head;
 mod log;
 
 use std::collections::HashMap;
 
-use domain::Record;
+use domain::record::RecordHead;
 use domain::source::{FEED_PREFIX, Run, SourceName};
+use domain::{EventTime, Record};
 use fluvio::Fluvio;
 use futures_util::future::try_join_all;
 use tracing::info;
 
-pub(crate) use self::head::head;
 use self::log::Following;
 pub(crate) use self::log::Log;
 use crate::config::ProducerConfig;
@@ -251,8 +250,10 @@ impl Tail {
 /// Notes what a record tells of its source; the order of the records does not matter, but for those
 /// of a live feed, which readers take in the order of their runs.
 fn look(seen: &mut HashMap<String, Seen>, value: &[u8]) {
-    // What is no record of ours is none of our business.
-    let Some(head) = head(value) else { return };
+    // Anybody may have written to the topic: bytes that are no record tell nothing of a source.
+    let Some(head) = RecordHead::read(value) else {
+        return;
+    };
     let SourceName { identity, run } = SourceName::of(&head.source);
     if !seen.contains_key(identity) {
         seen.insert(identity.to_owned(), Seen::NOTHING);
@@ -262,9 +263,10 @@ fn look(seen: &mut HashMap<String, Seen>, value: &[u8]) {
     };
     seen.run = run;
     seen.next_seq = seen.next_seq.max(head.next_seq());
-    seen.ticked = seen.ticked.max(head.tick.unwrap_or(i64::MIN));
+    let tick = head.tick.map(EventTime::as_micros);
+    seen.ticked = seen.ticked.max(tick.unwrap_or(i64::MIN));
     if identity.starts_with(FEED_PREFIX) {
-        let at = head.tick.or_else(|| counted_at(value));
+        let at = tick.or_else(|| counted_at(value));
         seen.reached = seen.reached.max(at.unwrap_or(i64::MIN));
     }
 }

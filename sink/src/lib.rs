@@ -20,7 +20,6 @@ mod split;
 mod state;
 mod task;
 mod window;
-mod wire;
 mod write;
 
 pub use cluster::log_ends;

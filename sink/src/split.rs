@@ -4,12 +4,15 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use domain::location::{Change, History, Location};
-use domain::{EventTime, Inferred, Ordinal, RecordId, Reject, Service, Sources, System};
+use domain::record::StationRef;
+use domain::{
+    DockEvent, EventTime, Inferred, Ordinal, RecordId, Reject, Service, Sources, SplitEvent,
+    SplitOutput, Status, System,
+};
 
 use crate::cursor::{Cursor, StreamKey};
 use crate::error::SinkError;
 use crate::last_record::LastRecord;
-use crate::wire::{DockWire, SplitWire, StationWire, StatusWire};
 
 /// Rows of one answer of the broker, ready to be written.
 #[derive(Debug, Default)]
@@ -114,12 +117,12 @@ pub(crate) struct SplitDecoder {
     stations: HashMap<Box<str>, u32>,
     /// Where each station was, by its number: as in the tables once the chunks are.
     histories: Vec<History>,
-    half: Option<Half>,
+    departed: Option<DepartedTrip>,
 }
 
 /// A trip whose departure has come and whose arrival comes next.
 #[derive(Debug, Clone, Copy)]
-struct Half {
+struct DepartedTrip {
     offset: i64,
     duplicate: bool,
 }
@@ -138,7 +141,7 @@ impl SplitDecoder {
             sources: Sources::resume(cursor.sources.iter().cloned()),
             stations: ids.into_iter().zip(0..).collect(),
             histories,
-            half: None,
+            departed: None,
         }
     }
 
@@ -159,20 +162,20 @@ impl SplitDecoder {
         let mut chunk = SplitChunk::default();
         let mut last = None;
         for value in values {
-            let wire: SplitWire<'_> =
+            let output: SplitOutput<'_> =
                 serde_json::from_slice(value).map_err(|error| self.unusable(error))?;
-            let (before, seq, source) = (self.next_offset, wire.seq, wire.source.clone());
-            self.push(wire, &mut chunk)?;
+            let before = self.next_offset;
+            self.push(&output, &mut chunk)?;
             if self.next_offset > before {
-                last = Some((source, seq));
+                last = Some((output.source, output.seq));
             }
         }
         chunk.last = last.map(|(source, seq)| LastRecord {
             epoch,
-            source: storable(&source.0),
+            source: storable(&source),
             seq,
         });
-        if self.half.is_some() {
+        if self.departed.is_some() {
             return Err(self.unusable("a departure came without its arrival"));
         }
         chunk.sources = self.sources.take_changed();
@@ -180,15 +183,15 @@ impl SplitDecoder {
         Ok(chunk)
     }
 
-    fn push(&mut self, wire: SplitWire<'_>, chunk: &mut SplitChunk) -> Result<(), SinkError> {
-        let offset = wire.offset;
-        if let Some(half) = self.half.take() {
-            let arrival = wire.arrival.filter(|_| offset == half.offset);
-            let arrival = arrival.ok_or_else(|| self.unusable("expected an arrival"))?;
-            if !half.duplicate {
-                self.event(offset, Ordinal::Arrival, arrival, chunk);
-            }
-            return Ok(());
+    fn push(&mut self, output: &SplitOutput<'_>, chunk: &mut SplitChunk) -> Result<(), SinkError> {
+        let SplitOutput {
+            offset,
+            ref source,
+            seq,
+            ref event,
+        } = *output;
+        if let Some(departed) = self.departed.take() {
+            return self.arrival(departed, offset, event, chunk);
         }
         if offset < self.next_offset {
             return Ok(()); // The broker runs the module over the whole stored batch.
@@ -200,53 +203,86 @@ impl SplitDecoder {
                 expected: self.next_offset,
             });
         }
-        if let Some(departure) = wire.departure {
-            let duplicate = !self.sources.admit(&wire.source.0, wire.seq);
-            if duplicate {
-                chunk.duplicates += 1;
-            } else {
-                chunk.watermark = chunk.watermark.max(Some(departure.at));
-                self.event(offset, Ordinal::Departure, departure, chunk);
+        let is_new = match event {
+            SplitEvent::Departure(departure) => self.departure(output, departure, chunk),
+            SplitEvent::Arrival(_) => {
+                return Err(self.unusable("an arrival came without its departure"));
             }
-            self.half = Some(Half { offset, duplicate });
-        } else if let Some(status) = wire.status {
-            self.status(offset, (&wire.source.0, wire.seq), status, chunk);
-        } else if let Some(reject) = wire.reject {
-            self.reject(offset, &wire.source.0, wire.seq, reject, chunk);
-        } else if let Some(at) = wire.tick {
-            if self.sources.admit_tick(&wire.source.0, wire.seq) {
-                chunk.watermark = chunk.watermark.max(Some(at));
-            } else {
-                chunk.duplicates += 1;
+            SplitEvent::Status(status) => {
+                let is_new = self.sources.admit(source, seq);
+                if is_new {
+                    self.status(offset, status, chunk);
+                }
+                is_new
             }
-        } else if let Some(system) = wire.system {
-            // Not counted, as a tick.
-            if self.sources.admit_tick(&wire.source.0, wire.seq) {
-                chunk.system = Some(System {
-                    timezone: storable(&system.timezone),
-                    language: storable(&system.language),
-                });
-            } else {
-                chunk.duplicates += 1;
+            SplitEvent::Reject(reject) => {
+                // A record that could not be read has no source, so it cannot be a repeated one.
+                let is_new = source.is_empty() || self.sources.admit(source, seq);
+                if is_new {
+                    self.reject(output, reject, chunk);
+                }
+                is_new
             }
-        } else {
-            return Err(self.unusable("neither departure, status, system, tick nor reject"));
-        }
+            SplitEvent::Tick(at) => {
+                let is_new = self.sources.admit_tick(source, seq);
+                if is_new {
+                    chunk.watermark = chunk.watermark.max(Some(*at));
+                }
+                is_new
+            }
+            SplitEvent::System(system) => {
+                // Its `seq` is that of the next record, as a tick's.
+                let is_new = self.sources.admit_tick(source, seq);
+                if is_new {
+                    chunk.system = Some(System {
+                        timezone: storable(&system.timezone),
+                        language: storable(&system.language),
+                    });
+                }
+                is_new
+            }
+        };
+        chunk.duplicates += u64::from(!is_new);
         self.next_offset = offset + 1;
         Ok(())
     }
 
-    fn status(
+    /// Takes a departure, and expects the arrival of its trip next; false if it is a duplicate.
+    fn departure(
         &mut self,
-        offset: i64,
-        (source, seq): (&str, u64),
-        status: StatusWire<'_>,
+        output: &SplitOutput<'_>,
+        departure: &DockEvent<'_>,
         chunk: &mut SplitChunk,
-    ) {
-        if !self.sources.admit(source, seq) {
-            chunk.duplicates += 1;
-            return;
+    ) -> bool {
+        let offset = output.offset;
+        let is_new = self.sources.admit(&output.source, output.seq);
+        if is_new {
+            chunk.watermark = chunk.watermark.max(Some(departure.at));
+            self.event(offset, Ordinal::Departure, departure, chunk);
         }
+        let duplicate = !is_new;
+        self.departed = Some(DepartedTrip { offset, duplicate });
+        is_new
+    }
+
+    fn arrival(
+        &mut self,
+        departed: DepartedTrip,
+        offset: i64,
+        event: &SplitEvent<'_>,
+        chunk: &mut SplitChunk,
+    ) -> Result<(), SinkError> {
+        let arrival = match event {
+            SplitEvent::Arrival(arrival) if offset == departed.offset => arrival,
+            _ => return Err(self.unusable("expected an arrival")),
+        };
+        if !departed.duplicate {
+            self.event(offset, Ordinal::Arrival, arrival, chunk);
+        }
+        Ok(())
+    }
+
+    fn status(&mut self, offset: i64, status: &Status, chunk: &mut SplitChunk) {
         chunk.watermark = chunk.watermark.max(Some(status.at));
         let docked = status.inferred == Some(Inferred::Arrival);
         let ordinal = if docked {
@@ -255,7 +291,8 @@ impl SplitDecoder {
             Ordinal::Departure
         };
         let id = self.id(offset, ordinal);
-        let station = self.station(&status.station, (id, status.at), chunk);
+        let station = StationRef::from(&status.station);
+        let station = self.station(&station, (id, status.at), chunk);
         chunk.statuses.push(StatusRow {
             id,
             at: status.at,
@@ -276,36 +313,28 @@ impl SplitDecoder {
         }
     }
 
-    fn reject(
-        &mut self,
-        offset: i64,
-        source: &str,
-        seq: u64,
-        reject: Reject,
-        chunk: &mut SplitChunk,
-    ) {
-        // A record that could not be read has no source, so it cannot be a repeated one.
-        if !source.is_empty() && !self.sources.admit(source, seq) {
-            chunk.duplicates += 1;
-            return;
-        }
-        let id = self.id(offset, Ordinal::Departure);
+    fn reject(&mut self, output: &SplitOutput<'_>, reject: &Reject, chunk: &mut SplitChunk) {
         chunk.rejects.push(RejectRow {
-            id,
-            source: source.to_owned(),
-            reject,
+            id: self.id(output.offset, Ordinal::Departure),
+            source: output.source.to_string(),
+            reject: reject.clone(),
         });
     }
 
-    fn event(&mut self, offset: i64, ordinal: Ordinal, dock: DockWire<'_>, chunk: &mut SplitChunk) {
+    fn event(
+        &mut self,
+        offset: i64,
+        ordinal: Ordinal,
+        event: &DockEvent<'_>,
+        chunk: &mut SplitChunk,
+    ) {
         let id = self.id(offset, ordinal);
-        let station = self.station(&dock.station, (id, dock.at), chunk);
-        let bike_id = dock
-            .bike_id
-            .and_then(|bike_id| chunk.put_bike_id(&bike_id.0));
+        let station = self.station(&event.station, (id, event.at), chunk);
+        let bike_id = event.bike_id.as_deref();
+        let bike_id = bike_id.and_then(|bike_id| chunk.put_bike_id(bike_id));
         chunk.events.push(EventRow {
             id,
-            at: EventTime::from(dock.at),
+            at: EventTime::from(event.at),
             bike_id,
             station,
             docked: ordinal == Ordinal::Arrival,
@@ -316,17 +345,16 @@ impl SplitDecoder {
     /// The station's number in this stream; notes where the event saw it, if that is new.
     fn station(
         &mut self,
-        station: &StationWire<'_>,
+        station: &StationRef<'_>,
         (id, at): (RecordId, DateTime<Utc>),
         chunk: &mut SplitChunk,
     ) -> u32 {
         let number = self.number(station, chunk);
         let history = &mut self.histories[number as usize];
-        let location = location_of(station, &*station.street.0);
-        if history.knows(at, &location) {
+        if history.knows(at, &station.location()) {
             return number;
         }
-        let location = location_of(station, storable(&station.street.0));
+        let location = storable_location(station);
         if let Some(change) = history.observe(id.0, at, &location) {
             chunk.locations.push(LocationRow {
                 station: number,
@@ -336,17 +364,16 @@ impl SplitDecoder {
         number
     }
 
-    fn number(&mut self, station: &StationWire<'_>, chunk: &mut SplitChunk) -> u32 {
-        if let Some(number) = self.stations.get(&*station.station_id.0) {
+    fn number(&mut self, station: &StationRef<'_>, chunk: &mut SplitChunk) -> u32 {
+        if let Some(number) = self.stations.get(&*station.station_id) {
             return *number;
         }
         let number = u32::try_from(self.stations.len()).unwrap_or(u32::MAX);
-        self.stations
-            .insert(station.station_id.0.as_ref().into(), number);
+        self.stations.insert((*station.station_id).into(), number);
         self.histories.push(History::default());
         chunk.stations.push(StationRow {
-            station_id: storable(&station.station_id.0),
-            location: location_of(station, storable(&station.street.0)),
+            station_id: storable(&station.station_id),
+            location: storable_location(station),
         });
         number
     }
@@ -364,9 +391,9 @@ impl SplitDecoder {
     }
 }
 
-fn location_of<S>(station: &StationWire<'_>, street: S) -> Location<S> {
+fn storable_location(station: &StationRef<'_>) -> Location {
     Location {
-        street,
+        street: storable(&station.street),
         lat: station.lat,
         lon: station.lon,
     }
@@ -433,9 +460,7 @@ mod tests {
             .flat_map(|(offset, record)| {
                 domain::split(i64::try_from(offset).unwrap(), record.as_bytes())
             });
-        split
-            .map(|output| serde_json::to_vec(&output).unwrap())
-            .collect()
+        split.map(|output| output.to_json()).collect()
     }
 
     fn decode(decoder: &mut SplitDecoder, outputs: &[Vec<u8>]) -> Result<Vec<String>, SinkError> {

@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use domain::Sources;
-use domain::window::WindowState;
+use domain::record::{Counted, WindowState};
+use domain::{Sources, WindowOutput};
 
 use crate::cursor::{Cursor, StreamKey};
 use crate::error::SinkError;
 use crate::last_record::LastRecord;
 use crate::split::storable;
-use crate::wire::WindowWire;
 
 /// Windows of one answer of the broker, ready to be written; later chunks are merged into it.
 #[derive(Debug, Default)]
@@ -85,8 +84,17 @@ impl WindowDecoder {
             ..WindowChunk::default()
         };
         for value in values {
-            let wire = serde_json::from_slice(value).map_err(|error| self.unusable(error))?;
-            self.push(wire, epoch, &mut chunk)?;
+            let output: WindowOutput =
+                serde_json::from_slice(value).map_err(|error| self.unusable(error))?;
+            match output {
+                WindowOutput::Counted(counted) => self.push(counted, epoch, &mut chunk)?,
+                WindowOutput::Gap { offset, gap } => {
+                    return Err(SinkError::Gap {
+                        position: self.key.at(offset),
+                        expected: gap.expected,
+                    });
+                }
+            }
         }
         chunk.sources = self.sources.take_changed();
         Ok(chunk)
@@ -94,22 +102,13 @@ impl WindowDecoder {
 
     fn push(
         &mut self,
-        wire: WindowWire<'_>,
+        counted: Counted,
         epoch: Option<i32>,
         chunk: &mut WindowChunk,
     ) -> Result<(), SinkError> {
-        if let Some(gap) = wire.gap {
-            let position = self.key.at(wire.offset);
-            return Err(SinkError::Gap {
-                position,
-                expected: gap.expected,
-            });
-        }
-        let (Some(from), Some(state)) = (wire.from, wire.state) else {
-            return Err(self.unusable("it lacks `from` or `state`"));
-        };
-        if wire.offset < self.next_offset || from > wire.offset {
-            let text = format!("offsets {from} to {} were counted before", wire.offset);
+        let Counted { offset, from, .. } = counted;
+        if offset < self.next_offset || from > offset {
+            let text = format!("offsets {from} to {offset} were counted before");
             return Err(self.unusable(text));
         }
         // An output that got lost on its way would take its windows with it.
@@ -119,25 +118,25 @@ impl WindowDecoder {
                 expected: self.next_offset,
             });
         }
-        let mut wire_chunk = WindowChunk {
-            closed: wire.closed.into_iter().collect(),
-            last: wire.source.map(|source| LastRecord {
+        let mut later = WindowChunk {
+            closed: counted.closed.into_iter().collect(),
+            last: counted.source.map(|source| LastRecord {
                 epoch,
-                source: storable(&source.0),
-                seq: wire.seq,
+                source: storable(&source),
+                seq: counted.seq,
             }),
-            state: Some(state),
-            next_offset: wire.offset + 1,
+            state: Some(counted.state),
+            next_offset: offset + 1,
             ..WindowChunk::default()
         };
-        for (start, count) in wire.late {
-            *wire_chunk.late.entry(start).or_default() += count;
+        for (start, count) in counted.late {
+            *later.late.entry(start).or_default() += count;
         }
-        for (source, seq) in wire.seen {
-            self.sources.admit(&source.0, seq);
+        for (source, seq) in counted.seen {
+            self.sources.admit(&source, seq);
         }
-        self.next_offset = wire_chunk.next_offset;
-        chunk.append(wire_chunk);
+        self.next_offset = later.next_offset;
+        chunk.append(later);
         Ok(())
     }
 

@@ -10,7 +10,8 @@ use std::time::Instant;
 
 use anyhow::{Result, ensure};
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::window::{WindowConfig, WindowState};
+use domain::record::WindowState;
+use domain::window::WindowConfig;
 use domain::{Body, Record, Rider, Station, Trip, Windows};
 use fluvio_protocol::record::Record as FluvioRecord;
 use fluvio_smartengine::{
@@ -112,8 +113,7 @@ fn native_split(trips: &[Vec<u8>]) -> usize {
 fn native_windows(trips: &[Vec<u8>]) -> usize {
     let mut windows = Windows::resume(WindowConfig::default(), 0, WindowState::default(), []);
     let outputs = (0..).zip(trips).filter_map(|(offset, trip)| {
-        let output = windows.push(offset, trip)?;
-        serde_json::to_vec(output).ok()
+        Some(windows.push(offset, trip)?.to_json())
     });
     outputs.count()
 }

@@ -19,14 +19,15 @@ fn events(partition: &[Seen]) -> Vec<Event> {
         assert_eq!(record.key, None, "the module gives no keys");
         assert_eq!(record.headers, []);
         let value = record.value.as_deref().unwrap();
-        let output: SplitOutput = serde_json::from_slice(value).unwrap();
+        let output: SplitOutput<'_> = serde_json::from_slice(value).unwrap();
         let (docked, event) = match output.event {
             SplitEvent::Departure(event) => (false, event),
             SplitEvent::Arrival(event) => (true, event),
             _ => continue,
         };
         let station = event.station.station_id;
-        events.push((output.offset, docked, event.at, event.bike_id, station));
+        let bike_id = event.bike_id.map(String::from);
+        events.push((output.offset, docked, event.at, bike_id, station.into()));
     }
     events
 }

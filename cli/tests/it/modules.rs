@@ -1,7 +1,8 @@
 //! The SmartModules as the broker runs them: compiled to wasm32, in the engine of the real SPU.
 
 use chrono::{DateTime, Utc};
-use domain::window::{WindowConfig, WindowState};
+use domain::record::WindowState;
+use domain::window::WindowConfig;
 use domain::{Body, Inferred, Record, Reject, Service, Station, Status, Trip, Windows};
 use fluvio_protocol::record::Record as FluvioRecord;
 use fluvio_smartengine::{

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::source::{Run, SourceName};
-use domain::split::SplitEvent;
-use domain::window::{WindowConfig, WindowState, window_start};
-use domain::{Body, Inferred, Record, Service, Sources, Station, Status, WindowOutput, Windows};
+use domain::record::WindowState;
+use domain::window::{WindowConfig, window_start};
+use domain::{
+    Body, Inferred, Record, Service, Sources, SplitEvent, Station, Status, WindowOutput, Windows,
+};
 use proptest::prelude::*;
 
 const PARTITIONS: usize = 2;
@@ -217,7 +219,7 @@ fn store_all(poller: &mut Poller, logs: &mut [Vec<Record>; PARTITIONS]) {
 }
 
 /// What readers take of a partition, opened again after every so many records.
-fn taken(log: &[Record], reopened_after: usize) -> Vec<(usize, SplitEvent)> {
+fn taken(log: &[Record], reopened_after: usize) -> Vec<(usize, SplitEvent<'static>)> {
     let mut sources = Sources::default();
     let mut stored: BTreeMap<String, u64> = BTreeMap::new();
     let mut taken = Vec::new();

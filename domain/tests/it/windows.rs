@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::window::{Counted, WindowConfig, WindowState, window_start};
+use domain::record::{Counted, WindowState};
+use domain::window::{WindowConfig, window_start};
 use domain::{
     Body, Inferred, Record, Reject, Service, Station, Status, Trip, WindowOutput, Windows,
 };

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use domain::Position;
+use domain::record::RecordHead;
 use domain::source::SourceName;
 use fluvio::{
     DeliverySemantic, Fluvio, Isolation, RetryPolicy, TopicProducerConfigBuilder, TopicProducerPool,
@@ -17,7 +18,7 @@ use super::Outgoing;
 use crate::clock;
 use crate::config::ProducerConfig;
 use crate::error::{ClusterError, ProducerError, chain};
-use crate::resume::{Log, head};
+use crate::resume::Log;
 
 /// The first pause after a failure; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -273,7 +274,8 @@ fn is_next(batch: &[Outgoing], index: usize, value: &[u8]) -> bool {
     let Some(record) = batch.get(index) else {
         return false;
     };
-    let (Some(ours), Some(theirs)) = (head(&record.value), head(value)) else {
+    let heads = (RecordHead::read(&record.value), RecordHead::read(value));
+    let (Some(ours), Some(theirs)) = heads else {
         return false;
     };
     let same_source = SourceName::of(&ours.source) == SourceName::of(&theirs.source);

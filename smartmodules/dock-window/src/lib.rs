@@ -45,9 +45,7 @@ pub fn dock_window(record: &SmartModuleRecord) -> Result<Vec<(Option<RecordData>
     WINDOWS.with_borrow_mut(|slot| {
         let windows = slot.as_mut().ok_or_else(|| eyre!("record before init"))?;
         let output = windows.push(record.offset(), record.value().as_ref());
-        output
-            .iter()
-            .map(|output| Ok((None, serde_json::to_vec(output)?.into())))
-            .collect()
+        let outputs = output.iter().map(|output| (None, output.to_json().into()));
+        Ok(outputs.collect())
     })
 }

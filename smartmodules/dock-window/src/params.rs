@@ -4,7 +4,8 @@ use std::str::FromStr;
 
 use chrono::TimeDelta;
 use domain::Windows;
-use domain::window::{WindowConfig, WindowState};
+use domain::record::WindowState;
+use domain::window::WindowConfig;
 use fluvio_smartmodule::dataplane::smartmodule::SmartModuleExtraParams;
 use fluvio_smartmodule::{Result, eyre};
 use serde::de::DeserializeOwned;

