@@ -30,10 +30,14 @@ pub enum Ordinal {
 pub struct RecordId(pub i64);
 
 impl RecordId {
-    /// Packs the three parts; `partition` must be below [`PARTITIONS_MAX`].
+    /// Packs the three parts.
+    ///
+    /// # Panics
+    /// If `partition` is not below [`PARTITIONS_MAX`]: the key would name another record. Whoever opens
+    /// a topic refuses one with more partitions, so that it does not come to this.
     #[must_use]
     pub fn pack(offset: i64, partition: u32, ordinal: Ordinal) -> Self {
-        debug_assert!(
+        assert!(
             partition < PARTITIONS_MAX,
             "partition {partition} does not fit"
         );

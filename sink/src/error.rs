@@ -1,5 +1,6 @@
 //! What can go wrong, and whether trying again can help.
 
+use domain::record_id::PARTITIONS_MAX;
 use domain::{Position, error_chain};
 use partition_client::ClientError;
 
@@ -87,6 +88,17 @@ pub enum SinkError {
         topic: String,
         /// The topic found.
         found: String,
+    },
+    /// The topic has more partitions than the key of `records` can name.
+    #[error(
+        "topic {topic} has {partitions} partitions, but the keys of table records can name only \
+         {PARTITIONS_MAX}: give the sink a topic with fewer"
+    )]
+    TooManyPartitions {
+        /// The topic.
+        topic: String,
+        /// Its partitions.
+        partitions: u32,
     },
     /// Another sink has taken the partition over.
     #[error("{position}: {module} was taken over by {owner}: this sink stops writing it")]

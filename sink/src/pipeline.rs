@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use domain::error_chain;
+use domain::record_id::PARTITIONS_MAX;
 use fluvio::FluvioClusterConfig;
 use futures_util::future::BoxFuture;
 use partition_client::Cluster;
@@ -29,7 +30,8 @@ use crate::task::{Shared, StreamTask};
 ///
 /// # Errors
 /// The first stream's error if all streams have failed for good, or if the log is not the one that
-/// the tables were filled from: then all streams stop.
+/// the tables were filled from: then all streams stop. [`SinkError::TooManyPartitions`] if the topic
+/// has more than the keys of table `records` can name.
 // Boxed: a future's code is compiled where it is polled, and is to be optimized as this crate is.
 pub fn run(
     cluster: FluvioClusterConfig,
@@ -54,7 +56,7 @@ pub fn run(
             written: Arc::new(Notify::new()),
             stop,
         };
-        let Some(partitions) = find_topic(&shared).await else {
+        let Some(partitions) = find_topic(&shared).await? else {
             return Ok(state.borrow().clone());
         };
         pair::settle(&shared, partitions).await?;
@@ -111,21 +113,55 @@ async fn run_streams(shared: &Shared, partitions: u32) -> Result<(), SinkError> 
 }
 
 /// Number of partitions; waits for cluster and topic. None if told to stop before.
-async fn find_topic(shared: &Shared) -> Option<u32> {
+///
+/// # Errors
+/// As [`check_partitions`].
+async fn find_topic(shared: &Shared) -> Result<Option<u32>, SinkError> {
     let topic = &shared.config.topic;
     let mut backoff = shared.backoff();
-    let mut told = String::new();
+    let mut last_problem = String::new();
     while !shared.stop.is_cancelled() {
         let problem = match shared.cluster.topic_shape(topic).await {
-            Ok(Some(shape)) if shape.partitions > 0 => return Some(shape.partitions),
+            Ok(Some(shape)) if shape.partitions > 0 => {
+                return check_partitions(topic, shape.partitions).map(Some);
+            }
             Ok(_) => format!("the cluster has no topic {topic} (yet)"),
             Err(error) => error_chain(&error),
         };
-        if told != problem {
+        if last_problem != problem {
             tracing::warn!(topic, "{problem}; waiting");
-            told = problem;
+            last_problem = problem;
         }
         shared.pause(backoff.next_pause()).await;
     }
-    None
+    Ok(None)
+}
+
+/// Gives the partitions back if the keys of table `records` can name them.
+///
+/// # Errors
+/// [`SinkError::TooManyPartitions`] otherwise: rows would get the keys of other records.
+fn check_partitions(topic: &str, partitions: u32) -> Result<u32, SinkError> {
+    if partitions > PARTITIONS_MAX {
+        let topic = topic.to_owned();
+        return Err(SinkError::TooManyPartitions { topic, partitions });
+    }
+    Ok(partitions)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_with_more_partitions_than_keys_can_name_is_refused() {
+        assert_eq!(check_partitions("trips", 1_024).unwrap(), 1_024);
+        let error = check_partitions("trips", 1_025).unwrap_err();
+        assert!(!error.is_transient());
+        assert_eq!(
+            error.to_string(),
+            "topic trips has 1025 partitions, but the keys of table records can name only 1024: \
+             give the sink a topic with fewer"
+        );
+    }
 }
