@@ -64,7 +64,7 @@ pub struct DockCount {
 pub struct Availability {
     clock: Option<DateTime<Utc>>,
     /// Latest settled event of each bike.
-    bikes: HashMap<Box<str>, Latest>,
+    bikes: HashMap<Box<str>, LatestEvent>,
     docks: HashMap<i32, Dock>,
     /// Events ahead of the clock, the soonest first.
     ahead: BinaryHeap<Reverse<BikeEvent>>,
@@ -75,7 +75,7 @@ pub struct Availability {
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-struct Latest {
+struct LatestEvent {
     at: DateTime<Utc>,
     id: i64,
     location_id: i32,
@@ -172,7 +172,7 @@ impl Availability {
         let Some(bike_id) = bike_id else {
             return self.flow(location_id, docked);
         };
-        let now = Latest {
+        let now = LatestEvent {
             at,
             id,
             location_id,

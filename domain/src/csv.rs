@@ -26,7 +26,7 @@ const NAMES_MAX: usize = 20;
 enum Meaning {
     DepartedAt,
     ArrivedAt,
-    /// In seconds; tells the two hours of the autumn clock change apart.
+    /// In seconds; decides between the two hours of the autumn clock change.
     Duration,
     FromId,
     FromStreet,
@@ -153,7 +153,7 @@ struct StationColumns {
 /// A file whose columns are not those of a trip file: the whole file is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FileError {
-    /// Nothing in the first row looks like a trip file.
+    /// Nothing in the first row is of a trip file.
     #[error("not a trip file: the first row is {0:?}")]
     NotTrips(String),
     /// The header differs from every known generation.
@@ -183,7 +183,7 @@ fn list(unknown: &[String], missing: &[String], repeated: &[String]) -> String {
     .join("; ")
 }
 
-/// Quotes the first names and tells how many more there are.
+/// Quotes the first names and counts the others.
 fn quoted(names: &[String]) -> Vec<String> {
     let first = names.iter().take(NAMES_MAX);
     // As in code: a file with other line ends has one line, and names with line ends in them.
@@ -304,7 +304,7 @@ impl Columns {
         header.columns()
     }
 
-    /// Tells whether the first row names the columns; if not it is a row to read.
+    /// Whether the first row names the columns; if not it is a row to read.
     #[must_use]
     pub fn has_header(&self) -> bool {
         self.has_header

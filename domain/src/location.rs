@@ -1,7 +1,7 @@
 //! Where a station is, and where it was: names and places that change.
 //!
 //! Trip files and feeds repeat a station's name and place with each row, and the place is not always
-//! the same to the metre. [`Location::is_same`] says what is no move; [`History`] keeps from when on
+//! the same to the metre. [`Location::is_same`] says what is no move; [`LocationHistory`] keeps from when on
 //! a station was where, whatever the order in which that is seen.
 
 use chrono::{DateTime, Utc};
@@ -12,13 +12,13 @@ use crate::geo::distance_m;
 /// A station of the same name that is less than this many metres away has not moved.
 ///
 /// Chosen between what was measured: in files of 2018, 2020 and 2021 the places of one station differ
-/// by at most 5 cm, and bikes that tell their own place are off by some metres; of the stations of
+/// by at most 5 cm, and bikes that report their own place are off by some metres; of the stations of
 /// March 2014 that had the same name in July 2018, the two that moved furthest did so by 70 and 81 m.
-pub const SAME_WITHIN_M: f64 = 50.0;
+pub(crate) const SAME_WITHIN_M: f64 = 50.0;
 
 /// Locations that a history holds at most (chosen: three a year for ten years). A station that changes
 /// more often keeps its first ones and the newest.
-pub const LOCATIONS_MAX: usize = 32;
+pub(crate) const LOCATIONS_MAX: usize = 32;
 
 /// A station's name and place.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -72,8 +72,8 @@ impl<S: AsRef<str>> Location<S> {
 
 /// A location, and from when on a station had it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Known {
-    /// Of the event that told it.
+pub struct KnownLocation {
+    /// Id of the event that showed it.
     pub id: i64,
     /// The earliest event that is known to have seen the station there.
     pub since: DateTime<Utc>,
@@ -83,29 +83,29 @@ pub struct Known {
 
 /// What an observation adds to a history.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Change {
+pub struct LocationChange {
     /// The location that is new, or is known from an earlier instant on.
-    pub known: Known,
+    pub known: KnownLocation,
     /// The id of the one that it takes the place of.
     pub replaces: Option<i64>,
 }
 
 /// The locations of one station, as one reader of its events saw them.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct History {
+pub struct LocationHistory {
     /// By `since` and id.
-    known: Vec<Known>,
+    known: Vec<KnownLocation>,
 }
 
-impl FromIterator<Known> for History {
-    fn from_iter<I: IntoIterator<Item = Known>>(known: I) -> Self {
+impl FromIterator<KnownLocation> for LocationHistory {
+    fn from_iter<I: IntoIterator<Item = KnownLocation>>(known: I) -> Self {
         let mut known: Vec<_> = known.into_iter().collect();
         known.sort_by_key(|known| (known.since, known.id));
         Self { known }
     }
 }
 
-impl History {
+impl LocationHistory {
     /// Where the station was at an instant: where it was last seen at or before it, or else first of
     /// all; none if it never was seen.
     #[must_use]
@@ -138,7 +138,7 @@ impl History {
         id: i64,
         at: DateTime<Utc>,
         location: &Location<S>,
-    ) -> Option<Change> {
+    ) -> Option<LocationChange> {
         if self.knows(at, location) {
             return None;
         }
@@ -153,7 +153,7 @@ impl History {
             }
             None => return None,
         };
-        let known = Known {
+        let known = KnownLocation {
             id,
             since: at,
             location,
@@ -161,7 +161,7 @@ impl History {
         self.known.retain(|known| Some(known.id) != replaces);
         self.known
             .insert(after.min(self.known.len()), known.clone());
-        Some(Change { known, replaces })
+        Some(LocationChange { known, replaces })
     }
 
     /// How many locations began at or before an instant.
@@ -193,7 +193,7 @@ mod tests {
     /// What is known after the station was seen so at these minutes, in this order.
     fn check(seen: &[(i64, Location<&str>)], expected: Expect) {
         let history = history_of(seen);
-        let line = |known: &Known| {
+        let line = |known: &KnownLocation| {
             let minute = (known.since - minute(0)).num_minutes();
             format!("{minute} {} (event {})", known.location.street, known.id)
         };
@@ -201,8 +201,8 @@ mod tests {
         expected.assert_eq(&lines.join("\n"));
     }
 
-    fn history_of(seen: &[(i64, Location<&str>)]) -> History {
-        let mut history = History::default();
+    fn history_of(seen: &[(i64, Location<&str>)]) -> LocationHistory {
+        let mut history = LocationHistory::default();
         for (id, (at, location)) in (0..).zip(seen) {
             history.observe(id, minute(*at), location);
         }
@@ -240,7 +240,7 @@ mod tests {
                 "Bond St & Bergen St"
             ]
         );
-        assert_eq!(History::default().at(minute(0)), None);
+        assert_eq!(LocationHistory::default().at(minute(0)), None);
     }
 
     #[test]
@@ -344,7 +344,7 @@ mod tests {
         ) {
             let seen = seen_at(&minutes);
             let mut history = history_of(&seen);
-            let read: History = history.known.iter().rev().cloned().collect();
+            let read: LocationHistory = history.known.iter().rev().cloned().collect();
             prop_assert_eq!(&read, &history);
             for (at, location) in seen {
                 prop_assert_eq!(history.observe(1_000, minute(at), &location), None);
@@ -357,16 +357,16 @@ mod tests {
             seen in prop::collection::vec((0_i64..20, 0_usize..4), 0..60),
         ) {
             let names = ["A St", "B St", "C St", "D St"];
-            let mut history = History::default();
+            let mut history = LocationHistory::default();
             let mut rows = Vec::new();
             for (id, (at, name)) in (0..).zip(seen) {
                 let change = history.observe(id, minute(at), &location(names[name], 0.0));
-                if let Some(Change { known, replaces }) = change {
-                    rows.retain(|row: &Known| Some(row.id) != replaces);
+                if let Some(LocationChange { known, replaces }) = change {
+                    rows.retain(|row: &KnownLocation| Some(row.id) != replaces);
                     rows.push(known);
                 }
             }
-            prop_assert_eq!(rows.into_iter().collect::<History>(), history);
+            prop_assert_eq!(rows.into_iter().collect::<LocationHistory>(), history);
         }
     }
 }

@@ -60,7 +60,7 @@ pub enum Body {
     Trip(Trip),
     /// A live feed counted the bikes at a station.
     Status(Status),
-    /// A live feed told of its system; never counted.
+    /// A live feed described its system; never counted.
     System(System),
     /// The replay clock has reached this instant; sent to every partition, never counted.
     Tick(DateTime<Utc>),

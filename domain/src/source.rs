@@ -118,12 +118,12 @@ impl<'a> SourceName<'a> {
 #[derive(Debug, Default)]
 pub struct Sources {
     /// By identity.
-    last: BTreeMap<Box<str>, Last>,
+    last: BTreeMap<Box<str>, LastTaken>,
     changed: Vec<Box<str>>,
 }
 
 #[derive(Debug)]
-struct Last {
+struct LastTaken {
     /// The source's name in the first record taken, of a live feed that of the newest run.
     source: String,
     run: Option<Run>,
@@ -147,7 +147,7 @@ impl Sources {
     pub fn admit(&mut self, source: &str, seq: u64) -> bool {
         let SourceName { identity, run } = SourceName::of(source);
         let Some(last) = self.last.get_mut(identity) else {
-            let last = Last {
+            let last = LastTaken {
                 source: source.to_owned(),
                 run,
                 seq,

@@ -80,7 +80,7 @@ pub struct System {
     pub language: String,
 }
 
-/// An event nobody saw: told by a count that differs by one from the count before.
+/// An event nobody saw: inferred from a count that differs by one from the count before.
 ///
 /// Bikes that came and went between two polls are not seen, and bikes moved by van look like
 /// departures and arrivals.

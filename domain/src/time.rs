@@ -453,7 +453,7 @@ mod tests {
             let arrival = new_york(to_new_york(arrived)).unwrap();
             let (again, arrived_again) = resolve(departure, arrival, Some(arrived - departed));
             prop_assert_eq!(arrived_again - again, arrived - departed);
-            // Only a trip wholly inside the doubled hour cannot be told from its twin.
+            // Only a trip wholly inside the doubled hour cannot be distinguished from its twin.
             let ambiguous = |i: Instants| i.earlier != i.later;
             if !(ambiguous(departure) && ambiguous(arrival)) {
                 prop_assert_eq!(again, departed);

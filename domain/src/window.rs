@@ -20,7 +20,7 @@ pub const WIDTH: TimeDelta = TimeDelta::seconds(5);
 /// At least one output every this many records, so that a reopened stream repeats little work.
 pub const RECORDS_BETWEEN_OUTPUTS_MAX: u64 = 1_024;
 
-/// Outputs kept to be given again (chosen: the records of a batch of 1 MiB, twice).
+/// Outputs kept for a batch that is run once more (chosen: the records of a batch of 1 MiB, twice).
 const OUTPUTS_KEPT_MAX: usize = 8_192;
 
 /// How to count; the SmartModule's parameters.
@@ -49,7 +49,7 @@ impl Default for WindowConfig {
 pub struct Windows {
     config: WindowConfig,
     next_offset: i64,
-    given: VecDeque<WindowOutput>,
+    recent: VecDeque<WindowOutput>,
     watermark: Option<DateTime<Utc>>,
     closed_until: Option<DateTime<Utc>>,
     open: BTreeMap<DateTime<Utc>, u64>,
@@ -72,7 +72,7 @@ impl Windows {
         Self {
             config,
             next_offset,
-            given: VecDeque::new(),
+            recent: VecDeque::new(),
             watermark: state.watermark,
             closed_until: state.closed_until,
             open: state.open.into_iter().collect(),
@@ -91,12 +91,12 @@ impl Windows {
     /// bytes count as no departure.
     pub fn push(&mut self, offset: i64, bytes: &[u8]) -> Option<&WindowOutput> {
         if offset < self.next_offset {
-            return self.given_at(offset);
+            return self.recent_at(offset);
         }
         if offset > self.next_offset {
             let expected = self.next_offset;
             let gap = Gap { expected };
-            return self.give(WindowOutput::Gap { offset, gap });
+            return self.keep(WindowOutput::Gap { offset, gap });
         }
         self.next_offset = offset + 1;
         self.records += 1;
@@ -110,25 +110,25 @@ impl Windows {
             return None;
         }
         let counted = self.take_output(offset, bytes, closed);
-        self.give(WindowOutput::Counted(counted))
+        self.keep(WindowOutput::Counted(counted))
     }
 
-    fn given_at(&self, offset: i64) -> Option<&WindowOutput> {
+    fn recent_at(&self, offset: i64) -> Option<&WindowOutput> {
         // In the order of their offsets; gaps are all behind what was counted.
         let index = self
-            .given
+            .recent
             .partition_point(|output| output.offset() < offset);
-        self.given
+        self.recent
             .get(index)
             .filter(|output| output.offset() == offset)
     }
 
-    fn give(&mut self, output: WindowOutput) -> Option<&WindowOutput> {
-        if self.given.len() == OUTPUTS_KEPT_MAX {
-            self.given.pop_front();
+    fn keep(&mut self, output: WindowOutput) -> Option<&WindowOutput> {
+        if self.recent.len() == OUTPUTS_KEPT_MAX {
+            self.recent.pop_front();
         }
-        self.given.push_back(output);
-        self.given.back()
+        self.recent.push_back(output);
+        self.recent.back()
     }
 
     /// Takes the record in; true if it asks for an output.
@@ -146,7 +146,7 @@ impl Windows {
             if self.sources.admit_tick(&source, seq) {
                 self.raise_watermark(at);
             }
-            return true; // Of a fenced run, too: it tells how far the partition is read.
+            return true; // Of a fenced run, too: the output shows how far the partition is read.
         }
         if matches!(body, Body::System(_)) {
             return false;

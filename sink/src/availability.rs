@@ -1,9 +1,9 @@
 //! Publishes what the app reads: bikes at each dock at the replay clock.
 //!
 //! One task a database, elected by an advisory lock on the connection that also publishes: a task
-//! that loses its connection loses lock and voice at once. It keeps all docks in memory, reads what
+//! that loses its connection loses the lock with it, and publishes no more. It keeps all docks in memory, reads what
 //! the stream tasks of any sink process have committed to `records`, and writes the docks that
-//! changed, the stations that are elsewhere now, the clock and a NOTIFY in one statement.
+//! changed, the stations that moved, the clock and a NOTIFY in one statement.
 //!
 //! ```text
 //! records ─▶ [`memory::Memory`] (domain::Availability) ─▶ [`publish`] ─▶ availability, replay_clock
@@ -14,22 +14,22 @@
 //! The clock is the least watermark of the partitions' `trip-split` cursors and never goes back.
 
 mod checkpoint;
+mod committed;
 mod locations;
 mod memory;
-mod progress;
 mod publish;
 
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgConnection;
 
+use self::committed::CommittedOffsets;
 use self::memory::Memory;
-use self::progress::Progress;
 use self::publish::Published;
 use crate::database;
 use crate::error::SinkError;
 use crate::state::AvailabilityState;
-use crate::task::{Shared, stopped_for};
+use crate::task::{Shared, stop_deadline};
 
 /// Held by the one task that publishes.
 pub(crate) const PUBLISHER_LOCK: i64 = 0x6269_6b65_0002;
@@ -37,13 +37,13 @@ pub(crate) const PUBLISHER_LOCK: i64 = 0x6269_6b65_0002;
 /// next waits 45 ms.
 const PUBLISH_SHARE: u32 = 10;
 
-/// Publishes, or waits to be the one who does, until told to stop.
+/// Publishes, or waits for the lock of the one that does, until the sink is stopped.
 pub(crate) async fn run(shared: Shared) {
     let mut backoff = shared.backoff();
     while !shared.stop.is_cancelled() {
-        let stopped = stopped_for(shared.stop.clone(), shared.config.stop_max);
+        let stopped = stop_deadline(shared.stop.clone(), shared.config.stop_max);
         let ended = tokio::select! {
-            ended = session(&shared) => ended,
+            ended = publish_session(&shared) => ended,
             () = stopped => return tracing::warn!("availability left a statement that did not end"),
         };
         let Err(error) = ended else {
@@ -51,7 +51,7 @@ pub(crate) async fn run(shared: Shared) {
         };
         let text = error.chain();
         let pause = backoff.next_pause();
-        tracing::warn!(error = %text, pause_ms = pause.as_millis(), "availability tries again");
+        tracing::warn!(error = %text, pause_ms = pause.as_millis(), "availability retries");
         show(&shared, |state| {
             state.publishes = false;
             state.last_error = Some(text);
@@ -62,7 +62,7 @@ pub(crate) async fn run(shared: Shared) {
 
 /// Waits for the lock, then publishes until stopped; on an error the connection and the memory are
 /// thrown away, and the next session starts from what is stored.
-async fn session(shared: &Shared) -> Result<(), SinkError> {
+async fn publish_session(shared: &Shared) -> Result<(), SinkError> {
     let config = &shared.config;
     let (url, limit) = (&config.database_url, config.database_max);
     let mut connection = database::connect(url, "sink availability", limit).await?;
@@ -73,20 +73,20 @@ async fn session(shared: &Shared) -> Result<(), SinkError> {
     Ok(())
 }
 
-/// Takes the publisher's lock; false if told to stop before. Shows the other's clock meanwhile.
+/// Takes the publisher's lock; false if the sink is stopped before. Shows the other's clock meanwhile.
 async fn wait_for_lock(shared: &Shared, connection: &mut PgConnection) -> Result<bool, SinkError> {
-    let mut told = false;
+    let mut has_logged = false;
     loop {
         let locking = try_lock(connection);
-        if timely(shared, "take the publisher's lock", locking).await? {
+        if with_timeout(shared, "take the publisher's lock", locking).await? {
             return Ok(true);
         }
-        if !told {
+        if !has_logged {
             tracing::info!("another sink publishes the availability; this one waits");
-            told = true;
+            has_logged = true;
         }
         let loading = Published::load(connection);
-        let published = timely(shared, "read what is published", loading).await?;
+        let published = with_timeout(shared, "read what is published", loading).await?;
         show(shared, |state| {
             state.publishes = false;
             state.clock = published.clock;
@@ -115,9 +115,9 @@ async fn publish_until_stopped(
 ) -> Result<(), SinkError> {
     let config = &shared.config;
     let loading = Published::load(connection);
-    let mut published = timely(shared, "read what is published", loading).await?;
+    let mut published = with_timeout(shared, "read what is published", loading).await?;
     let loading = Memory::load(connection, config.ahead_max);
-    let mut memory = timely(shared, "read the checkpoint", loading).await?;
+    let mut memory = with_timeout(shared, "read the checkpoint", loading).await?;
     let mut saves = SaveSchedule::new(config.checkpoint, memory.events());
     let mut pace = PublishPace::new(config.publish_interval);
     memory.mark_all(published.docks.keys().copied());
@@ -127,12 +127,12 @@ async fn publish_until_stopped(
         state.version = published.version;
     });
     while !shared.stop.is_cancelled() {
-        let loading = Progress::load(connection, &config.topic);
-        let progress = timely(shared, "read the cursors", loading).await?;
+        let loading = CommittedOffsets::load(connection, &config.topic);
+        let committed = with_timeout(shared, "read the cursors", loading).await?;
         // Bounded steps, so that a long catching up is shown and saved on its way.
         while !shared.stop.is_cancelled() {
-            let step = memory.step(connection, &progress);
-            let is_last = !timely(shared, "read the records", step).await?;
+            let step = memory.step(connection, &committed);
+            let is_last = !with_timeout(shared, "read the records", step).await?;
             if is_last {
                 pace.wait().await;
             }
@@ -142,7 +142,7 @@ async fn publish_until_stopped(
                 pace.end();
             }
             let saving = saves.save_if_due(connection, &memory);
-            timely(shared, "save the checkpoint", saving).await?;
+            with_timeout(shared, "save the checkpoint", saving).await?;
             if is_last {
                 break;
             }
@@ -154,19 +154,19 @@ async fn publish_until_stopped(
         }
     }
     let saving = saves.save_if_changed(connection, &memory);
-    timely(shared, "save the checkpoint", saving).await
+    with_timeout(shared, "save the checkpoint", saving).await
 }
 
-/// Waits for Postgres, but not for ever.
-async fn timely<T>(
+/// Waits for Postgres at most as long as the configuration allows.
+async fn with_timeout<T>(
     shared: &Shared,
     doing: &str,
     work: impl Future<Output = Result<T, SinkError>>,
 ) -> Result<T, SinkError> {
-    database::timely(shared.config.database_max, doing, work).await
+    database::with_timeout(shared.config.database_max, doing, work).await
 }
 
-/// Publishes the docks that changed or are elsewhere now, unless the clock is still behind what is published.
+/// Publishes the docks that changed or moved, unless the clock is still behind the published one.
 async fn publish(
     shared: &Shared,
     connection: &mut PgConnection,
@@ -178,12 +178,12 @@ async fn publish(
         return Ok(());
     }
     if let Some(clock) = clock {
-        let moved = memory.locations().to_show();
+        let moved = memory.locations().unpublished();
         let docks = moved.iter().map(|(station, _)| *station);
         let docks = docks.filter(|dock| published.docks.contains_key(dock));
         memory.mark_all(docks.collect::<Vec<_>>());
         let publishing = published.publish(connection, clock, memory.take_changed(), &moved);
-        timely(shared, "publish the availability", publishing).await?;
+        with_timeout(shared, "publish the availability", publishing).await?;
         memory.locations().shown(moved);
     }
     show(shared, |state| {
@@ -237,10 +237,10 @@ impl PublishPace {
 
     fn end(&mut self) {
         if let Some(started) = self.started.take() {
-            let taken = started.elapsed();
+            let took = started.elapsed();
             // One publish that waited for a lock must not hold the next ones back.
-            let pause = (taken * (PUBLISH_SHARE - 1)).min(self.longest);
-            self.next = started + (taken + pause).max(self.shortest);
+            let pause = (took * (PUBLISH_SHARE - 1)).min(self.longest);
+            self.next = started + (took + pause).max(self.shortest);
         }
     }
 }

@@ -15,7 +15,7 @@ pub(crate) const RESPONSE_MAX: Duration = Duration::from_secs(10);
 /// stored everything that is there now.
 ///
 /// # Errors
-/// [`SinkError::Broker`] if the cluster does not answer or has no such topic.
+/// [`SinkError::Broker`] if the cluster does not respond or has no such topic.
 pub async fn log_ends(
     config: &FluvioClusterConfig,
     topic: &str,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::window::WIDTH;
 
-/// Everything the sink can be told.
+/// All settings of the sink.
 #[derive(Clone)]
 pub struct SinkConfig {
     /// Topic to read. Default: `trips`.
@@ -18,16 +18,16 @@ pub struct SinkConfig {
     pub window: Duration,
     /// How far a departure may lie behind the newest one and still count in time. Default: 0 s.
     pub lateness: Duration,
-    /// Events that one transaction takes at most, give or take one answer of the broker.
+    /// Events that one transaction takes at most, give or take one response of the broker.
     /// Default: 20,000.
     pub batch_rows_max: usize,
     /// How long a small batch waits for more. Default: 4 ms, so that a commit serves several
-    /// answers of the broker and the page is still fresh.
+    /// responses of the broker and the page is still fresh.
     pub linger: Duration,
-    /// Most output bytes in one answer of the broker. Default: 2 MiB, six times what a full batch of
-    /// the producer's gives; each of six streams holds an answer, and the client clears the room for
-    /// all of it with every read. A stored batch whose output is larger is skipped by the broker:
-    /// then more is asked for, and only a second gap at the same place stops the partition.
+    /// Most output bytes in one response of the broker. Default: 2 MiB, six times what a full batch of
+    /// the producer's gives; each of six streams holds a response, and the client zeroes a buffer of
+    /// that size with every read. The broker skips a stored batch whose output is larger: then the
+    /// stream requests more, and only a second gap at the same offset stops the partition.
     pub fetch_bytes_max: i32,
     /// Output bytes after which a stream is closed and opened again at a commit. Default: 48 MiB:
     /// the broker frees what a module wrote only with its stream, so that three partitions and two
@@ -37,27 +37,27 @@ pub struct SinkConfig {
     /// module for each stream that is opened, and for all partitions at once that has taken 6 s on
     /// a busy machine of 2 cores. A stream closed before it is ready never is.
     pub silence_max: Duration,
-    /// First and longest pause before trying again. Default: 50 ms to 5 s.
+    /// First and longest backoff before a retry. Default: 50 ms to 5 s.
     pub retry: (Duration, Duration),
     /// How long a cursor beyond the end of the log is waited for. Default: 10 s.
     pub beyond_end_max: Duration,
     /// What to do if log and tables do not belong together. Default: stop.
     pub on_other_log: OtherLog,
-    /// Longest wait for an answer of Postgres. Default: 60 s: a batch takes milliseconds, unless
+    /// Longest wait for a response of Postgres. Default: 60 s: a batch takes milliseconds, unless
     /// somebody else holds a lock.
     pub database_max: Duration,
-    /// How long a transaction under way may go on after the sink was told to stop. Default: 3 s.
+    /// How long a transaction under way may go on after the sink was stopped. Default: 3 s.
     pub stop_max: Duration,
     /// Least and longest pause between two publishes of the availability. Default: 30 ms to 1 s.
     pub publish_interval: (Duration, Duration),
-    /// How often rows of other sink processes are looked for. Default: 1 s.
+    /// How often the tables are checked for rows of other sink processes. Default: 1 s.
     pub poll_interval: Duration,
     /// Events read and time passed after which the availability is saved. Default: 500,000, 30 s.
     pub checkpoint: (u64, Duration),
     /// How far ahead of the slowest partition rows are read into memory. Default: 15 min of event
     /// time.
     pub ahead_max: Duration,
-    /// How often the cluster is asked for a changed SmartModule. Default: 1 s.
+    /// How often the cluster is polled for a changed SmartModule. Default: 1 s.
     pub module_poll: Duration,
 }
 

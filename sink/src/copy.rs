@@ -11,7 +11,7 @@ const SIGNATURE: &[u8; 11] = b"PGCOPY\n\xff\r\n\0";
 const HEADER_BYTES: usize = SIGNATURE.len() + 4 + 4;
 const TRAILER: i16 = -1;
 const NULL: i32 = -1;
-/// RecordColumns that are read.
+/// Columns that are read.
 const COLUMNS: i16 = 5;
 /// Where Postgres begins to count microseconds: 2000-01-01.
 const POSTGRES_EPOCH: EventTime = EventTime::from_micros(946_684_800_000_000);

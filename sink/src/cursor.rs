@@ -192,7 +192,7 @@ pub(crate) async fn peek(
     }
 }
 
-/// Notes why the stream has stopped for good, unless somebody else has taken it over.
+/// Records why the stream has stopped for good, unless another sink has taken it over.
 pub(crate) async fn record_failure(
     connection: &mut PgConnection,
     key: &StreamKey,

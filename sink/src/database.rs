@@ -11,18 +11,18 @@ use sqlx::{ConnectOptions, Connection, raw_sql};
 use crate::error::SinkError;
 use crate::migrations::migrator;
 
-/// What makes Postgres notice within half a minute that a client is gone without a word, so that
+/// What makes Postgres notice within half a minute that a client is gone without closing its connection, so that
 /// another one gets its locks. It means nothing on a Unix socket.
 ///
 /// Statements rather than options of the connection, which poolers refuse.
 const KEEPALIVE: &str = "set tcp_keepalives_idle = 10; set tcp_keepalives_interval = 5; \
                          set tcp_keepalives_count = 3; set tcp_user_timeout = 25000";
-/// Longest goodbye.
+/// Longest wait for Postgres to close a connection.
 const CLOSE_MAX: Duration = Duration::from_secs(1);
 /// Longest wait for a connection to migrate with.
 pub(crate) const CONNECT_MAX: Duration = Duration::from_secs(30);
 
-/// Postgres' word for a right that is missing.
+/// The SQLSTATE of a right that is missing.
 const INSUFFICIENT_PRIVILEGE: &str = "42501";
 /// Of a database that can hold every text.
 const ENCODING: &str = "UTF8";
@@ -37,11 +37,11 @@ const APPLIED: &str = "_sqlx_migrations";
 /// if a newer program migrated it, [`SinkError::Encoding`] if it is not for UTF-8, [`SinkError::NotMigrated`] if there is something to do that this
 /// login may not, [`SinkError::Migrate`] if a migration fails.
 pub async fn migrate(url: &str) -> Result<(), SinkError> {
-    let place = place(&parse(url)?);
+    let address = address_of(&parse(url)?);
     let mut connection = connect(url, "migrate", CONNECT_MAX).await?;
     let encoding = encoding(&mut connection).await?;
     if encoding != ENCODING {
-        return Err(SinkError::Encoding { place, encoding });
+        return Err(SinkError::Encoding { address, encoding });
     }
     let migrator = migrator();
     let applied = applied(&mut connection).await;
@@ -50,17 +50,17 @@ pub async fn migrate(url: &str) -> Result<(), SinkError> {
         None if is_current(&applied, &migrator) => Ok(()),
         None => migrator.run(&mut connection).await,
     };
-    outcome.map_err(|source| refuse(&migrator, place, source))?;
+    outcome.map_err(|source| migration_error(&migrator, address, source))?;
     close(connection).await;
     Ok(())
 }
 
 async fn encoding(connection: &mut PgConnection) -> Result<String, SinkError> {
-    let asked = sqlx::query_as("show server_encoding");
-    let (encoding,): (String,) = asked
+    let request = sqlx::query_as("show server_encoding");
+    let (encoding,): (String,) = request
         .fetch_one(connection)
         .await
-        .map_err(SinkError::database("ask for the database's encoding"))?;
+        .map_err(SinkError::database("read the database's encoding"))?;
     Ok(encoding)
 }
 
@@ -86,7 +86,7 @@ fn is_current(applied: &[AppliedMigration], migrator: &Migrator) -> bool {
     known.eq(applied.iter().map(|it| (it.version, &it.checksum)))
 }
 
-fn may_not(source: &MigrateError) -> bool {
+fn is_missing_right(source: &MigrateError) -> bool {
     let (MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) = source else {
         return false;
     };
@@ -96,7 +96,7 @@ fn may_not(source: &MigrateError) -> bool {
         .is_some_and(|code| code == INSUFFICIENT_PRIVILEGE)
 }
 
-fn refuse(migrator: &Migrator, place: String, source: MigrateError) -> SinkError {
+fn migration_error(migrator: &Migrator, address: String, source: MigrateError) -> SinkError {
     match source {
         MigrateError::VersionMissing(version) => {
             let known = migrator
@@ -105,13 +105,13 @@ fn refuse(migrator: &Migrator, place: String, source: MigrateError) -> SinkError
                 .max()
                 .unwrap_or(0);
             SinkError::NewerDatabase {
-                place,
+                address,
                 version,
                 known,
             }
         }
-        source if may_not(&source) => SinkError::NotMigrated { place, source },
-        source => SinkError::Migrate { place, source },
+        source if is_missing_right(&source) => SinkError::NotMigrated { address, source },
+        source => SinkError::Migrate { address, source },
     }
 }
 
@@ -122,7 +122,7 @@ pub(crate) async fn connect(
     limit: Duration,
 ) -> Result<PgConnection, SinkError> {
     let options = parse(url)?;
-    let place = place(&options);
+    let address = address_of(&options);
     let options = options
         .application_name(&format!("bikeshare {role}"))
         .disable_statement_logging();
@@ -133,32 +133,33 @@ pub(crate) async fn connect(
     };
     let connected = tokio::time::timeout(limit, connecting).await;
     connected
-        .unwrap_or_else(|_| Err(silent(limit)))
-        .map_err(|source| SinkError::Connect { place, source })
+        .unwrap_or_else(|_| Err(timed_out(limit)))
+        .map_err(|source| SinkError::Connect { address, source })
 }
 
-/// Says goodbye to Postgres; a connection that is gone already is as good.
+/// Closes a connection; one that is gone already is as good.
 pub(crate) async fn close(connection: PgConnection) {
     match tokio::time::timeout(CLOSE_MAX, connection.close()).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!(%error, "postgres had closed the connection before"),
-        Err(_) => tracing::debug!("postgres did not say goodbye"),
+        Err(_) => tracing::debug!("postgres did not close the connection in time"),
     }
 }
 
-/// Waits for Postgres, but not for ever: after `limit` the connection is to be thrown away.
-pub(crate) async fn timely<T>(
+/// Waits for Postgres no longer than `limit`; after that the connection is to be dropped, because
+/// a response may still be on its way.
+pub(crate) async fn with_timeout<T>(
     limit: Duration,
     doing: &str,
     work: impl Future<Output = Result<T, SinkError>>,
 ) -> Result<T, SinkError> {
     match tokio::time::timeout(limit, work).await {
         Ok(done) => done,
-        Err(_) => Err(SinkError::database(doing)(silent(limit))),
+        Err(_) => Err(SinkError::database(doing)(timed_out(limit))),
     }
 }
 
-fn silent(limit: Duration) -> sqlx::Error {
+fn timed_out(limit: Duration) -> sqlx::Error {
     let text = format!("postgres gave no answer for {limit:?}");
     sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, text))
 }
@@ -175,7 +176,7 @@ fn parse(url: &str) -> Result<PgConnectOptions, SinkError> {
 }
 
 /// Host, port, database and user, without the password.
-fn place(options: &PgConnectOptions) -> String {
+fn address_of(options: &PgConnectOptions) -> String {
     let host = match options.get_socket() {
         Some(socket) => socket.display().to_string(),
         None => options.get_host().to_owned(),
@@ -195,8 +196,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_names_host_port_and_database_but_not_the_password() {
+    fn an_address_names_host_port_and_database_but_not_the_password() {
         let options = parse("postgres://rider:secret@db.example:5433/bikes").unwrap();
-        expect![[r#"db.example:5433, database "bikes", user "rider""#]].assert_eq(&place(&options));
+        expect![[r#"db.example:5433, database "bikes", user "rider""#]]
+            .assert_eq(&address_of(&options));
     }
 }

@@ -1,11 +1,11 @@
-//! What can go wrong, and whether trying again can help.
+//! The errors, and whether a retry can help.
 
 use domain::record_id::PARTITIONS_MAX;
 use domain::{Position, error_chain};
 use partition_client::ClientError;
 
-/// What helps where log and tables do not belong together.
-const WAYS_OUT: &str = "Give the sink the database that belongs to the log, or start it once with \
+/// What an operator can do where log and tables do not belong together.
+const REMEDIES: &str = "Give the sink the database that belongs to the log, or start it once with \
      `--on-other-log rebuild` (empty the tables and read this log from its start) or with \
      `--on-other-log continue` (keep them, add what this log has, note the gap)";
 
@@ -16,56 +16,56 @@ pub enum SinkError {
     #[error("the database address is not a postgres:// url")]
     DatabaseUrl(#[source] Option<sqlx::Error>),
     /// Postgres cannot be reached or refuses the login.
-    #[error("could not connect to postgres at {place}")]
+    #[error("could not connect to postgres at {address}")]
     Connect {
         /// Host, port and database, never the password.
-        place: String,
-        /// The driver's word.
+        address: String,
+        /// The driver's error.
         #[source]
         source: sqlx::Error,
     },
     /// The tables are of a newer version of this program.
     #[error(
-        "the database at {place} is of a newer bikeshare: it has migration {version}, this one \
+        "the database at {address} is of a newer bikeshare: it has migration {version}, this one \
          knows none after {known}; use the newer program"
     )]
     NewerDatabase {
         /// Host, port and database.
-        place: String,
+        address: String,
         /// The migration found.
         version: i64,
         /// The newest migration this program has.
         known: i64,
     },
     /// A migration failed or was edited after it had run.
-    #[error("could not migrate the database at {place}")]
+    #[error("could not migrate the database at {address}")]
     Migrate {
         /// Host, port and database.
-        place: String,
-        /// The driver's word.
+        address: String,
+        /// The driver's error.
         #[source]
         source: sqlx::migrate::MigrateError,
     },
     /// The tables are not there, or older, and this login may not make them.
     #[error(
-        "the tables at {place} have to be made or updated first, which this user may not: run \
+        "the tables at {address} have to be made or updated first, which this user may not: run \
          `bikeshare migrate` as the user who owns the database"
     )]
     NotMigrated {
         /// Host, port, database and user.
-        place: String,
-        /// The driver's word.
+        address: String,
+        /// The driver's error.
         #[source]
         source: sqlx::migrate::MigrateError,
     },
     /// The database cannot hold every text.
     #[error(
-        "{place} stores texts as {encoding}, and stations have names of all languages: give a database \
+        "{address} stores texts as {encoding}, and stations have names of all languages: give a database \
          made with `create database bikes encoding 'UTF8' template template0`"
     )]
     Encoding {
         /// Host, port, database and user.
-        place: String,
+        address: String,
         /// Postgres' name for it.
         encoding: String,
     },
@@ -74,7 +74,7 @@ pub enum SinkError {
     Database {
         /// What was being done, with its position.
         doing: String,
-        /// The driver's word.
+        /// The driver's error.
         #[source]
         source: sqlx::Error,
     },
@@ -84,7 +84,7 @@ pub enum SinkError {
          database"
     )]
     OtherTopic {
-        /// The topic asked for.
+        /// The topic of the configuration.
         topic: String,
         /// The topic found.
         found: String,
@@ -110,12 +110,12 @@ pub enum SinkError {
         /// Who has it now.
         owner: String,
     },
-    /// The cluster cannot be reached or does not answer.
+    /// The cluster cannot be reached or does not respond.
     #[error("could not {doing}")]
     Broker {
         /// What was being done, with its position.
         doing: String,
-        /// The client's word.
+        /// The client's error.
         #[source]
         source: anyhow::Error,
     },
@@ -132,7 +132,7 @@ pub enum SinkError {
     /// The broker says nothing although the log goes on.
     #[error(
         "{position}: {module} gives nothing although the log ends at {end}: the broker may have \
-         skipped a batch whose output is larger than an answer may be"
+         skipped a batch whose output is larger than a response may be"
     )]
     Silence {
         /// The record that should have come.
@@ -145,7 +145,7 @@ pub enum SinkError {
     /// The log is not the one that was read into the tables.
     #[error(
         "{position}: this log is not the one that the tables were filled from: the last record \
-         stored was {stored}, the log has {found} in its place. {WAYS_OUT}"
+         stored was {stored}, the log has {found} in its place. {REMEDIES}"
     )]
     OtherLog {
         /// Where the cursor stands.
@@ -161,7 +161,7 @@ pub enum SinkError {
     /// The cursor is beyond the end of the log.
     #[error(
         "{position}: the log ends at {end}, before what is stored: it was created anew, or lost \
-         its tail. {WAYS_OUT}"
+         its tail. {REMEDIES}"
     )]
     BeyondEnd {
         /// Where the cursor stands.
@@ -171,7 +171,7 @@ pub enum SinkError {
     },
     /// The log no longer has what comes next.
     #[error(
-        "{position}: the log starts at {start}: records before it were deleted unread. {WAYS_OUT}"
+        "{position}: the log starts at {start}: records before it were deleted unread. {REMEDIES}"
     )]
     Deleted {
         /// Where the cursor stands.
@@ -186,7 +186,7 @@ pub enum SinkError {
         position: Position,
         /// Name and version.
         module: String,
-        /// The broker's word.
+        /// The broker's message.
         reason: String,
     },
     /// An output of a module is not one.
@@ -206,9 +206,11 @@ impl SinkError {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Connect { source, .. } | Self::Database { source, .. } => may_pass(source),
+            Self::Connect { source, .. } | Self::Database { source, .. } => {
+                is_transient_error(source)
+            }
             Self::Broker { source, .. } => !is_damage(source),
-            // A better module may be on its way; it is asked for again at each try.
+            // A mended module may be uploaded: it is fetched anew with each retry.
             Self::Module { .. } | Self::Silence { .. } => true,
             _ => false,
         }
@@ -227,17 +229,17 @@ impl SinkError {
     }
 
     /// Whether log and tables do not belong together.
-    pub(crate) fn is_of_the_pair(&self) -> bool {
+    pub(crate) fn is_log_mismatch(&self) -> bool {
         matches!(
             self,
             Self::OtherLog { .. } | Self::BeyondEnd { .. } | Self::Deleted { .. }
         )
     }
 
-    /// The error without what helps.
+    /// The error without its remedies.
     pub(crate) fn cause(&self) -> String {
         let text = self.to_string();
-        text.trim_end_matches(WAYS_OUT).trim_end().to_owned()
+        text.trim_end_matches(REMEDIES).trim_end().to_owned()
     }
 
     /// The error and its causes in one line.
@@ -260,9 +262,9 @@ fn is_damage(source: &anyhow::Error) -> bool {
 }
 
 /// Whether the same statement may succeed later: an error passes unless it is known to stay.
-fn may_pass(error: &sqlx::Error) -> bool {
+fn is_transient_error(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Database(error) => !error.code().is_some_and(|code| stays(&code)),
+        sqlx::Error::Database(error) => !error.code().is_some_and(|code| is_permanent(&code)),
         sqlx::Error::Configuration(_)
         | sqlx::Error::RowNotFound
         | sqlx::Error::TypeNotFound { .. }
@@ -275,10 +277,10 @@ fn may_pass(error: &sqlx::Error) -> bool {
     }
 }
 
-/// Whether an error of this SQLSTATE comes again until somebody changes data, tables or rights.
+/// Whether an error of this SQLSTATE recurs until somebody changes data, tables or rights.
 ///
 /// Source: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
-fn stays(code: &str) -> bool {
+fn is_permanent(code: &str) -> bool {
     let class = code.get(..2).unwrap_or_default();
     matches!(
         class,
@@ -310,10 +312,10 @@ mod tests {
             "08006", "25006", "40001", "40P01", "53100", "53300", "55P03", "57014", "57P01",
             "58030", "0A000", "XX000", "ZZ999",
         ];
-        assert!(passes.iter().all(|code| !stays(code)));
+        assert!(passes.iter().all(|code| !is_permanent(code)));
         let stay = [
             "22003", "23505", "28P01", "3D000", "42703", "42501", "XX001",
         ];
-        assert!(stay.iter().all(|code| stays(code)));
+        assert!(stay.iter().all(|code| is_permanent(code)));
     }
 }

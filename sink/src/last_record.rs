@@ -4,7 +4,7 @@
 //! anew, that lost its tail and grew again, or that lies in another data folder. So a cursor keeps
 //! what the record before it is known by: the leader epoch under which the broker stored it (the
 //! embedded broker takes a new one at each start and for each topic, as Kafka does), its source and
-//! its `seq`. Whenever a stream is opened, that record is read again, as it is stored, and compared.
+//! its `seq`. Whenever a stream is opened, that record is read from the log once more and compared.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ use crate::cursor::{Cursor, StreamKey};
 use crate::error::SinkError;
 use crate::split::storable;
 
-/// What tells the last record that was stored from every other one at its offset.
+/// What distinguishes the last record that was stored from every other one at its offset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LastRecord {
     /// The broker's leader epoch; none from a cluster whose modules' outputs carry none.
@@ -39,7 +39,7 @@ impl LastRecord {
     }
 
     /// Whether both are the same record, as far as both are known.
-    pub(crate) fn is(&self, other: &Self) -> bool {
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
         let epochs = self.epoch.zip(other.epoch);
         (&self.source, self.seq) == (&other.source, other.seq)
             && epochs.is_none_or(|(one, other)| one == other)
@@ -63,7 +63,7 @@ impl fmt::Display for LastRecord {
 /// log's range.
 ///
 /// # Errors
-/// As [`judge`]; [`SinkError::Broker`] if the broker does not answer.
+/// As [`compare`]; [`SinkError::Broker`] if the broker does not respond.
 pub(crate) async fn check(
     cluster: &Cluster,
     key: &StreamKey,
@@ -73,31 +73,31 @@ pub(crate) async fn check(
     let range = client.offset_range().await?;
     // Deleted by retention, or stored by an older version: there is nothing to compare.
     if cursor.next_offset <= range.start || cursor.last.is_none() {
-        return judge(key, cursor, range, None).map(|()| range);
+        return compare(key, cursor, range, None).map(|()| range);
     }
     let found = match client.record_at(cursor.next_offset - 1).await {
         Ok((epoch, value)) => Some(LastRecord::of(epoch, &value)),
-        // A broker has nothing to say about an offset beyond its log's end.
+        // A broker refuses to read beyond its log's end.
         Err(_) if cursor.next_offset > range.end => None,
         Err(error) => return Err(error.into()),
     };
-    judge(key, cursor, range, found.as_ref()).map(|()| range)
+    compare(key, cursor, range, found.as_ref()).map(|()| range)
 }
 
-/// Whether a cursor is of the log that has `found` before it.
+/// Compares a cursor with the log that has `found` before it.
 ///
 /// # Errors
 /// [`SinkError::OtherLog`] if that is not the record that was stored, [`SinkError::BeyondEnd`] if the
-/// log has none there, [`SinkError::Deleted`] if the log no longer has what comes next,
-/// [`SinkError::Broker`] if the log is the right one and not committed so far again.
-pub(crate) fn judge(
+/// log has none at that offset, [`SinkError::Deleted`] if the log no longer has what comes next,
+/// [`SinkError::Broker`] if the log is the right one but its leader has not committed so far yet.
+pub(crate) fn compare(
     key: &StreamKey,
     cursor: &Cursor,
     range: OffsetRange,
     found: Option<&LastRecord>,
 ) -> Result<(), SinkError> {
     let compared = cursor.last.as_ref().zip(found);
-    if let Some((stored, found)) = compared.filter(|(stored, found)| !found.is(stored)) {
+    if let Some((stored, found)) = compared.filter(|(stored, found)| !found.is_same(stored)) {
         return Err(SinkError::OtherLog {
             position: key.at(cursor.next_offset),
             stored: stored.to_string(),
@@ -150,14 +150,14 @@ mod tests {
     #[test]
     fn a_record_is_known_by_epoch_source_and_seq_as_far_as_they_are_known() {
         let stored = last(Some(7), "a.csv#1", 4);
-        assert!(stored.is(&last(Some(7), "a.csv#1", 4)));
-        assert!(stored.is(&last(None, "a.csv#1", 4)));
-        assert!(!stored.is(&last(Some(8), "a.csv#1", 4)));
-        assert!(!stored.is(&last(None, "a.csv#1", 5)));
-        assert!(!stored.is(&last(None, "b.csv#2", 4)));
+        assert!(stored.is_same(&last(Some(7), "a.csv#1", 4)));
+        assert!(stored.is_same(&last(None, "a.csv#1", 4)));
+        assert!(!stored.is_same(&last(Some(8), "a.csv#1", 4)));
+        assert!(!stored.is_same(&last(None, "a.csv#1", 5)));
+        assert!(!stored.is_same(&last(None, "b.csv#2", 4)));
     }
 
-    fn judged(next_offset: i64, range: std::ops::Range<i64>, found: Option<u64>) -> String {
+    fn compared_text(next_offset: i64, range: std::ops::Range<i64>, found: Option<u64>) -> String {
         let key = StreamKey {
             topic: "trips".to_owned(),
             partition: 1,
@@ -170,9 +170,9 @@ mod tests {
         };
         let (start, end) = (range.start, range.end);
         let found = found.map(|seq| last(None, "a.csv#1", seq));
-        match judge(&key, &cursor, OffsetRange { start, end }, found.as_ref()) {
+        match compare(&key, &cursor, OffsetRange { start, end }, found.as_ref()) {
             Ok(()) => "goes on".to_owned(),
-            Err(error) if error.is_of_the_pair() => error.cause(),
+            Err(error) if error.is_log_mismatch() => error.cause(),
             Err(error) => error.chain(),
         }
     }
@@ -180,14 +180,14 @@ mod tests {
     #[test]
     fn a_stream_goes_on_only_where_the_log_has_the_record_that_was_stored_last() {
         let judgements = [
-            judged(9, 0..20, Some(4)),
-            judged(9, 0..9, Some(4)),
-            judged(9, 9..20, None),
-            judged(9, 0..20, Some(5)),
-            judged(9, 0..8, Some(5)),
-            judged(9, 0..8, Some(4)),
-            judged(9, 0..8, None),
-            judged(9, 10..20, None),
+            compared_text(9, 0..20, Some(4)),
+            compared_text(9, 0..9, Some(4)),
+            compared_text(9, 9..20, None),
+            compared_text(9, 0..20, Some(5)),
+            compared_text(9, 0..8, Some(5)),
+            compared_text(9, 0..8, Some(4)),
+            compared_text(9, 0..8, None),
+            compared_text(9, 10..20, None),
         ];
         expect![[r#"
             goes on

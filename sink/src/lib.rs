@@ -29,4 +29,4 @@ pub use error::SinkError;
 pub use module::{Module, ModuleSource, ModuleSources};
 pub use pipeline::run;
 pub use roles::{READER, WRITER, make_roles};
-pub use state::{AvailabilityState, SinkState, Status, StreamState};
+pub use state::{AvailabilityState, SinkState, StreamState, StreamStatus};

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
-use domain::location::{History, Known, Location};
+use domain::location::{KnownLocation, Location, LocationHistory};
 use sqlx::postgres::PgConnection;
 
 use crate::error::SinkError;
@@ -16,10 +16,10 @@ use crate::split::{KnownStation, LocationRow, StationRow};
 pub(crate) type HistoryRow = (i32, i64, DateTime<Utc>, String, f64, f64);
 
 /// The location of a row of `location_history`, with the number of its station.
-pub(crate) fn known_of(row: HistoryRow) -> (i32, Known) {
+pub(crate) fn known_location(row: HistoryRow) -> (i32, KnownLocation) {
     let (location_id, id, since, street, lat, lon) = row;
     let location = Location { street, lat, lon };
-    let known = Known {
+    let known = KnownLocation {
         id,
         since,
         location,
@@ -85,13 +85,13 @@ pub(crate) async fn load_stations(
     .fetch_all(connection)
     .await
     .map_err(failed())?;
-    let mut histories: HashMap<i32, Vec<Known>> = HashMap::new();
-    for (location_id, known) in rows.into_iter().map(known_of) {
+    let mut histories: HashMap<i32, Vec<KnownLocation>> = HashMap::new();
+    for (location_id, known) in rows.into_iter().map(known_location) {
         histories.entry(location_id).or_default().push(known);
     }
     let stations = stations.into_iter().map(|(station_id, location_id)| {
         let known = histories.remove(&location_id).unwrap_or_default();
-        let history = History::from_iter(known);
+        let history = LocationHistory::from_iter(known);
         (
             KnownStation {
                 station_id,

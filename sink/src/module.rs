@@ -1,6 +1,6 @@
 //! Where the SmartModules come from, and how a changed one reaches a running sink.
 //!
-//! The sink never asks the broker to run a module *by name*: a module that was uploaded reaches
+//! The sink never has the broker run a module *by name*: a module that was uploaded reaches
 //! the brokers some time later, and until then a name still means the old one. It fetches the
 //! module's bytes from the controller (or is handed them) and sends them along when it opens a
 //! stream, so it always knows which version runs. When the bytes change, each stream finishes at a
@@ -59,7 +59,7 @@ pub enum ModuleSource {
         name: String,
         /// For people.
         version: String,
-        /// The module, not packed.
+        /// The module, not compressed.
         wasm: Bytes,
     },
 }
@@ -120,10 +120,10 @@ impl LoadedModule {
     }
 
     fn pinned(name: &str, version: &str, wasm: &[u8]) -> Result<Self, SinkError> {
-        let packed = SmartModule::from_wasm(name, wasm);
+        let compressed = SmartModule::from_wasm(name, wasm);
         Ok(Self {
-            module: packed
-                .map_err(|source| SinkError::broker(format!("pack module {name}"), source))?,
+            module: compressed
+                .map_err(|source| SinkError::broker(format!("compress module {name}"), source))?,
             version: version.to_owned(),
         })
     }
@@ -191,7 +191,7 @@ fn publish(loaded: &watch::Sender<LoadedModules>, module: Module, found: LoadedM
     });
 }
 
-/// Says an error once, not at each poll.
+/// Logs an error once, not at each poll.
 fn warn_once(errors: &mut BTreeMap<Module, String>, module: Module, error: &SinkError) {
     let text = error.chain();
     if errors.get(&module) != Some(&text) {

@@ -2,7 +2,7 @@
 //!
 //! Done for all streams before one of them starts, so that no partition of another log gets into the
 //! tables, and before a stream is taken over, so that a sink with the wrong log disturbs none that
-//! runs. What to do with a pair that is none is the operator's to say: [`OtherLog`].
+//! runs. What to do with a log and tables that do not belong together, the operator decides: [`OtherLog`].
 
 use std::time::Instant;
 
@@ -35,8 +35,7 @@ impl Mismatch {
 /// Waits until all cursors fit the log, or makes them do so as the configuration says.
 ///
 /// # Errors
-/// The first cursor's that does not fit, if the configuration says nothing else; what trying again
-/// cannot mend.
+/// The first cursor's that does not fit, if the configuration says to stop; what a retry cannot mend.
 pub(crate) async fn settle(shared: &Shared, partitions: u32) -> Result<(), SinkError> {
     let (mut backoff, mut recovery) = (shared.backoff(), shared.recovery());
     while !shared.stop.is_cancelled() {
@@ -80,14 +79,14 @@ async fn mismatches(shared: &Shared, partitions: u32) -> Result<Vec<Mismatch>, S
     } = &*shared.config;
     let mut connection = connect(shared).await?;
     let creating = cursor::create_missing(&mut connection, topic, partitions, owner);
-    database::timely(*limit, "begin the cursors", creating).await?;
+    database::with_timeout(*limit, "begin the cursors", creating).await?;
     let mut found = Vec::new();
     for key in StreamKey::all(topic, partitions) {
         let peeking = cursor::peek(&mut connection, &key);
-        let cursor = database::timely(*limit, "read the cursors", peeking).await?;
+        let cursor = database::with_timeout(*limit, "read the cursors", peeking).await?;
         match last_record::check(&shared.cluster, &key, &cursor).await {
             Ok(_) => {}
-            Err(error) if error.is_of_the_pair() => found.push(Mismatch { key, cursor, error }),
+            Err(error) if error.is_log_mismatch() => found.push(Mismatch { key, cursor, error }),
             Err(error) => return Err(error),
         }
     }
@@ -105,7 +104,7 @@ async fn resolve(shared: &Shared, mut found: Vec<Mismatch>) -> Result<(), SinkEr
     let limit = shared.config.database_max;
     let mut connection = connect(shared).await?;
     if shared.config.on_other_log == OtherLog::Rebuild {
-        database::timely(limit, "empty the tables", empty(&mut connection)).await?;
+        database::with_timeout(limit, "empty the tables", empty(&mut connection)).await?;
         tracing::warn!(
             error = found[0].error.chain(),
             "emptied the tables, which were of another log: they are built anew"
@@ -114,7 +113,7 @@ async fn resolve(shared: &Shared, mut found: Vec<Mismatch>) -> Result<(), SinkEr
     }
     for mismatch in &found {
         let resuming = resume(shared, &mut connection, mismatch);
-        database::timely(limit, "go on with another log", resuming).await?;
+        database::with_timeout(limit, "go on with another log", resuming).await?;
     }
     Ok(())
 }
@@ -124,7 +123,7 @@ async fn connect(shared: &Shared) -> Result<PgConnection, SinkError> {
     database::connect(url, "sink start", shared.config.database_max).await
 }
 
-/// Lets a stream go on at the start of the log that is there, behind a gap that is noted.
+/// Continues a stream at the start of the present log, behind a gap that is noted.
 ///
 /// What the tables have already is known by source and seq and dropped. Ids go on where they were,
 /// unless it is the same log, whose start was deleted.

@@ -1,4 +1,4 @@
-//! The whole sink, readable aloud: find the partitions, follow the modules, run a task for each
+//! The whole sink: find the partitions, follow the modules, run a task for each
 //! stream, publish the availability.
 
 use std::sync::Arc;
@@ -22,11 +22,11 @@ use crate::pair;
 use crate::state::SinkState;
 use crate::task::{Shared, StreamTask};
 
-/// Stores the modules' outputs until told to stop; the last state says what was done.
+/// Stores the modules' outputs until stopped; gives the last state.
 ///
 /// The database must have been migrated (see [`crate::migrate`]). `sources` may change while the
 /// sink runs; `state` is written at every step and read by whoever holds a receiver. A stream that
-/// fails for good stops alone, loudly and visibly in `state`; the others go on.
+/// fails for good stops alone, with an error in the log and in `state`; the others go on.
 ///
 /// # Errors
 /// The first stream's error if all streams have failed for good, or if the log is not the one that
@@ -97,7 +97,7 @@ async fn run_streams(shared: &Shared, partitions: u32) -> Result<(), SinkError> 
         match task {
             Ok(Ok(())) => ended_well = true,
             Ok(Err(error)) => {
-                if error.is_of_the_pair() {
+                if error.is_log_mismatch() {
                     shared.stop.cancel();
                     other_log = true;
                 }
@@ -112,7 +112,7 @@ async fn run_streams(shared: &Shared, partitions: u32) -> Result<(), SinkError> 
     }
 }
 
-/// Number of partitions; waits for cluster and topic. None if told to stop before.
+/// Number of partitions; waits for cluster and topic. None if stopped before.
 ///
 /// # Errors
 /// As [`check_partitions`].

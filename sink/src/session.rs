@@ -24,21 +24,21 @@ use crate::error::SinkError;
 use crate::last_record;
 use crate::locations::load_stations;
 use crate::module::{LoadedModule, LoadedModules, Module};
-use crate::state::{Status, StreamEntry};
+use crate::state::{StreamEntry, StreamStatus};
 use crate::task::Shared;
 use crate::write::{Writer, Written};
 
 /// A stream's first response may take so many times longer: the broker compiles the module, and
 /// those of all other streams with it, which was seen to take seconds on a busy machine.
-const FIRST_RESPONSE_PATIENCE: u32 = 4;
+const FIRST_RESPONSE_FACTOR: u32 = 4;
 
 /// Why a session ended without an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End {
-    /// The sink was told to stop.
+pub(crate) enum SessionOutcome {
+    /// The sink is stopped.
     Stop,
-    /// The broker says nothing about the last records. It may have nothing to say, or have skipped
-    /// them: a new stream that may give larger responses will show.
+    /// The broker sent no output for the last records. They may have none, or the broker has skipped
+    /// them: a new stream with larger responses shows which.
     Quiet { offset: i64 },
     /// The stream has written enough bytes.
     Bytes,
@@ -63,11 +63,11 @@ struct Reader<'a> {
     session: &'a Session<'a>,
     stream: PartitionStream,
     decoder: Decoder,
-    /// How long the broker may say nothing.
-    patience: Duration,
-    /// Whether the log's range was asked for and has not come yet.
+    /// How long the broker may send nothing.
+    silence_max: Duration,
+    /// Whether the log's range was requested and has not come yet.
     range_requested: bool,
-    /// The log's end at the last look, if nothing has come since.
+    /// The log's end at the last request, if nothing has come since.
     quiet_from: Option<i64>,
 }
 
@@ -77,13 +77,13 @@ impl Session<'_> {
         mut self,
         connection: &mut PgConnection,
         cursor: &Cursor,
-    ) -> Result<End, SinkError> {
+    ) -> Result<SessionOutcome, SinkError> {
         let range = last_record::check(&self.shared.cluster, self.key, cursor).await?;
         let (stations, locations) = match self.key.module {
             Module::TripSplit => {
                 let loading = load_stations(connection, self.key.partition);
                 self.shared
-                    .timely("read the stations", self.key, loading)
+                    .with_timeout("read the stations", self.key, loading)
                     .await?
             }
             Module::DockWindow => (Vec::new(), Vec::new()),
@@ -96,7 +96,7 @@ impl Session<'_> {
             session: &self,
             stream,
             decoder,
-            patience: self.recovery.patience() * FIRST_RESPONSE_PATIENCE,
+            silence_max: self.recovery.patience() * FIRST_RESPONSE_FACTOR,
             range_requested: false,
             quiet_from: None,
         };
@@ -119,7 +119,7 @@ impl Session<'_> {
         let stream = PartitionStream::open(&self.shared.cluster, partition, request).await?;
         self.recovery.in_range();
         self.entry.update(|state| {
-            state.status = Status::Running;
+            state.status = StreamStatus::Running;
             state.high_watermark = range.end;
             state.module_version = self.module.version().to_owned();
             state.opened += 1;
@@ -141,7 +141,10 @@ impl Session<'_> {
                     Batch::Windows(chunk) => writer.write_windows(connection, chunk).await,
                 }
             };
-            let written = self.shared.timely("write rows", self.key, writing).await?;
+            let written = self
+                .shared
+                .with_timeout("write rows", self.key, writing)
+                .await?;
             self.show_written(&written);
             self.shared.written.notify_one();
         }
@@ -173,7 +176,7 @@ impl Session<'_> {
             self.choice.choose(wanted).as_ref() != Some(self.module)
         };
         if modules.wait_for(is_other).await.is_err() {
-            // Nobody follows the modules any more: the sink is about to stop.
+            // The task that follows the modules has ended: the sink is about to stop.
             std::future::pending().await
         }
     }
@@ -194,15 +197,15 @@ impl Session<'_> {
 
 impl Reader<'_> {
     /// Reads responses and hands their rows to the writer, until the session ends.
-    async fn run(mut self, batches: mpsc::Sender<Batch>) -> Result<End, SinkError> {
+    async fn run(mut self, batches: mpsc::Sender<Batch>) -> Result<SessionOutcome, SinkError> {
         let shared = self.session.shared;
         let mut modules = shared.modules.clone();
         while let Ok(permit) = batches.reserve().await {
             let event = tokio::select! {
-                () = shared.stop.cancelled() => return Ok(End::Stop),
-                () = batches.closed() => return Ok(End::Writer),
-                () = self.session.other_module(&mut modules) => return Ok(End::Reload),
-                event = timeout(self.patience, self.stream.next()) => event,
+                () = shared.stop.cancelled() => return Ok(SessionOutcome::Stop),
+                () = batches.closed() => return Ok(SessionOutcome::Writer),
+                () = self.session.other_module(&mut modules) => return Ok(SessionOutcome::Reload),
+                event = timeout(self.silence_max, self.stream.next()) => event,
             };
             let end = match event {
                 Ok(event) => match event? {
@@ -221,10 +224,10 @@ impl Reader<'_> {
                 return Ok(end);
             }
             if self.stream.bytes() >= shared.config.stream_bytes_max {
-                return Ok(End::Bytes);
+                return Ok(SessionOutcome::Bytes);
             }
         }
-        Ok(End::Writer)
+        Ok(SessionOutcome::Writer)
     }
 
     /// The broker runs on while these outputs are decoded and written; there is no more than one
@@ -234,7 +237,7 @@ impl Reader<'_> {
         response: &FetchResponse,
         permit: mpsc::Permit<'_, Batch>,
     ) -> Result<(), SinkError> {
-        self.patience = self.session.recovery.patience();
+        self.silence_max = self.session.recovery.patience();
         self.quiet_from = None;
         self.stream.acknowledge(response).await?;
         self.session
@@ -246,10 +249,10 @@ impl Reader<'_> {
         self.check(response)
     }
 
-    /// Asks where the log ends; a broker that does not even answer that is given up.
+    /// Requests the log's range; an error if the broker has not responded to the request before.
     async fn on_silence(&mut self) -> Result<(), SinkError> {
         if self.range_requested {
-            let silence = anyhow::anyhow!("no answer for {:?}", self.patience);
+            let silence = anyhow::anyhow!("no response for {:?}", self.silence_max);
             return Err(SinkError::broker(
                 format!("read {}", self.session.key),
                 silence,
@@ -260,15 +263,15 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// The log's range, asked for in a silence.
-    fn on_range(&mut self, range: OffsetRange) -> Result<Option<End>, SinkError> {
+    /// Takes the log's range, which was requested because nothing came.
+    fn on_range(&mut self, range: OffsetRange) -> Result<Option<SessionOutcome>, SinkError> {
         self.range_requested = false;
         let offset = self.decoder.next_offset();
         self.check_lag(range.end, offset)?;
         if range.end > offset && !self.session.recovery.is_reread(offset) {
-            return Ok(Some(End::Quiet { offset }));
+            return Ok(Some(SessionOutcome::Quiet { offset }));
         }
-        // What was there at the look before has had its time.
+        // What was in the log at the request before has had its time.
         let quiet_until = self.quiet_from.replace(range.end).unwrap_or(0);
         self.session.entry.update(|stream| {
             stream.high_watermark = range.end;
@@ -277,7 +280,7 @@ impl Reader<'_> {
         Ok(None)
     }
 
-    /// An error if the broker, silent for a while, had something to say.
+    /// An error if the stream lags so far behind the log that outputs should have come.
     fn check_lag(&self, end: i64, next_offset: i64) -> Result<(), SinkError> {
         let key = self.session.key;
         if end - next_offset < silent_lag_max(key.module) {
@@ -308,7 +311,7 @@ impl Reader<'_> {
     }
 }
 
-/// How far a stream may lag behind the log and yet have nothing to say.
+/// Records that may be without an output: how far a silent stream may lag behind the log.
 fn silent_lag_max(module: Module) -> i64 {
     match module {
         // Every record gives an output.
@@ -318,7 +321,7 @@ fn silent_lag_max(module: Module) -> i64 {
     }
 }
 
-/// What the module is told.
+/// The module's parameters.
 fn params(key: &StreamKey, config: &SinkConfig, cursor: &Cursor) -> Vec<(String, String)> {
     if key.module == Module::TripSplit {
         return Vec::new();

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use domain::location::{Change, History, Location};
+use domain::location::{Location, LocationChange, LocationHistory};
 use domain::record::StationRef;
 use domain::{
     DockEvent, EventTime, Inferred, Ordinal, RecordId, Reject, Service, Sources, SplitEvent,
@@ -14,7 +14,7 @@ use crate::cursor::{Cursor, StreamKey};
 use crate::error::SinkError;
 use crate::last_record::LastRecord;
 
-/// Rows of one answer of the broker, ready to be written.
+/// Rows of one response of the broker, ready to be written.
 #[derive(Debug, Default)]
 pub(crate) struct SplitChunk {
     pub(crate) events: Vec<EventRow>,
@@ -22,7 +22,7 @@ pub(crate) struct SplitChunk {
     bike_ids: String,
     pub(crate) statuses: Vec<StatusRow>,
     pub(crate) rejects: Vec<RejectRow>,
-    /// What a feed said of its system last.
+    /// What a feed said last of its system.
     pub(crate) system: Option<System>,
     /// Stations not met before in this stream; their numbers go on from those before.
     pub(crate) stations: Vec<StationRow>,
@@ -47,7 +47,7 @@ pub(crate) struct EventRow {
     /// Number of the station in this stream.
     pub(crate) station: u32,
     pub(crate) docked: bool,
-    /// Told by a status; false for a trip's event.
+    /// Inferred from a status; false for a trip's event.
     pub(crate) inferred: bool,
 }
 
@@ -83,14 +83,14 @@ pub(crate) struct StationRow {
 pub(crate) struct LocationRow {
     /// Number of the station in this stream.
     pub(crate) station: u32,
-    pub(crate) change: Change,
+    pub(crate) change: LocationChange,
 }
 
 /// A station that has a row in `location`, and where this partition's events saw it.
 #[derive(Debug)]
 pub(crate) struct KnownStation {
     pub(crate) station_id: String,
-    pub(crate) history: History,
+    pub(crate) history: LocationHistory,
 }
 
 impl SplitChunk {
@@ -116,7 +116,7 @@ pub(crate) struct SplitDecoder {
     sources: Sources,
     stations: HashMap<Box<str>, u32>,
     /// Where each station was, by its number: as in the tables once the chunks are.
-    histories: Vec<History>,
+    histories: Vec<LocationHistory>,
     departed: Option<DepartedTrip>,
 }
 
@@ -150,7 +150,7 @@ impl SplitDecoder {
         self.next_offset
     }
 
-    /// Turns the outputs of one answer into rows.
+    /// Turns the outputs of one response into rows.
     ///
     /// # Errors
     /// [`SinkError::Gap`] if records are missing, [`SinkError::Output`] if an output is not one.
@@ -370,7 +370,7 @@ impl SplitDecoder {
         }
         let number = u32::try_from(self.stations.len()).unwrap_or(u32::MAX);
         self.stations.insert((*station.station_id).into(), number);
-        self.histories.push(History::default());
+        self.histories.push(LocationHistory::default());
         chunk.stations.push(StationRow {
             station_id: storable(&station.station_id),
             location: storable_location(station),
@@ -512,15 +512,15 @@ mod tests {
         #[test]
         fn outputs_that_come_again_change_nothing(
             records in records(),
-            answers in proptest::collection::vec((0..40_usize, 1..10_usize), 0..20),
+            responses in proptest::collection::vec((0..40_usize, 1..10_usize), 0..20),
         ) {
             let mut whole = fresh();
             let expected = decode(&mut whole, &outputs(&records, 0)).unwrap();
-            // Each answer starts somewhere at or before where the one before ended.
+            // Each response starts somewhere at or before where the one before ended.
             let mut decoder = fresh();
             let mut rows = Vec::new();
             let mut at = 0;
-            for (back, ahead) in answers {
+            for (back, ahead) in responses {
                 let start = at - back.min(at);
                 let end = (at + ahead).min(records.len());
                 rows.extend(decode(&mut decoder, &outputs(&records[..end], start)).unwrap());
@@ -578,7 +578,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_output_is_refused_with_its_place() {
+    fn what_is_no_output_is_refused_with_its_position() {
         let error = decode(&mut fresh(), &[b"hello".to_vec()]).unwrap_err();
         assert_eq!(
             error.to_string(),

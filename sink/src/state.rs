@@ -21,7 +21,7 @@ pub struct SinkState {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StreamState {
     /// Whether it moves.
-    pub status: Status,
+    pub status: StreamStatus,
     /// Everything before it is in the tables.
     pub next_offset: i64,
     /// Added to an offset of the log it gives the offset in ids.
@@ -46,23 +46,23 @@ pub struct StreamState {
     pub opened: u64,
     /// Version of the SmartModule that runs.
     pub module_version: String,
-    /// What went wrong last, with its causes.
+    /// The last error, with its causes.
     pub last_error: Option<String>,
 }
 
 /// Whether a stream moves.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Status {
+pub enum StreamStatus {
     /// Not opened yet.
     #[default]
     Starting,
     /// Open.
     Running,
-    /// Waits to try again after an error.
+    /// Waits to retry after an error.
     Retrying,
-    /// Stopped by an error that trying again cannot mend.
+    /// Stopped by an error that a retry cannot mend.
     Failed,
-    /// Stopped because it was told to.
+    /// Stopped because the sink was stopped.
     Stopped,
 }
 
@@ -81,11 +81,11 @@ pub struct AvailabilityState {
     pub next_offsets: BTreeMap<u32, i64>,
     /// Rows of `records` taken in by this process.
     pub events: u64,
-    /// What went wrong last, with its causes.
+    /// The last error, with its causes.
     pub last_error: Option<String>,
 }
 
-/// The place of one stream in the shared state, written by its task alone.
+/// The entry of one stream in the shared state, written by its task alone.
 pub(crate) struct StreamEntry {
     key: (u32, Module),
     state: watch::Sender<SinkState>,
@@ -107,7 +107,7 @@ impl StreamEntry {
         state.streams.get(&self.key).cloned().unwrap_or_default()
     }
 
-    /// Changes it; those who watch are told if it is another then.
+    /// Changes it; receivers are woken if it differs then.
     pub(crate) fn update(&self, change: impl FnOnce(&mut StreamState)) {
         self.state.send_if_modified(|state| {
             let stream = state.streams.entry(self.key).or_default();
@@ -121,7 +121,7 @@ impl StreamEntry {
 impl StreamState {
     /// Whether the stream runs, so that its cursor was found to be of this log, and is at `end`.
     fn is_at(&self, end: i64) -> bool {
-        self.status == Status::Running && self.next_offset.max(self.quiet_until) >= end
+        self.status == StreamStatus::Running && self.next_offset.max(self.quiet_until) >= end
     }
 }
 
@@ -149,7 +149,7 @@ impl SinkState {
     }
 
     /// Whether the docks were counted with all rows: several counts may be of one instant, so that
-    /// the clock alone does not tell.
+    /// the clock alone does not show it.
     fn has_published_rows(&self) -> bool {
         let published = |partition| self.availability.next_offsets.get(partition).copied();
         let splits = self.streams.iter();
@@ -175,7 +175,7 @@ impl SinkState {
     pub fn failed(&self) -> bool {
         self.streams
             .values()
-            .any(|stream| stream.status == Status::Failed)
+            .any(|stream| stream.status == StreamStatus::Failed)
     }
 
     /// Rows of `records` written by this process.
@@ -196,7 +196,7 @@ mod tests {
     fn state(clock: &str) -> SinkState {
         let at = |text: &str| Some(text.parse().unwrap());
         let stream = StreamState {
-            status: Status::Running,
+            status: StreamStatus::Running,
             next_offset: 10,
             watermark: at("2020-03-01T05:00:05Z"),
             ..StreamState::default()
@@ -243,7 +243,7 @@ mod tests {
         let ends = BTreeMap::from([(0, 3)]);
         assert!(state.drained_to(&ends), "others have written more since");
         for stream in state.streams.values_mut() {
-            stream.status = Status::Retrying;
+            stream.status = StreamStatus::Retrying;
         }
         assert!(!state.drained_to(&ends));
     }

@@ -4,7 +4,7 @@
 //! written enough bytes, because the SmartModule changed, because the sink stops, or with an
 //! error. All that a session knows is thrown away with it, so whatever went wrong (a commit whose
 //! end is unknown, a leader that died, outputs lost on the way), the next session starts from what
-//! is stored. What follows a session is [`Recovery`]'s to say.
+//! is stored. [`Recovery`] decides what follows a session.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,10 +21,10 @@ use crate::cursor::{self, Cursor, StreamKey};
 use crate::database;
 use crate::error::SinkError;
 use crate::module::{LoadedModule, LoadedModules};
-use crate::session::{End, Session};
-use crate::state::{SinkState, Status, StreamEntry};
+use crate::session::{Session, SessionOutcome};
+use crate::state::{SinkState, StreamEntry, StreamStatus};
 
-/// Largest response asked for where a batch was skipped.
+/// Largest response requested where a batch was skipped.
 const FETCH_BYTES_LIMIT: i32 = 512 << 20;
 
 /// What all tasks of a sink share.
@@ -42,7 +42,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Waits before another try, unless told to stop.
+    /// Waits before a retry, unless the sink is stopped.
     pub(crate) async fn pause(&self, pause: Duration) {
         tokio::select! {
             () = self.stop.cancelled() => {}
@@ -50,13 +50,13 @@ impl Shared {
         }
     }
 
-    /// The pauses between tries.
+    /// The backoff between retries.
     pub(crate) fn backoff(&self) -> Backoff {
         let (first, longest) = self.config.retry;
         Backoff::new(first, longest)
     }
 
-    /// Limits of what is done again.
+    /// When to retry, and with what limits.
     pub(crate) fn recovery(&self) -> Recovery {
         Recovery::new(RecoveryConfig {
             fetch_bytes: self.config.fetch_bytes_max,
@@ -93,15 +93,15 @@ impl StreamTask {
         }
     }
 
-    /// Runs until told to stop.
+    /// Runs until the sink is stopped.
     ///
     /// # Errors
-    /// What trying again cannot mend; everything committed before stays.
+    /// What a retry cannot mend; everything committed before stays.
     pub(crate) async fn run(mut self) -> Result<(), SinkError> {
         let mut backoff = self.shared.backoff();
         while !self.shared.stop.is_cancelled() {
             let before = self.entry.read().next_offset;
-            let stopped = stopped_for(self.shared.stop.clone(), self.shared.config.stop_max);
+            let stopped = stop_deadline(self.shared.stop.clone(), self.shared.config.stop_max);
             let ended = tokio::select! {
                 ended = self.session() => ended,
                 () = stopped => {
@@ -126,17 +126,18 @@ impl StreamTask {
         if let Some(connection) = self.connection.take() {
             database::close(connection).await;
         }
-        self.entry.update(|stream| stream.status = Status::Stopped);
+        self.entry
+            .update(|stream| stream.status = StreamStatus::Stopped);
         Ok(())
     }
 
     /// What a session's end means; an error of the module makes the proven one run again, if there
     /// is one.
-    fn end_of(&mut self, ended: &Result<End, SinkError>) -> SessionEnd {
+    fn end_of(&mut self, ended: &Result<SessionOutcome, SinkError>) -> SessionEnd {
         match ended {
-            Ok(End::Stop) => SessionEnd::Stopped,
-            Ok(End::Quiet { offset }) => SessionEnd::Quiet { offset: *offset },
-            Ok(End::Bytes | End::Reload | End::Writer) => SessionEnd::Rotated,
+            Ok(SessionOutcome::Stop) => SessionEnd::Stopped,
+            Ok(SessionOutcome::Quiet { offset }) => SessionEnd::Quiet { offset: *offset },
+            Ok(SessionOutcome::Bytes | SessionOutcome::Reload | SessionOutcome::Writer) => SessionEnd::Rotated,
             Err(
                 SinkError::Module { .. }
                 | SinkError::Output { .. }
@@ -178,13 +179,13 @@ impl StreamTask {
         }
         tracing::error!(stream = %self.key, error = %text, "{} stopped", self.key);
         self.entry.update(|stream| {
-            stream.status = Status::Failed;
+            stream.status = StreamStatus::Failed;
             stream.last_error = Some(text);
         });
         error
     }
 
-    /// Tells those who cannot see this process why the stream has stopped.
+    /// Stores why the stream has stopped, for `bikeshare status` and the page.
     async fn record_failure(&self, text: &str) -> Result<(), SinkError> {
         let Some(generation) = self.generation else {
             return Ok(());
@@ -192,7 +193,7 @@ impl StreamTask {
         let mut connection = self.connect().await?;
         let recording = cursor::record_failure(&mut connection, &self.key, generation, text);
         self.shared
-            .timely("note the failure", &self.key, recording)
+            .with_timeout("note the failure", &self.key, recording)
             .await?;
         database::close(connection).await;
         Ok(())
@@ -202,15 +203,15 @@ impl StreamTask {
         let text = error.chain();
         let pause = backoff.next_pause();
         tracing::warn!(stream = %self.key, error = %text, pause_ms = pause.as_millis(),
-            "{} tries again", self.key);
+            "{} retries", self.key);
         self.entry.update(|stream| {
-            stream.status = Status::Retrying;
+            stream.status = StreamStatus::Retrying;
             stream.last_error = Some(text);
         });
         self.shared.pause(pause).await;
     }
 
-    async fn session(&mut self) -> Result<End, SinkError> {
+    async fn session(&mut self) -> Result<SessionOutcome, SinkError> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => self.connect().await?,
@@ -254,7 +255,7 @@ impl StreamTask {
         };
         let cursor = self
             .shared
-            .timely("read the cursor", &self.key, cursor)
+            .with_timeout("read the cursor", &self.key, cursor)
             .await?;
         self.generation = Some(cursor.generation);
         self.entry.update(|stream| {
@@ -267,34 +268,34 @@ impl StreamTask {
         Ok(cursor)
     }
 
-    async fn wait_for_module(&mut self) -> End {
+    async fn wait_for_module(&mut self) -> SessionOutcome {
         self.entry.update(|stream| {
             stream.last_error = Some("waits for the smartmodule".to_owned());
         });
         let mut modules = self.shared.modules.clone();
         let known = |modules: &LoadedModules| modules.contains_key(&self.key.module);
         tokio::select! {
-            () = self.shared.stop.cancelled() => End::Stop,
-            found = modules.wait_for(known) => if found.is_ok() { End::Reload } else { End::Stop },
+            () = self.shared.stop.cancelled() => SessionOutcome::Stop,
+            found = modules.wait_for(known) => if found.is_ok() { SessionOutcome::Reload } else { SessionOutcome::Stop },
         }
     }
 }
 
 impl Shared {
-    /// Waits for Postgres, but not for ever.
-    pub(crate) async fn timely<T>(
+    /// Waits for Postgres at most as long as the configuration allows.
+    pub(crate) async fn with_timeout<T>(
         &self,
         doing: &str,
         key: &StreamKey,
         work: impl Future<Output = Result<T, SinkError>>,
     ) -> Result<T, SinkError> {
         let doing = format!("{doing} of {key}");
-        database::timely(self.config.database_max, &doing, work).await
+        database::with_timeout(self.config.database_max, &doing, work).await
     }
 }
 
-/// Ends `limit` after the sink was told to stop.
-pub(crate) async fn stopped_for(stop: CancellationToken, limit: Duration) {
+/// Ends `limit` after the sink was stopped.
+pub(crate) async fn stop_deadline(stop: CancellationToken, limit: Duration) {
     stop.cancelled().await;
     tokio::time::sleep(limit).await;
 }

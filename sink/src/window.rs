@@ -11,7 +11,7 @@ use crate::error::SinkError;
 use crate::last_record::LastRecord;
 use crate::split::storable;
 
-/// Windows of one answer of the broker, ready to be written; later chunks are merged into it.
+/// Windows of one response of the broker, ready to be written; later chunks are merged into it.
 #[derive(Debug, Default)]
 pub(crate) struct WindowChunk {
     /// Departures of windows that closed: absolute, of this partition, by start.
@@ -69,7 +69,7 @@ impl WindowDecoder {
         self.next_offset
     }
 
-    /// Turns the outputs of one answer into windows.
+    /// Turns the outputs of one response into windows.
     ///
     /// # Errors
     /// [`SinkError::Gap`] if the module missed records, [`SinkError::Output`] if an output is not
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn outputs_of_one_answer_are_added_up() {
+    fn outputs_of_one_response_are_added_up() {
         check(
             &[
                 r#"{"offset":3,"from":0,"closed":[["2020-03-01T05:14:05Z",3]],"seen":[["a#1",3]],"state":{}}"#,

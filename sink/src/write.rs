@@ -41,8 +41,8 @@ pub(crate) struct Written {
     pub(crate) late_events: u64,
 }
 
-/// How the cursor moves.
-struct Move<'a> {
+/// What a transaction makes of the cursor.
+struct CursorUpdate<'a> {
     next_offset: i64,
     last: Option<&'a LastRecord>,
     watermark: Option<DateTime<Utc>>,
@@ -75,12 +75,12 @@ impl Writer {
                 ..Written::default()
             });
         };
-        self.locate(connection, chunks).await?;
+        self.insert_new_stations(connection, chunks).await?;
         let rows = chunks.iter().map(|chunk| chunk.events.len()).sum::<usize>();
         let statuses: Vec<_> = chunks.iter().flat_map(|chunk| &chunk.statuses).collect();
         let rejects: Vec<_> = chunks.iter().flat_map(|chunk| &chunk.rejects).collect();
         let sources = chunks.iter().flat_map(|chunk| &chunk.sources);
-        let movement = Move {
+        let update = CursorUpdate {
             next_offset: last.next_offset,
             last: chunks.iter().rev().find_map(|chunk| chunk.last.as_ref()),
             watermark: chunks.iter().filter_map(|chunk| chunk.watermark).max(),
@@ -94,7 +94,7 @@ impl Writer {
         let failed = || SinkError::database(format!("write {rows} records at {}", self.position()));
 
         let mut transaction = connection.begin().await.map_err(failed())?;
-        self.move_cursor(&mut transaction, &movement).await?;
+        self.move_cursor(&mut transaction, &update).await?;
         if rows > 0 {
             // An inferred event never comes without its status.
             let columns = if statuses.is_empty() {
@@ -129,7 +129,7 @@ impl Writer {
                 .map_err(failed())?;
         }
         transaction.commit().await.map_err(failed())?;
-        Ok(self.written(&movement, rows, rejects.len()))
+        Ok(self.written(&update, rows, rejects.len()))
     }
 
     /// Writes windows and cursor.
@@ -142,7 +142,7 @@ impl Writer {
             .sources
             .iter()
             .map(|(source, seq)| (source.as_str(), *seq));
-        let movement = Move {
+        let update = CursorUpdate {
             next_offset: chunk.next_offset,
             last: chunk.last.as_ref(),
             watermark: chunk.state.as_ref().and_then(|state| state.watermark),
@@ -164,7 +164,7 @@ impl Writer {
         let failed = || SinkError::database(format!("write {rows} windows at {}", self.position()));
 
         let mut transaction = connection.begin().await.map_err(failed())?;
-        self.move_cursor(&mut transaction, &movement).await?;
+        self.move_cursor(&mut transaction, &update).await?;
         if !chunk.closed.is_empty() {
             let upsert = "insert into frequency (time, partition, amount)
                  select time, $2, amount from unnest($1::timestamptz[], $3::int[]) as w (time, amount)
@@ -182,22 +182,22 @@ impl Writer {
                 .map_err(failed())?;
         }
         transaction.commit().await.map_err(failed())?;
-        Ok(self.written(&movement, rows, 0))
+        Ok(self.written(&update, rows, 0))
     }
 
     fn position(&self) -> domain::Position {
         self.key.at(self.next_offset)
     }
 
-    fn written(&mut self, movement: &Move<'_>, rows: usize, rejects: usize) -> Written {
-        self.next_offset = movement.next_offset;
+    fn written(&mut self, update: &CursorUpdate<'_>, rows: usize, rejects: usize) -> Written {
+        self.next_offset = update.next_offset;
         Written {
-            next_offset: movement.next_offset,
-            watermark: movement.watermark,
+            next_offset: update.next_offset,
+            watermark: update.watermark,
             rows: rows as u64,
             rejects: rejects as u64,
-            duplicates: movement.duplicates,
-            late_events: movement.late_events,
+            duplicates: update.duplicates,
+            late_events: update.late_events,
         }
     }
 
@@ -205,7 +205,7 @@ impl Writer {
     async fn move_cursor(
         &self,
         transaction: &mut PgConnection,
-        movement: &Move<'_>,
+        update: &CursorUpdate<'_>,
     ) -> Result<(), SinkError> {
         let failed = || SinkError::database(format!("move the cursor of {}", self.key));
         let moved = sqlx::query(
@@ -227,24 +227,24 @@ impl Writer {
         .bind(self.key.module.name())
         .bind(self.generation)
         .bind(self.next_offset)
-        .bind(movement.next_offset)
-        .bind(movement.watermark)
-        .bind(&movement.state)
-        .bind(to_i64(movement.duplicates))
-        .bind(to_i64(movement.late_events))
-        .bind(movement.last.and_then(|last| last.epoch))
-        .bind(movement.last.map(|last| last.source.as_str()))
-        .bind(movement.last.map(|last| to_i64(last.seq)))
+        .bind(update.next_offset)
+        .bind(update.watermark)
+        .bind(&update.state)
+        .bind(to_i64(update.duplicates))
+        .bind(to_i64(update.late_events))
+        .bind(update.last.and_then(|last| last.epoch))
+        .bind(update.last.map(|last| last.source.as_str()))
+        .bind(update.last.map(|last| to_i64(last.seq)))
         .execute(&mut *transaction)
         .await
         .map_err(failed())?;
         if moved.rows_affected() != 1 {
             return Err(fenced(transaction, &self.key, self.next_offset).await);
         }
-        if movement.sources.is_empty() {
+        if update.sources.is_empty() {
             return Ok(());
         }
-        let (sources, seqs): (Vec<_>, Vec<_>) = movement
+        let (sources, seqs): (Vec<_>, Vec<_>) = update
             .sources
             .iter()
             .map(|(source, seq)| (storable(source), to_i64(*seq)))
@@ -287,7 +287,7 @@ impl Writer {
     /// Gives each new station its row in `location`, in a transaction of its own: a station
     /// without events does no harm, and partitions that meet the same station do not wait for
     /// each other's batches.
-    async fn locate(
+    async fn insert_new_stations(
         &mut self,
         connection: &mut PgConnection,
         chunks: &[SplitChunk],

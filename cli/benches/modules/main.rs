@@ -112,9 +112,9 @@ fn native_split(trips: &[Vec<u8>]) -> usize {
 
 fn native_windows(trips: &[Vec<u8>]) -> usize {
     let mut windows = Windows::resume(WindowConfig::default(), 0, WindowState::default(), []);
-    let outputs = (0..).zip(trips).filter_map(|(offset, trip)| {
-        Some(windows.push(offset, trip)?.to_json())
-    });
+    let outputs = (0..)
+        .zip(trips)
+        .filter_map(|(offset, trip)| Some(windows.push(offset, trip)?.to_json()));
     outputs.count()
 }
 

@@ -33,7 +33,7 @@ pub enum SplitEvent<'a> {
     Arrival(DockEvent<'a>),
     /// The bikes at a station were counted; a departure or an arrival may be inferred from it.
     Status(Status),
-    /// A live feed told of its system.
+    /// A live feed described its system.
     System(System),
     /// The replay clock has reached this instant.
     Tick(DateTime<Utc>),

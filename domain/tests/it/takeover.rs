@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::source::{Run, SourceName};
 use domain::record::WindowState;
+use domain::source::{Run, SourceName};
 use domain::window::{WindowConfig, window_start};
 use domain::{
     Body, Inferred, Record, Service, Sources, SplitEvent, Station, Status, WindowOutput, Windows,
@@ -125,7 +125,7 @@ impl Poller {
     /// The newest time before the claim, if it is on every partition.
     fn read_back(&self, logs: &[Vec<Record>; PARTITIONS]) -> Option<i64> {
         let own = |record: &Record| SourceName::of(&record.source).run == Some(self.run);
-        let mut clock = i64::MIN;
+        let mut clock = None;
         for log in logs {
             let claim = log.iter().position(own)?;
             let times = log[..=claim].iter().map(|record| match &record.body {
@@ -134,9 +134,9 @@ impl Poller {
                 _ => panic!("a feed has counts and ticks only"),
             });
             let newest = times.max().map(|time| (time - at(0)).num_seconds());
-            clock = clock.max(newest?);
+            clock = clock.max(Some(newest?));
         }
-        Some(clock)
+        clock
     }
 }
 

@@ -15,8 +15,6 @@ const TICK_EVERY: Duration = Duration::from_millis(200);
 /// At full speed a tick is sent after so many rows.
 const TICK_ROWS: u64 = 2_000;
 
-/// Departures are counted in windows of this width; the last tick closes the last one.
-
 impl Replay<'_> {
     /// Waits until a row that departed `at` is due, and sends ticks meanwhile.
     pub(super) async fn wait_for(&mut self, at: i64, queues: &Queues) -> Result<(), End> {

@@ -1,18 +1,18 @@
 //! Which location of each station is the newest: what `location` is to say.
 //!
 //! Each partition's rows of `location_history` say where its own events saw a station; the newest event
-//! of all partitions says which of them to ask. So a station that one partition saw elsewhere for a
+//! of all partitions decides which of them holds. So a station that one partition saw elsewhere for a
 //! while, and another one back where it was, is where it was.
 
 use std::collections::{BTreeSet, HashMap};
 
 use domain::RecordId;
-use domain::location::{History, Location};
+use domain::location::{Location, LocationHistory};
 use sqlx::postgres::PgConnection;
 
 use super::checkpoint::Newest;
 use crate::error::SinkError;
-use crate::locations::{HistoryRow, known_of};
+use crate::locations::{HistoryRow, known_location};
 
 /// What is known of the stations' names and places.
 #[derive(Debug, Default)]
@@ -20,7 +20,7 @@ pub(crate) struct Locations {
     /// As `location` has them.
     shown: HashMap<i32, Location>,
     /// By station and partition.
-    histories: HashMap<(i32, u32), History>,
+    histories: HashMap<(i32, u32), LocationHistory>,
     /// Stations that some event saw elsewhere than is shown.
     moved: BTreeSet<i32>,
     newest: Newest,
@@ -86,7 +86,7 @@ impl Locations {
         rows: Vec<HistoryRow>,
     ) -> Result<(), SinkError> {
         let mut histories: HashMap<_, Vec<_>> = HashMap::new();
-        for (station, known) in rows.into_iter().map(known_of) {
+        for (station, known) in rows.into_iter().map(known_location) {
             let partition = RecordId(known.id).partition();
             let history = histories.entry((station, partition)).or_default();
             history.push(known);
@@ -94,7 +94,7 @@ impl Locations {
         let stations: BTreeSet<_> = histories.keys().map(|(station, _)| *station).collect();
         self.read_shown(connection, &stations).await?;
         for ((station, partition), known) in histories {
-            let history = History::from_iter(known);
+            let history = LocationHistory::from_iter(known);
             let shown = self.shown.get(&station);
             let is_shown = |seen: &Location| shown.is_some_and(|shown| shown.is_same(seen));
             if !history.locations().all(is_shown) {
@@ -132,7 +132,7 @@ impl Locations {
     }
 
     /// Notes that an event was read.
-    pub(crate) fn saw(&mut self, station: i32, event: (chrono::DateTime<chrono::Utc>, i64)) {
+    pub(crate) fn note_event(&mut self, station: i32, event: (chrono::DateTime<chrono::Utc>, i64)) {
         let newest = self.newest.entry(station).or_insert(event);
         *newest = event.max(*newest);
     }
@@ -143,7 +143,7 @@ impl Locations {
     }
 
     /// The stations whose newest location is not the one that is shown.
-    pub(crate) fn to_show(&self) -> Vec<(i32, Location)> {
+    pub(crate) fn unpublished(&self) -> Vec<(i32, Location)> {
         let moved = self.moved.iter().filter_map(|station| {
             let (at, id) = self.newest.get(station)?;
             let history = self.histories.get(&(*station, RecordId(*id).partition()))?;

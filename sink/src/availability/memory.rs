@@ -11,8 +11,8 @@ use futures_util::TryStreamExt;
 use sqlx::postgres::PgConnection;
 
 use super::checkpoint::Checkpoint;
+use super::committed::CommittedOffsets;
 use super::locations::Locations;
-use super::progress::Progress;
 use crate::copy::RecordsDecoder;
 use crate::error::SinkError;
 
@@ -24,18 +24,18 @@ pub(crate) struct Memory {
     availability: Availability,
     locations: Locations,
     /// By partition: every row before `next_offset` is in.
-    partitions: BTreeMap<u32, Taken>,
+    partitions: BTreeMap<u32, AppliedPartition>,
     /// Events ahead of the clock wait in memory: at most this much of event time.
     ahead_max: TimeDelta,
     events: u64,
-    /// Docks to look at although no event has touched them.
+    /// Docks to publish although no event has touched them.
     marked: Vec<i32>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
-struct Taken {
+struct AppliedPartition {
     next_offset: i64,
-    /// Newest departure or status taken in.
+    /// Newest departure or status applied.
     watermark: Option<DateTime<Utc>>,
 }
 
@@ -55,7 +55,7 @@ impl Memory {
         let partitions = next_offsets.into_iter().map(|(partition, next_offset)| {
             (
                 partition,
-                Taken {
+                AppliedPartition {
                     next_offset,
                     watermark,
                 },
@@ -81,7 +81,7 @@ impl Memory {
     pub(crate) fn next_offsets(&self) -> BTreeMap<u32, i64> {
         let partitions = self.partitions.iter();
         partitions
-            .map(|(partition, taken)| (*partition, taken.next_offset))
+            .map(|(partition, applied)| (*partition, applied.next_offset))
             .collect()
     }
 
@@ -89,7 +89,7 @@ impl Memory {
         self.availability.clock()
     }
 
-    /// Rows taken in since the start.
+    /// Rows applied since the start.
     pub(crate) fn events(&self) -> u64 {
         self.events
     }
@@ -115,18 +115,18 @@ impl Memory {
         changed
     }
 
-    /// Takes in the next rows and moves the clock; false if there was nothing to read.
+    /// Applies the next rows and moves the clock; false if there was nothing to read.
     ///
     /// The partition with the least watermark is read first, and with it those that are little
     /// ahead: like a merge by time, so that few events wait in memory for the clock.
     pub(crate) async fn step(
         &mut self,
         connection: &mut PgConnection,
-        progress: &Progress,
+        committed: &CommittedOffsets,
     ) -> Result<bool, SinkError> {
-        let active = self.active(progress);
+        let active = self.active(committed);
         let Some(start) = active.values().map(|range| range.0).min() else {
-            self.advance(progress);
+            self.advance(committed);
             return Ok(false);
         };
         let end = start + STEP_OFFSETS;
@@ -151,50 +151,54 @@ impl Memory {
         for status in statuses {
             self.raise_watermark(RecordId(status.id), status.at);
             self.locations
-                .saw(status.location_id, (status.at, status.id));
+                .note_event(status.location_id, (status.at, status.id));
             self.availability.apply_status(status);
         }
-        self.advance(progress);
+        self.advance(committed);
         Ok(true)
     }
 
-    /// The partitions to read now, with the offsets that are there to be read.
-    fn active(&self, progress: &Progress) -> BTreeMap<u32, (i64, i64)> {
-        let limit = self.least_watermark(progress).map(|least| {
+    /// The partitions to read now, each with the offset range that is committed and not read yet.
+    fn active(&self, committed: &CommittedOffsets) -> BTreeMap<u32, (i64, i64)> {
+        let limit = self.least_watermark(committed).map(|least| {
             least
                 .checked_add_signed(self.ahead_max)
                 .unwrap_or(DateTime::<Utc>::MAX_UTC)
         });
-        let unread = progress.partitions.iter().filter_map(|(partition, there)| {
-            let taken = self.taken(*partition);
-            let unread = taken.next_offset < there.next_offset;
-            // A partition with no watermark yet is the least, so it has no limit.
-            let ahead = taken.watermark.is_some() && taken.watermark > limit;
-            (unread && !ahead).then_some((*partition, (taken.next_offset, there.next_offset)))
-        });
+        let unread = committed
+            .partitions
+            .iter()
+            .filter_map(|(partition, stored)| {
+                let applied = self.applied(*partition);
+                let unread = applied.next_offset < stored.next_offset;
+                // A partition with no watermark yet is the least, so it has no limit.
+                let ahead = applied.watermark.is_some() && applied.watermark > limit;
+                (unread && !ahead)
+                    .then_some((*partition, (applied.next_offset, stored.next_offset)))
+            });
         unread.collect()
     }
 
-    fn taken(&self, partition: u32) -> Taken {
+    fn applied(&self, partition: u32) -> AppliedPartition {
         self.partitions.get(&partition).copied().unwrap_or_default()
     }
 
-    /// The least of the partitions' watermarks, of what has been taken in; none if one has none.
-    fn least_watermark(&self, progress: &Progress) -> Option<DateTime<Utc>> {
-        let watermarks = progress.partitions.iter().map(|(partition, there)| {
-            let taken = self.taken(*partition);
-            let all = taken.next_offset >= there.next_offset;
+    /// The least of the partitions' watermarks, of what has been applied; none if one has none.
+    fn least_watermark(&self, committed: &CommittedOffsets) -> Option<DateTime<Utc>> {
+        let watermarks = committed.partitions.iter().map(|(partition, stored)| {
+            let applied = self.applied(*partition);
+            let all = applied.next_offset >= stored.next_offset;
             if all {
-                there.watermark
+                stored.watermark
             } else {
-                taken.watermark
+                applied.watermark
             }
         });
         watermarks.min().flatten()
     }
 
-    fn advance(&mut self, progress: &Progress) {
-        if let Some(clock) = self.least_watermark(progress) {
+    fn advance(&mut self, committed: &CommittedOffsets) {
+        if let Some(clock) = self.least_watermark(committed) {
             self.availability.advance(clock);
         }
     }
@@ -204,13 +208,14 @@ impl Memory {
         if id.ordinal() == Ordinal::Departure {
             self.raise_watermark(id, event.at);
         }
-        self.locations.saw(event.location_id, (event.at, event.id));
+        self.locations
+            .note_event(event.location_id, (event.at, event.id));
         self.availability.apply(event);
     }
 
     fn raise_watermark(&mut self, id: RecordId, at: DateTime<Utc>) {
-        let taken = self.partitions.entry(id.partition()).or_default();
-        taken.watermark = taken.watermark.max(Some(at));
+        let applied = self.partitions.entry(id.partition()).or_default();
+        applied.watermark = applied.watermark.max(Some(at));
     }
 }
 

@@ -65,8 +65,7 @@ impl Published {
         })
     }
 
-    /// Writes the docks that differ, the stations that are elsewhere now, and the clock; nothing if
-    /// none does. A dock of such a station is written as well, so that all who follow the versions
+    /// Writes the docks that differ, the stations that moved, and the clock; nothing if none does. A dock of such a station is written as well, so that all who follow the versions
     /// hear of it.
     ///
     /// One statement, so one transaction: whoever hears the NOTIFY finds the rows.

@@ -1,7 +1,7 @@
-//! Whatever happens to logs and databases between runs: the whole truth, or a loud stop.
+//! Whatever happens to logs and databases between runs: all rows, or an error.
 //!
-//! Logs and tables are models here, so that thousands of histories can be tried; what judges, decodes
-//! and packs is the real code. `tests/it/pair.rs` does the same with a broker and Postgres.
+//! Logs and tables are models here, so that thousands of histories can be tried; comparing, decoding and
+//! packing keys is the real code. `tests/it/pair.rs` does the same with a broker and Postgres.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,24 +12,24 @@ use proptest::prelude::*;
 
 use crate::cursor::{Cursor, StreamKey};
 use crate::error::SinkError;
-use crate::last_record::{LastRecord, judge};
+use crate::last_record::{LastRecord, compare};
 use crate::module::Module;
 use crate::split::SplitDecoder;
 
 const CASES: u32 = 10_000;
 /// Data folders, and databases.
-const PLACES: usize = 2;
+const FOLDERS: usize = 2;
 const FILES: u64 = 3;
 const ROWS_PER_FILE: u64 = 6;
 
 /// One partition's log in a data folder, with the epoch that its broker took at its last start.
 #[derive(Debug, Clone, Default)]
-struct Log {
+struct PartitionLog {
     epoch: i32,
     records: Vec<(i32, Vec<u8>)>,
 }
 
-impl Log {
+impl PartitionLog {
     /// Sends the rows of a file that the log has not, but for those after the `killed_at`th.
     fn produce(&mut self, file: u64, killed_at: usize) {
         let held = self.rows();
@@ -58,7 +58,7 @@ struct Tables {
 
 impl Tables {
     /// Runs a sink until it has stored `limit` records, or all; then it is killed.
-    fn sink(&mut self, log: &Log, limit: usize) -> Result<(), SinkError> {
+    fn sink(&mut self, log: &PartitionLog, limit: usize) -> Result<(), SinkError> {
         let key = StreamKey {
             topic: "trips".to_owned(),
             partition: 1,
@@ -72,7 +72,7 @@ impl Tables {
             end: i64::try_from(log.records.len()).unwrap(),
         };
         if next > 0 {
-            judge(&key, &self.cursor, range, found.as_ref())?;
+            compare(&key, &self.cursor, range, found.as_ref())?;
         }
         let mut decoder = SplitDecoder::resume(key, &self.cursor, Vec::new());
         for (offset, (epoch, value)) in log.records.iter().enumerate().skip(next).take(limit) {
@@ -184,31 +184,31 @@ enum Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let place = || 0..PLACES;
+    let folder = || 0..FOLDERS;
     prop_oneof![
-        4 => (place(), 0..FILES, 1..12_usize)
+        4 => (folder(), 0..FILES, 1..12_usize)
             .prop_map(|(log, file, killed_at)| Step::Produce { log, file, killed_at }),
-        6 => (place(), place(), 1..20_usize)
+        6 => (folder(), folder(), 1..20_usize)
             .prop_map(|(log, tables, limit)| Step::Sink { log, tables, limit }),
-        2 => (place(), 1..6_usize).prop_map(|(log, records)| Step::Cut { log, records }),
-        1 => place().prop_map(|log| Step::Replace { log }),
+        2 => (folder(), 1..6_usize).prop_map(|(log, records)| Step::Cut { log, records }),
+        1 => folder().prop_map(|log| Step::Replace { log }),
         1 => Just(Step::SwapLogs),
         1 => Just(Step::SwapTables),
-        1 => place().prop_map(|log| Step::BackUpLog { log }),
-        1 => place().prop_map(|log| Step::RestoreLog { log }),
-        1 => place().prop_map(|tables| Step::BackUpTables { tables }),
-        1 => place().prop_map(|tables| Step::RestoreTables { tables }),
-        1 => place().prop_map(|log| Step::Restart { log }),
+        1 => folder().prop_map(|log| Step::BackUpLog { log }),
+        1 => folder().prop_map(|log| Step::RestoreLog { log }),
+        1 => folder().prop_map(|tables| Step::BackUpTables { tables }),
+        1 => folder().prop_map(|tables| Step::RestoreTables { tables }),
+        1 => folder().prop_map(|log| Step::Restart { log }),
     ]
 }
 
 /// Two data folders, two databases, and their backups.
 #[derive(Debug, Default)]
 struct World {
-    logs: [Log; PLACES],
-    tables: [Tables; PLACES],
-    saved_logs: [Log; PLACES],
-    saved_tables: [Tables; PLACES],
+    logs: [PartitionLog; FOLDERS],
+    tables: [Tables; FOLDERS],
+    saved_logs: [PartitionLog; FOLDERS],
+    saved_tables: [Tables; FOLDERS],
     /// Each start takes another epoch.
     epochs: i32,
 }
@@ -235,7 +235,7 @@ impl World {
                 self.start(log);
             }
             Step::Replace { log } => {
-                self.logs[log] = Log::default();
+                self.logs[log] = PartitionLog::default();
                 self.start(log);
             }
             Step::SwapLogs => self.logs.swap(0, 1),
@@ -258,7 +258,7 @@ impl World {
 }
 
 /// What the tables have to be: each row of the log once, at the offset where it came first.
-fn truth(log: &Log) -> BTreeMap<i64, String> {
+fn truth(log: &PartitionLog) -> BTreeMap<i64, String> {
     let mut fresh = Tables::default();
     fresh.sink(log, usize::MAX).unwrap();
     fresh.events
@@ -270,21 +270,21 @@ proptest! {
     #[test]
     fn whatever_happens_to_logs_and_databases_the_tables_are_whole_or_the_sink_stops(
         steps in prop::collection::vec(step(), 1..30),
-        (log, tables) in (0..PLACES, 0..PLACES),
+        (log, tables) in (0..FOLDERS, 0..FOLDERS),
     ) {
         let mut world = World::default();
         world.start(0);
         world.start(1);
         for step in &steps {
             if let Err(error) = world.apply(step) {
-                // Loud: the operator is told. The tables are as they were.
-                prop_assert!(error.is_of_the_pair(), "{}", error.chain());
+                // The operator gets an error. The tables are as they were.
+                prop_assert!(error.is_log_mismatch(), "{}", error.chain());
             }
         }
         let last = Step::Sink { log, tables, limit: usize::MAX };
         match world.apply(&last) {
             Ok(()) => prop_assert_eq!(&world.tables[tables].events, &truth(&world.logs[log])),
-            Err(error) => prop_assert!(error.is_of_the_pair(), "{}", error.chain()),
+            Err(error) => prop_assert!(error.is_log_mismatch(), "{}", error.chain()),
         }
     }
 }

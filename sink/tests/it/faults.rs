@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use sink::{Module, Status, StreamState};
+use sink::{Module, StreamState, StreamStatus};
 use testkit::{BlackHole, modules};
 
 use crate::availability::assert_right;
@@ -85,7 +85,7 @@ async fn a_broker_that_goes_and_comes_back_changes_nothing() {
                 && state
                     .streams
                     .values()
-                    .all(|stream| stream.status == sink::Status::Running)
+                    .all(|stream| stream.status == sink::StreamStatus::Running)
         };
         sink.wait_for("all streams run", running).await;
         cluster.produce(part).await;
@@ -94,7 +94,7 @@ async fn a_broker_that_goes_and_comes_back_changes_nothing() {
             state
                 .streams
                 .values()
-                .all(|stream| stream.status == sink::Status::Retrying)
+                .all(|stream| stream.status == sink::StreamStatus::Retrying)
         })
         .await;
         cluster.start_again().await;
@@ -116,7 +116,7 @@ async fn records_that_are_missing_twice_at_one_place_stop_their_stream_alone() {
     let mut sink = cluster.sink(&database);
     sink.wait_for("the streams have ended or gone on", |state| {
         let done = |(key, stream): (&(u32, Module), &StreamState)| match key.1 {
-            Module::TripSplit => stream.status == Status::Failed,
+            Module::TripSplit => stream.status == StreamStatus::Failed,
             Module::DockWindow => stream.next_offset == 1,
         };
         state.streams.len() == STREAMS && state.streams.iter().all(done)
@@ -177,7 +177,7 @@ async fn a_database_that_takes_no_writes_for_a_while_changes_nothing() {
         state
             .streams
             .values()
-            .all(|stream| stream.status == Status::Retrying)
+            .all(|stream| stream.status == StreamStatus::Retrying)
     })
     .await;
     let writable = format!("begin read write; {}; commit", read_only("off"));
@@ -199,7 +199,8 @@ async fn a_table_that_lacks_a_column_stops_its_streams_and_the_database_says_so(
     sink.wait_for("the streams of trips have stopped", |state| {
         let splits = state.streams.iter();
         let mut splits = splits.filter(|((_, module), _)| *module == Module::TripSplit);
-        state.streams.len() == STREAMS && splits.all(|(_, stream)| stream.status == Status::Failed)
+        state.streams.len() == STREAMS
+            && splits.all(|(_, stream)| stream.status == StreamStatus::Failed)
     })
     .await;
     let failures = "select module, count(failure) from stream_cursor group by 1 order by 1";

@@ -1,7 +1,7 @@
 //! One sink writes a partition; a database belongs to one topic and one log.
 
 use expect_test::expect;
-use sink::{SinkError, Status};
+use sink::{SinkError, StreamStatus};
 
 use crate::city::{City, split_behind_ticks};
 use crate::delivery::assert_complete;
@@ -106,6 +106,6 @@ async fn a_topic_that_was_created_anew_is_refused() {
             .borrow()
             .streams
             .values()
-            .all(|stream| stream.status == Status::Failed)
+            .all(|stream| stream.status == StreamStatus::Failed)
     );
 }

@@ -1,4 +1,4 @@
-//! How far the stream tasks have come: what of `records` is there to be read.
+//! How far the stream tasks have committed: which rows of `records` can be read.
 
 use std::collections::BTreeMap;
 
@@ -10,20 +10,20 @@ use crate::module::Module;
 
 /// The `trip-split` cursors of all partitions, of this sink and of others.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Progress {
-    pub(crate) partitions: BTreeMap<u32, PartitionProgress>,
+pub(crate) struct CommittedOffsets {
+    pub(crate) partitions: BTreeMap<u32, CommittedPartition>,
 }
 
 /// Rows before `next_offset` are committed, and a committed row never changes, so they can be read
 /// later, in any transaction.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct PartitionProgress {
+pub(crate) struct CommittedPartition {
     /// As offsets stand in ids.
     pub(crate) next_offset: i64,
     pub(crate) watermark: Option<DateTime<Utc>>,
 }
 
-impl Progress {
+impl CommittedOffsets {
     pub(crate) async fn load(
         connection: &mut PgConnection,
         topic: &str,
@@ -38,11 +38,11 @@ impl Progress {
         .await
         .map_err(SinkError::database("read the cursors"))?;
         let partitions = rows.into_iter().map(|(partition, next_offset, watermark)| {
-            let progress = PartitionProgress {
+            let committed = CommittedPartition {
                 next_offset,
                 watermark,
             };
-            (u32::from(partition.unsigned_abs()), progress)
+            (u32::from(partition.unsigned_abs()), committed)
         });
         Ok(Self {
             partitions: partitions.collect(),
