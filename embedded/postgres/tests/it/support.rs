@@ -96,7 +96,16 @@ pub(crate) fn processes() -> BTreeMap<i32, Process> {
 }
 
 pub(crate) fn kill_9(pid: i32) {
-    let sent = kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL);
+    signal(pid, Signal::KILL);
+}
+
+pub(crate) fn halt(pid: i32) {
+    signal(pid, Signal::STOP);
+}
+
+/// Signals a process, which may just have ended by itself.
+fn signal(pid: i32, signal: Signal) {
+    let sent = kill_process(Pid::from_raw(pid).unwrap(), signal);
     assert!(
         matches!(sent, Ok(()) | Err(rustix::io::Errno::SRCH)),
         "{sent:?}"
@@ -135,8 +144,4 @@ pub(crate) fn guards_of(parent: u32, postmaster: i32) -> Vec<i32> {
         .map(|(pid, _)| pid)
         .filter(|pid| is_guard(*pid))
         .collect()
-}
-
-pub(crate) fn halt(pid: i32) {
-    kill_process(Pid::from_raw(pid).unwrap(), Signal::STOP).unwrap();
 }
