@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fluvio::FluvioClusterConfig;
-use futures_util::future::{BoxFuture, join_all, try_join_all};
+use futures_util::future::{join_all, try_join_all};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use partition_client::Cluster;
 use tokio_util::sync::CancellationToken;
@@ -51,35 +51,32 @@ struct Bridge<'a> {
 /// # Errors
 /// If routes cannot be, topics differ, or a partition met what trying again cannot mend; all others
 /// stop with it; what they had under way is looked up at the next start.
-// Boxed: a future's code is compiled where it is polled, and is to be optimized as this crate is.
-pub fn run(
+pub async fn run(
     fluvio: FluvioClusterConfig,
     config: BridgeConfig,
     stop: CancellationToken,
-) -> BoxFuture<'static, Result<Summary, BridgeError>> {
-    Box::pin(async move {
-        check_routes(&config.routes)?;
-        let bridge = Bridge {
-            cluster: Cluster::new(fluvio, config.request_timeout),
-            kafka: Kafka::new(&config),
-            config: &config,
-            counts: Arc::new(AllCounts::new(&config.routes)),
-            stop: &stop,
-        };
-        let _serving = match config.metrics {
-            Some(address) => Some(metrics::serve(address, Arc::clone(&bridge.counts)).await?),
-            None => None,
-        };
-        let measured = config.routes.iter().map(|route| bridge.measure(route));
-        tokio::select! {
-            mirrored = try_join_all(config.routes.iter().map(|route| bridge.route(route))) => {
-                mirrored?;
-            }
-            never = join_all(measured) => drop(never),
-            never = metrics::report(&bridge.counts, config.report_every) => match never {},
+) -> Result<Summary, BridgeError> {
+    check_routes(&config.routes)?;
+    let bridge = Bridge {
+        cluster: Cluster::new(fluvio, config.request_timeout),
+        kafka: Kafka::new(&config),
+        config: &config,
+        counts: Arc::new(AllCounts::new(&config.routes)),
+        stop: &stop,
+    };
+    let _serving = match config.metrics {
+        Some(address) => Some(metrics::serve(address, Arc::clone(&bridge.counts)).await?),
+        None => None,
+    };
+    let measured = config.routes.iter().map(|route| bridge.measure(route));
+    tokio::select! {
+        mirrored = try_join_all(config.routes.iter().map(|route| bridge.route(route))) => {
+            mirrored?;
         }
-        Ok(bridge.counts.summary())
-    })
+        never = join_all(measured) => drop(never),
+        never = metrics::report(&bridge.counts, config.report_every) => match never {},
+    }
+    Ok(bridge.counts.summary())
 }
 
 impl Bridge<'_> {

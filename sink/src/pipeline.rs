@@ -6,7 +6,6 @@ use std::sync::Arc;
 use domain::error_chain;
 use domain::record_id::PARTITIONS_MAX;
 use fluvio::FluvioClusterConfig;
-use futures_util::future::BoxFuture;
 use partition_client::Cluster;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
@@ -32,56 +31,53 @@ use crate::task::{Shared, StreamTask};
 /// The first stream's error if all streams have failed for good, or if the log is not the one that
 /// the tables were filled from: then all streams stop. [`SinkError::TooManyPartitions`] if the topic
 /// has more than the keys of table `records` can name.
-// Boxed: a future's code is compiled where it is polled, and is to be optimized as this crate is.
-pub fn run(
+pub async fn run(
     cluster: FluvioClusterConfig,
     config: SinkConfig,
     sources: watch::Receiver<ModuleSources>,
     state: watch::Sender<SinkState>,
     stop: CancellationToken,
-) -> BoxFuture<'static, Result<SinkState, SinkError>> {
-    Box::pin(async move {
-        tracing::info!(?config, endpoint = cluster.endpoint, "sink starts");
-        let cluster = Arc::new(Cluster::new(cluster, RESPONSE_MAX));
-        // One stream that finds another log stops all of them.
-        let stop = stop.child_token();
-        let (loaded, modules) = watch::channel(LoadedModules::new());
-        // Streams stop with the sink; followers stop with it or when no stream is left.
-        let followers = stop.child_token();
-        let shared = Shared {
-            config: Arc::new(config),
-            cluster: Arc::clone(&cluster),
-            modules,
-            state: state.clone(),
-            written: Arc::new(Notify::new()),
-            stop,
-        };
-        let Some(partitions) = find_topic(&shared).await? else {
-            return Ok(state.borrow().clone());
-        };
-        pair::settle(&shared, partitions).await?;
-        let following = module::follow(
-            &cluster,
-            sources,
-            &loaded,
-            shared.config.module_poll,
-            &followers,
-        );
-        let publishing = availability::run(Shared {
-            stop: followers.clone(),
-            ..shared.clone()
-        });
-        let streaming = async {
-            let result = run_streams(&shared, partitions).await;
-            followers.cancel();
-            result
-        };
-        let (result, (), ()) = tokio::join!(streaming, publishing, following);
-        result?;
-        let last = state.borrow().clone();
-        tracing::info!(records = last.records(), "sink has stopped");
-        Ok(last)
-    })
+) -> Result<SinkState, SinkError> {
+    tracing::info!(?config, endpoint = cluster.endpoint, "sink starts");
+    let cluster = Arc::new(Cluster::new(cluster, RESPONSE_MAX));
+    // One stream that finds another log stops all of them.
+    let stop = stop.child_token();
+    let (loaded, modules) = watch::channel(LoadedModules::new());
+    // Streams stop with the sink; followers stop with it or when no stream is left.
+    let followers = stop.child_token();
+    let shared = Shared {
+        config: Arc::new(config),
+        cluster: Arc::clone(&cluster),
+        modules,
+        state: state.clone(),
+        written: Arc::new(Notify::new()),
+        stop,
+    };
+    let Some(partitions) = find_topic(&shared).await? else {
+        return Ok(state.borrow().clone());
+    };
+    pair::settle(&shared, partitions).await?;
+    let following = module::follow(
+        &cluster,
+        sources,
+        &loaded,
+        shared.config.module_poll,
+        &followers,
+    );
+    let publishing = availability::run(Shared {
+        stop: followers.clone(),
+        ..shared.clone()
+    });
+    let streaming = async {
+        let result = run_streams(&shared, partitions).await;
+        followers.cancel();
+        result
+    };
+    let (result, (), ()) = tokio::join!(streaming, publishing, following);
+    result?;
+    let last = state.borrow().clone();
+    tracing::info!(records = last.records(), "sink has stopped");
+    Ok(last)
 }
 
 /// Runs one task a partition and module until all have ended; the first error if all failed, or if
