@@ -7,8 +7,8 @@ use tracing_subscriber::EnvFilter;
 
 /// Our own parts' lifecycle; of the libraries only what is wrong. Fluvio's client calls it an error that
 /// its watch of the metadata ends, as it does whenever a broker is stopped; who needs that watch says so.
-pub(crate) const DEFAULT: &str = "warn,bikeshare=info,producer=info,sink=info,app=info,bridge=info,\
-     embedded_broker=info,embedded_postgres=info,fluvio::sync::controller=off";
+pub(crate) const DEFAULT: &str = "warn,bikeshare=info,trip_files=info,producer=info,sink=info,app=info,\
+     bridge=info,embedded_broker=info,embedded_postgres=info,fluvio::sync::controller=off";
 
 /// Starts logging; `levels` is a level, or levels by module.
 ///

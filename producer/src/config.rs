@@ -1,11 +1,11 @@
 //! How the producer sends.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use trip_files::FilesConfig;
 
 /// Settings of one run.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,50 +28,13 @@ pub struct ProducerConfig {
     pub give_up_after: Duration,
     /// How long the cluster may take to answer a batch.
     pub answer_within: Duration,
-    /// Most bytes of rows in memory while a file is ordered; as much again may hold files that are
-    /// small enough to stay there. What is more lies on the disk.
-    pub sort_bytes: usize,
-    /// Folder for the rows that do not stay in memory: 62 bytes a trip. Without it, a temporary one.
-    pub spill_dir: Option<PathBuf>,
-    /// How to reach a bucket; for such a source only.
-    pub s3: S3Config,
+    /// How trip files are read.
+    pub files: FilesConfig,
     /// A live feed is polled no more often, whatever its files say of themselves; after a failure
     /// the first pause is as long.
     pub poll_min: Duration,
     /// So many polls of a live feed; without it, until the run is stopped.
     pub polls_max: Option<u64>,
-}
-
-/// How to reach a server that speaks S3. What is not said here, the environment and the profile
-/// files of Amazon's tools say.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct S3Config {
-    /// URL of a server that is not Amazon's.
-    pub endpoint: Option<String>,
-    /// The bucket's region.
-    pub region: Option<String>,
-    /// Whether the bucket's name stands in the path, as most other servers need it, and not in the
-    /// host's name.
-    pub path_style: bool,
-    /// Whether to ask without credentials, as one does for public buckets.
-    pub anonymous: bool,
-    /// How long a server may say nothing before it is asked again.
-    pub silent_after: Duration,
-    /// How long to try without getting a byte before giving up.
-    pub give_up_after: Duration,
-}
-
-impl Default for S3Config {
-    fn default() -> Self {
-        Self {
-            endpoint: None,
-            region: None,
-            path_style: false,
-            anonymous: false,
-            silent_after: Duration::from_secs(20),
-            give_up_after: Duration::from_secs(60),
-        }
-    }
 }
 
 impl Default for ProducerConfig {
@@ -84,10 +47,7 @@ impl Default for ProducerConfig {
             linger: Duration::from_millis(5),
             give_up_after: Duration::from_secs(300),
             answer_within: Duration::from_secs(5),
-            // Chosen: 900,000 trips.
-            sort_bytes: 64 << 20,
-            spill_dir: None,
-            s3: S3Config::default(),
+            files: FilesConfig::default(),
             // Chosen: the width of a window; a feed that changes at any time is fresh enough then.
             poll_min: Duration::from_secs(5),
             polls_max: None,

@@ -22,6 +22,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
+use trip_files::{HeldFiles, Progress, Reading, SentUnit, Spill};
 
 use self::replay::{Links, Replay};
 use crate::clock::{self, ReplayClock};
@@ -29,11 +30,10 @@ use crate::config::ProducerConfig;
 use crate::error::{ClusterError, ProducerError};
 use crate::gbfs;
 use crate::partition::Partitions;
-use crate::progress::{Progress, Reading, Summary};
 use crate::resume::Tails;
 use crate::send::{self, Confirmed};
-use crate::source::{HeldFiles, SentUnit, Source};
-use crate::spill::Spill;
+use crate::source::Source;
+use crate::summary::Summary;
 
 /// How long to wait for a topic that was created just now.
 const TOPIC_WITHIN: Duration = Duration::from_secs(10);
@@ -59,15 +59,18 @@ pub fn run(
     stop: CancellationToken,
 ) -> BoxFuture<'_, Result<Summary, ProducerError>> {
     Box::pin(async move {
-        if let Source::Gbfs(url) = source {
-            return Box::pin(gbfs::run(fluvio, url, config, progress, stop)).await;
-        }
-        let spill = Arc::new(Spill::new(&config)?);
+        let source = match source {
+            Source::Gbfs(url) => {
+                return Box::pin(gbfs::run(fluvio, url, config, progress, stop)).await;
+            }
+            Source::Trips(source) => source,
+        };
+        let spill = Arc::new(Spill::new(&config.files)?);
         // Whatever ends the run ends reading: its thread is not waited for.
         let reading_stop = stop.child_token();
         let reading = Reading::new(progress.clone(), reading_stop.clone());
         let _stop_reading = reading_stop.drop_guard();
-        let Some(source) = Box::pin(source.open(&config.s3, &spill, &reading)).await? else {
+        let Some(source) = Box::pin(source.open(&config.files.s3, &spill, &reading)).await? else {
             return Ok(Summary {
                 stopped: true,
                 ..Summary::default()

@@ -13,6 +13,7 @@ mod task;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bytes::Bytes;
 use fluvio::dataplane::record::RecordData;
 use fluvio::{Fluvio, RecordKey};
 use futures_util::future::try_join_all;
@@ -31,17 +32,18 @@ const QUEUE_RECORDS: usize = 4_096;
 #[derive(Debug, Clone)]
 pub(crate) struct Outgoing {
     /// None for a tick.
-    pub(crate) key: Option<RecordData>,
+    pub(crate) key: Option<Bytes>,
     pub(crate) value: RecordData,
 }
 
 impl Outgoing {
     fn record_key(&self) -> RecordKey {
-        self.key.clone().map_or(RecordKey::NULL, RecordKey::from)
+        let key = self.key.as_ref();
+        key.map_or(RecordKey::NULL, |key| RecordKey::from(key.to_vec()))
     }
 
     fn bytes(&self) -> usize {
-        let key = self.key.as_ref().map_or(0, |key| key.len());
+        let key = self.key.as_ref().map_or(0, Bytes::len);
         // A record's own fields take some 10 bytes.
         self.value.len() + key + 16
     }

@@ -1,63 +1,15 @@
-//! Where trips come from: a file, a folder, a bucket, a simulated city, or a live feed.
-
-mod bucket;
-mod catalog;
-mod folder;
-#[cfg(test)]
-mod golden;
-mod kept;
-mod loader;
-mod months;
-mod note;
-mod rows;
-mod sample;
-mod store;
-mod strays;
-mod table;
-mod taken;
-mod unpack;
+//! Where trips come from: trip files, a simulated city, or a live feed.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::str::FromStr;
-use std::sync::Arc;
 
-use tokio::runtime::Handle;
-use tokio::sync::mpsc;
-
-pub(crate) use self::bucket::Bucket;
-pub use self::bucket::{S3Error, S3Location};
-use self::catalog::Catalog;
-pub(crate) use self::folder::Folder;
-pub(crate) use self::kept::Kept;
-use self::loader::Loader;
-pub(crate) use self::loader::{HeldFiles, Loaded, SentUnit};
-pub(crate) use self::months::{Family, Month};
-pub(crate) use self::sample::{Sample, Sampler};
-use self::store::Packing;
-pub(crate) use self::store::{Entry, Input, Listing, REPORT, Store};
-use self::table::NotRead;
-pub(crate) use self::table::Table;
-use crate::config::S3Config;
-use crate::error::ProducerError;
 use crate::gbfs::{FeedUrl, FeedUrlError};
-use crate::order::Feed;
-use crate::progress::Reading;
-use crate::simulate::{City, SimulateConfig, SimulateError};
-use crate::spill::Spill;
-
-/// Months that are ready and not taken (chosen: one is prepared while another is sent).
-const MONTHS_AHEAD: usize = 1;
 
 /// Where the trips come from.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Source {
-    /// A trip file (`.csv`, `.csv.gz`, `.zip`, `.parquet`) or a folder of such files.
-    Path(PathBuf),
-    /// The trip files of a bucket whose keys begin alike.
-    S3(S3Location),
-    /// A city that does not exist.
-    Simulate(SimulateConfig),
+    /// Trip files or a simulated city: what can be read again.
+    Trips(trip_files::Source),
     /// A GBFS system, by the address of its `gbfs.json`.
     Gbfs(FeedUrl),
 }
@@ -65,36 +17,22 @@ pub enum Source {
 /// A text that names no source.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum SourceError {
-    /// The simulated city's parameters are wrong.
+    /// The bucket or the simulated city cannot be meant.
     #[error(transparent)]
-    Simulate(#[from] SimulateError),
+    Trips(#[from] trip_files::SourceError),
     /// The feed's address is none.
     #[error(transparent)]
     Gbfs(#[from] FeedUrlError),
-    /// The bucket's name is missing.
-    #[error("\"{0}\" names no bucket: write s3://bucket or s3://bucket/prefix")]
-    NoBucket(String),
 }
 
 impl FromStr for Source {
     type Err = SourceError;
 
-    /// Reads `simulate`, `simulate:seed=7,trips=300000`, `s3://bucket/prefix`,
-    /// `gbfs:https://…/gbfs.json`, or else a path.
+    /// Reads `gbfs:https://…/gbfs.json`, or else as [`trip_files::Source`] does.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if let Some(url) = text.strip_prefix("gbfs:") {
-            return Ok(Self::Gbfs(url.parse()?));
-        }
-        if text.starts_with("s3://") {
-            return Ok(Self::S3(text.parse()?));
-        }
-        match text.strip_prefix("simulate") {
-            Some("") => Ok(Self::Simulate(SimulateConfig::default())),
-            Some(rest) if rest.starts_with(':') => {
-                let config = rest.trim_start_matches(':').parse()?;
-                Ok(Self::Simulate(config))
-            }
-            _ => Ok(Self::Path(PathBuf::from(text))),
+        match text.strip_prefix("gbfs:") {
+            Some(url) => Ok(Self::Gbfs(url.parse()?)),
+            None => Ok(Self::Trips(text.parse()?)),
         }
     }
 }
@@ -102,127 +40,16 @@ impl FromStr for Source {
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Path(path) => path.display().fmt(f),
-            Self::S3(location) => location.fmt(f),
-            Self::Simulate(config) => config.source_name().fmt(f),
+            Self::Trips(source) => source.fmt(f),
             Self::Gbfs(url) => write!(f, "gbfs:{url}"),
         }
     }
 }
 
-impl FromStr for S3Location {
-    type Err = SourceError;
-
-    /// Reads `s3://bucket/prefix`.
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let place = text.strip_prefix("s3://").unwrap_or_default();
-        let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
-        match bucket {
-            "" => Err(SourceError::NoBucket(text.to_owned())),
-            _ => Ok(Self {
-                bucket: bucket.to_owned(),
-                prefix: prefix.to_owned(),
-            }),
-        }
+impl From<trip_files::Source> for Source {
+    fn from(source: trip_files::Source) -> Self {
+        Self::Trips(source)
     }
-}
-
-impl Source {
-    /// Whether it never comes to an end by itself.
-    pub(crate) fn is_endless(&self) -> bool {
-        match self {
-            Self::Path(_) | Self::S3(_) => false,
-            Self::Simulate(config) => config.trips.is_none() && config.days.is_none(),
-            Self::Gbfs(_) => true,
-        }
-    }
-
-    /// Lists the files, or builds the city; reads no rows yet. None if told to stop.
-    ///
-    /// # Errors
-    /// If the source cannot be listed or the city not be built.
-    pub(crate) async fn open(
-        &self,
-        s3: &S3Config,
-        spill: &Arc<Spill>,
-        reading: &Reading,
-    ) -> Result<Option<Opened>, ProducerError> {
-        let store: Box<dyn Store> = match self {
-            Self::Simulate(config) => {
-                let city = Feed::city(City::new(config)?);
-                return Ok(Some(Opened::City(Box::new(city))));
-            }
-            Self::Path(path) => Box::new(Folder::new(path)),
-            // A live feed has no rows that wait: it is polled (see `gbfs`).
-            Self::Gbfs(_) => return Ok(None),
-            // Finding credentials takes far more room than all the rest.
-            Self::S3(location) => Box::new(Box::pin(Bucket::new(location, s3, reading)).await),
-        };
-        let (spill, reading) = (Arc::clone(spill), reading.clone());
-        let stop = reading.stop().clone();
-        let listing = tokio::task::spawn_blocking(move || {
-            let catalog = Catalog::open(store, &reading)?;
-            Ok(Loader::new(catalog, spill, reading)?)
-        });
-        match listing.await? {
-            // A listing that is stopped ends with an error of its own.
-            Err(_) if stop.is_cancelled() => Ok(None),
-            Ok(loader) => Ok(Some(Opened::Files(Box::new(loader)))),
-            Err(NotRead::Stopped) => Ok(None),
-            Err(NotRead::Failed(error)) => Err(error),
-            Err(NotRead::Refused(reason)) => unreachable!("a catalog refuses no file: {reason}"),
-        }
-    }
-}
-
-/// A source whose rows can be read.
-#[derive(Debug)]
-pub(crate) enum Opened {
-    City(Box<Feed>),
-    Files(Box<Loader>),
-}
-
-impl Opened {
-    /// What an earlier run has sent, as far as that was noted: see [`SentUnit`].
-    pub(crate) fn sent(&self) -> Vec<SentUnit> {
-        match self {
-            Self::City(_) => Vec::new(),
-            Self::Files(loader) => loader.sent(),
-        }
-    }
-
-    /// Hashes of the files that earlier runs have taken, as far as that was noted.
-    pub(crate) fn taken(&self) -> Vec<u64> {
-        match self {
-            Self::City(_) => Vec::new(),
-            Self::Files(loader) => loader.taken(),
-        }
-    }
-
-    /// Starts to read everything but what was sent, on a thread of its own, which ends with the
-    /// receiver.
-    pub(crate) fn start(self, held: HeldFiles) -> mpsc::Receiver<Result<Loaded, ProducerError>> {
-        let (sender, receiver) = mpsc::channel(MONTHS_AHEAD);
-        match self {
-            Self::City(city) => {
-                let loaded = Loaded {
-                    feeds: vec![*city],
-                    ..Loaded::default()
-                };
-                sender.try_send(Ok(loaded)).expect("the channel is empty");
-            }
-            Self::Files(loader) => {
-                let runtime = Handle::current();
-                tokio::task::spawn_blocking(move || loader.run(&held, &sender, &runtime));
-            }
-        }
-        receiver
-    }
-}
-
-/// Whether a name is that of a trip file.
-pub(crate) fn is_trip_file(name: &str) -> bool {
-    Packing::of(name).is_some()
 }
 
 #[cfg(test)]
@@ -233,9 +60,7 @@ mod tests {
 
     fn check(text: &str, expected: Expect) {
         let found = match text.parse::<Source>() {
-            Ok(Source::Path(path)) => format!("path {}", path.display()),
-            Ok(Source::Simulate(config)) => config.source_name(),
-            Ok(Source::S3(location)) => format!("{location:?}"),
+            Ok(Source::Trips(source)) => format!("trips {source}"),
             Ok(Source::Gbfs(url)) => format!("feed {url}"),
             Err(error) => error.to_string(),
         };
@@ -243,14 +68,9 @@ mod tests {
     }
 
     #[test]
-    fn a_source_is_a_city_a_bucket_a_feed_or_a_path() {
-        check("simulate", expect!["simulate:7"]);
-        check("simulate:seed=3", expect!["simulate:3"]);
-        check(
-            "simulate:seed=3,trips=300000,stations=20,bikes=90,start=2026-03-08,dirty=0.01",
-            expect!["simulate:3,trips=300000,start=2026-03-08,stations=20,bikes=90,dirty=0.01"],
-        );
-        check("simulate:seed=3,days=2", expect!["simulate:3,days=2"]);
+    fn a_source_is_a_feed_or_trips() {
+        check("simulate:seed=3", expect!["trips simulate:3"]);
+        check("s3://tripdata/JC", expect!["trips s3://tripdata/JC"]);
         check(
             "gbfs:https://gbfs.example/2.3/gbfs.json",
             expect!["feed https://gbfs.example/2.3/gbfs.json"],
@@ -261,45 +81,9 @@ mod tests {
                 r#""http://gbfs.example/gbfs.json" is not the address of a feed: write gbfs:https://…/gbfs.json (http only for this machine)"#
             ]],
         );
-        check("data/JC.zip", expect!["path data/JC.zip"]);
-        check(
-            "s3://tripdata",
-            expect![[r#"S3Location { bucket: "tripdata", prefix: "" }"#]],
-        );
-        check(
-            "s3://tripdata/JC-2020",
-            expect![[r#"S3Location { bucket: "tripdata", prefix: "JC-2020" }"#]],
-        );
         check(
             "s3:///x",
             expect![[r#""s3:///x" names no bucket: write s3://bucket or s3://bucket/prefix"#]],
-        );
-        check("simulated.csv", expect!["path simulated.csv"]);
-    }
-
-    #[test]
-    fn a_wrong_parameter_is_named() {
-        check(
-            "simulate:sead=3",
-            expect![[
-                r#"unknown parameter "sead": known are seed, trips, days, start, stations, bikes, dirty"#
-            ]],
-        );
-        check(
-            "simulate:seed",
-            expect![[r#"parameter "seed" has no value: write seed=…"#]],
-        );
-        check(
-            "simulate:trips=many",
-            expect![[r#"parameter trips: "many" is not a whole number"#]],
-        );
-        check(
-            "simulate:bikes=0",
-            expect!["parameter bikes: 0 is not within 1 to 100000"],
-        );
-        check(
-            "simulate:start=1/2/2020",
-            expect![[r#"parameter start: "1/2/2020" is not a date such as 2026-06-01"#]],
         );
     }
 }

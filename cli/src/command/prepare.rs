@@ -4,8 +4,9 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use producer::{PrepareSummary, Source, Target};
+use producer::Source;
 use serde::Serialize;
+use trip_files::{PrepareSummary, Target, TripFilesError};
 
 use crate::command::produce::BucketFlags;
 use crate::{progress, shutdown};
@@ -67,7 +68,12 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let started = Instant::now();
     let name = source.to_string();
     let (progress, shown) = progress::start();
-    let prepared = producer::prepare(source, to, bucket.config(), progress, stop).await;
+    let prepared = match source {
+        Source::Trips(source) => {
+            trip_files::prepare(source, to, bucket.config(), progress, stop).await
+        }
+        Source::Gbfs(_) => Err(TripFilesError::Endless(name.clone())),
+    };
     shown.await.context("the progress display panicked")?;
     let summary = prepared.with_context(|| format!("could not prepare {name}"))?;
     if summary.stopped {

@@ -4,8 +4,9 @@ use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use clap::Args;
 use domain::time::{self, TimeError};
-use producer::{ProducerConfig, S3Config, Source, Speed, Summary};
+use producer::{ProducerConfig, Source, Speed, Summary};
 use tokio_util::sync::CancellationToken;
+use trip_files::{FilesConfig, S3Config, Source as Trips};
 
 use crate::addresses::{DataDirFlag, FluvioFlag, connect};
 use crate::cluster::TOPIC;
@@ -107,23 +108,23 @@ impl SourceFlags {
     /// If the file or folder is not there.
     pub(crate) fn check(&self) -> Result<()> {
         match &self.source {
-            Source::Path(path) => std::fs::metadata(path)
+            Source::Trips(Trips::Path(path)) => std::fs::metadata(path)
                 .map(drop)
                 .with_context(|| format!("could not read --source {path:?}")),
-            Source::S3(_) | Source::Simulate(_) | Source::Gbfs(_) => Ok(()),
+            Source::Trips(Trips::S3(_) | Trips::Simulate(_)) | Source::Gbfs(_) => Ok(()),
         }
     }
 
     fn usual_from(&self) -> Option<DateTime<Utc>> {
         match &self.source {
-            Source::Simulate(city) => city.second_morning(),
-            Source::Path(_) | Source::S3(_) | Source::Gbfs(_) => None,
+            Source::Trips(Trips::Simulate(city)) => city.second_morning(),
+            Source::Trips(Trips::Path(_) | Trips::S3(_)) | Source::Gbfs(_) => None,
         }
     }
 
     /// Whether what is read of the source is worth keeping over restarts.
     fn is_remote(&self) -> bool {
-        matches!(self.source, Source::S3(_))
+        matches!(self.source, Source::Trips(Trips::S3(_)))
     }
 
     /// Whether the source is polled, and has news only as often as its operator gives them.
@@ -147,8 +148,11 @@ impl SourceFlags {
             topic: TOPIC.to_owned(),
             speed: self.speed,
             paced_from: self.from.or_else(|| self.usual_from()),
-            spill_dir: data_dir.map(DataDir::spill),
-            s3: self.bucket.config(),
+            files: FilesConfig {
+                spill_dir: data_dir.map(DataDir::spill),
+                s3: self.bucket.config(),
+                ..FilesConfig::default()
+            },
             polls_max,
             ..ProducerConfig::default()
         };

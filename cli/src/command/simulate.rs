@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use producer::SimulateConfig;
-use producer::simulate::write_csv;
+use trip_files::SimulateConfig;
+use trip_files::simulate::write_csv;
 
 /// Write the trips of a simulated city to a CSV file, in Citi Bike's format.
 #[derive(Debug, Args)]

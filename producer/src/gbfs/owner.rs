@@ -9,14 +9,15 @@
 use std::hash::{BuildHasher, RandomState};
 
 use chrono::{DateTime, Utc};
+use domain::error_chain;
 use domain::source::Run;
 use fluvio::Fluvio;
 use tracing::warn;
+use trip_files::instant;
 
 use crate::clock;
-use crate::compact::instant;
 use crate::config::ProducerConfig;
-use crate::error::{ProducerError, chain};
+use crate::error::ProducerError;
 use crate::resume::{Seen, Tails};
 
 /// How often to look whether the claims are stored.
@@ -111,7 +112,7 @@ impl<'a> Owner<'a> {
     /// [`ProducerError::TakenOver`] if there is one.
     pub(crate) async fn look(&mut self) -> Result<(), ProducerError> {
         if let Err(error) = self.tails.read_on(self.fluvio, self.config).await {
-            let error = chain(&error);
+            let error = error_chain(&error);
             warn!(
                 source = self.feed,
                 error, "cannot look for a newer producer of this feed: {error}"

@@ -3,15 +3,17 @@
 use std::mem::{Discriminant, discriminant};
 use std::time::Duration;
 
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use domain::source::FEED_PREFIX;
-use domain::{Body, Record, Reject, System};
+use domain::{Body, Record, Reject, System, error_chain};
 use fluvio::Fluvio;
 use fluvio::dataplane::record::RecordData;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
+use trip_files::{Progress, Reporter};
 
 use super::changes::Changes;
 use super::client::{Answer, FeedClient};
@@ -21,12 +23,12 @@ use super::owner::Owner;
 use super::url::FeedUrl;
 use crate::clock;
 use crate::config::ProducerConfig;
-use crate::error::{ProducerError, chain};
+use crate::error::ProducerError;
 use crate::partition::Partitions;
 use crate::pipeline::find_partitions;
-use crate::progress::{Progress, Reporter, Summary};
 use crate::resume::Tails;
 use crate::send::{self, Closed, Confirmed, Outgoing, Queues};
+use crate::summary::Summary;
 
 /// The longest pause after failures, unless the server asks for a longer one.
 const PAUSE_MAX: Duration = Duration::from_secs(300);
@@ -109,10 +111,10 @@ impl Feed {
                 Err(error) if error.is_transient() && config.polls_max.is_none() => {
                     let wait = error.retry_after().unwrap_or(pause);
                     warn!(
-                        error = chain(&error),
+                        error = error_chain(&error),
                         pause_ms = wait.as_millis(),
                         "the feed cannot be found yet, asking again: {}",
-                        chain(&error)
+                        error_chain(&error)
                     );
                     tokio::time::sleep(wait).await;
                     pause = (pause * 2).min(PAUSE_MAX);
@@ -245,7 +247,7 @@ impl<'a> Polling<'a> {
     fn end(mut self) -> Summary {
         let at = self.changes.clock().map(|at| at.timestamp_micros());
         let confirmed = self.confirmed.sum();
-        self.reporter.publish(&self.summary, confirmed, at);
+        self.reporter.publish(self.summary.counts(confirmed), at);
         let Summary { feed, .. } = self.summary;
         info!(
             polls = feed.polls,
@@ -289,7 +291,7 @@ impl<'a> Polling<'a> {
             .map_err(|end| Failed::End(end.into()))?;
         let at = self.changes.clock().map(|at| at.timestamp_micros());
         let confirmed = self.confirmed.sum();
-        self.reporter.report(&self.summary, confirmed, at);
+        self.reporter.report(self.summary.counts(confirmed), at);
         Ok(())
     }
 
@@ -389,7 +391,7 @@ impl<'a> Polling<'a> {
         let pause = error.retry_after().unwrap_or(self.pause);
         self.pause = (self.pause * 2).min(PAUSE_MAX);
         self.summary.feed.polls_failed += 1;
-        let text = chain(&error);
+        let text = error_chain(&error);
         warn!(
             source = self.source,
             error = text,
@@ -448,7 +450,7 @@ impl<'a> Polling<'a> {
         let seq = self.next_seq;
         let record = Record { source, seq, body };
         let outgoing = Outgoing {
-            key: Some(RecordData::from(key.as_str())),
+            key: Some(Bytes::copy_from_slice(key.as_bytes())),
             value: record.to_json().into(),
         };
         tokio::select! {

@@ -1,23 +1,21 @@
 //! Takes rows in order, month after month, and puts them into the queues.
 
-use fluvio::dataplane::record::RecordData;
+use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use trip_files::{
+    Content, Counts, Encoder, Loaded, Merged, Month, Progress, Reporter, Row, RowCounts, SentUnit,
+    Spill, TripFilesError,
+};
 
 use super::under_way::UnderWay;
 use crate::clock::{self, ReplayClock};
-use crate::encode::Encoder;
 use crate::error::ProducerError;
-use crate::order::Merged;
 use crate::partition::Partitions;
-use crate::progress::{Progress, Reporter, Summary};
 use crate::resume::{Held, Tails};
-use crate::row::{Content, Row};
 use crate::send::{Closed, Confirmed, Outgoing, Queues};
-use crate::sort::Counts;
-use crate::source::{Loaded, Month, SentUnit};
-use crate::spill::Spill;
+use crate::summary::Summary;
 
 /// A month is added so long before its first day: some files begin with the last trips of the month
 /// before (chosen: far longer than such trips were seen to be early).
@@ -36,7 +34,7 @@ pub(super) struct Links<'a> {
 }
 
 /// Months that are ready, and an error that ends them.
-pub(super) type Months = mpsc::Receiver<Result<Loaded, ProducerError>>;
+pub(super) type Months = mpsc::Receiver<Result<Loaded, TripFilesError>>;
 
 /// Takes rows in order and puts them, and ticks, into the queues.
 pub(super) struct Replay<'a> {
@@ -228,7 +226,8 @@ impl<'a> Replay<'a> {
                 Ok(())
             };
         };
-        self.add(loaded?, tails).await?;
+        let loaded = loaded.map_err(ProducerError::from)?;
+        self.add(loaded, tails).await?;
         Ok(())
     }
 
@@ -272,7 +271,8 @@ impl<'a> Replay<'a> {
 
     fn next_row(&mut self) -> Result<Option<(usize, u64, Row)>, End> {
         let spill = self.links.spill;
-        let row = self.rows.next().map_err(|source| spill.error(source))?;
+        let row = self.rows.next_row();
+        let row = row.map_err(|source| ProducerError::from(spill.error(source)))?;
         Ok(row)
     }
 
@@ -293,7 +293,7 @@ impl<'a> Replay<'a> {
         let feed = &self.rows.feeds[source];
         match &row.content {
             Content::Reject(reject) => Outgoing {
-                key: Some(RecordData::from(feed.source.as_str())),
+                key: Some(Bytes::copy_from_slice(feed.source.as_bytes())),
                 value: encoder.reject(seq, reject).into(),
             },
             Content::Trip(trip) => Outgoing {
@@ -338,13 +338,17 @@ impl<'a> Replay<'a> {
     }
 
     pub(super) fn report_at(&mut self, at: i64) {
-        let confirmed = self.links.confirmed.sum();
-        self.reporter.report(&self.summary, confirmed, Some(at));
+        let counts = self.counts();
+        self.reporter.report(counts, Some(at));
     }
 
     fn report_end(&mut self) {
-        let confirmed = self.links.confirmed.sum();
         let at = self.reached.map(|reached| reached.at);
-        self.reporter.publish(&self.summary, confirmed, at);
+        let counts = self.counts();
+        self.reporter.publish(counts, at);
+    }
+
+    fn counts(&self) -> RowCounts {
+        self.summary.counts(self.links.confirmed.sum())
     }
 }

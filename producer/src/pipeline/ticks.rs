@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use domain::window::{WIDTH, window_start};
+use trip_files::instant;
 
 use super::replay::{End, Reached, Replay};
 use crate::clock;
-use crate::compact::instant;
 use crate::send::{Closed, Outgoing, Queues};
 
 /// Ticks are sent at least this often while rows wait for their time.

@@ -2,11 +2,10 @@
 
 use std::ops::Range;
 
+use trip_files::{Kept, Merged, Spill};
+
 use crate::error::ProducerError;
-use crate::order::Merged;
 use crate::send::Confirmed;
-use crate::source::Kept;
-use crate::spill::Spill;
 
 /// The units of all months that were taken and are not confirmed to their end.
 #[derive(Debug, Default)]

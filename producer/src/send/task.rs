@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use domain::Position;
 use domain::record::RecordHead;
 use domain::source::SourceName;
+use domain::{Position, error_chain};
 use fluvio::{
     DeliverySemantic, Fluvio, Isolation, RetryPolicy, TopicProducerConfigBuilder, TopicProducerPool,
 };
@@ -17,7 +17,7 @@ use tracing::{info, warn};
 use super::Outgoing;
 use crate::clock;
 use crate::config::ProducerConfig;
-use crate::error::{ClusterError, ProducerError, chain};
+use crate::error::{ClusterError, ProducerError};
 use crate::resume::Log;
 
 /// The first pause after a failure; each further one is twice as long.
@@ -129,12 +129,12 @@ impl<'a> Task<'a> {
                 topic = self.config.topic,
                 partition = self.partition,
                 offset = self.next_offset,
-                error = chain(&error),
+                error = error_chain(&error),
                 "{} records could not be stored at {}, trying again in {} ms: {}",
                 batch.len(),
                 self.position(),
                 pause.as_millis(),
-                chain(&error),
+                error_chain(&error),
             );
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
@@ -285,6 +285,6 @@ fn is_next(batch: &[Outgoing], index: usize, value: &[u8]) -> bool {
 fn cluster_error(error: ProducerError) -> ClusterError {
     match error {
         ProducerError::Tail { source, .. } | ProducerError::Topic { source, .. } => source,
-        other => ClusterError::Fluvio(chain(&other)),
+        other => ClusterError::Fluvio(error_chain(&other)),
     }
 }

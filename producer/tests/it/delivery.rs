@@ -7,16 +7,18 @@ use domain::Body;
 use expect_test::expect;
 use producer::{ProducerConfig, ProducerError, Source};
 use tokio_util::sync::CancellationToken;
+use trip_files::TripFilesError;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::support::{
-    PARTITIONS, assert_whole, at_full_speed, cluster, rows, start_broker, testdata, within_patience,
+    PARTITIONS, assert_whole, at_full_speed, cluster, path_source, rows, start_broker, testdata,
+    within_patience,
 };
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_becomes_records_in_the_contracts_words() {
     let cluster = cluster().await;
-    let source = Source::Path(testdata("cut-in-quotes.csv"));
+    let source = path_source(testdata("cut-in-quotes.csv"));
     let summary = cluster.produce(source, at_full_speed()).await;
     let mut lines = vec![format!("{summary:?}")];
     for (partition, stored) in cluster.stored().await.iter().enumerate() {
@@ -95,10 +97,10 @@ async fn several_files_are_merged_by_departure() {
             .parse()
             .unwrap();
         let mut file = std::fs::File::create(folder.path().join(format!("{seed}.csv"))).unwrap();
-        producer::simulate::write_csv(&config, &mut file).unwrap();
+        trip_files::simulate::write_csv(&config, &mut file).unwrap();
     }
     std::fs::write(folder.path().join("5.csv"), "no,trips\n").unwrap();
-    let source = Source::Path(folder.path().to_owned());
+    let source = path_source(folder.path().to_owned());
     let summary = cluster.produce(source, at_full_speed()).await;
     assert_eq!(
         (summary.rows_read, summary.produced, summary.rejected),
@@ -136,21 +138,21 @@ async fn several_files_are_merged_by_departure() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_single_bad_or_missing_file_is_an_error_and_nothing_is_sent() {
     let cluster = cluster().await;
-    let run = |path| {
-        cluster.run(
-            Source::Path(path),
-            at_full_speed(),
-            CancellationToken::new(),
-        )
-    };
+    let run = |path| cluster.run(path_source(path), at_full_speed(), CancellationToken::new());
     let refused = run(testdata("unknown-header.csv")).await;
     assert!(
-        matches!(refused, Err(ProducerError::Refused { .. })),
+        matches!(
+            refused,
+            Err(ProducerError::Files(TripFilesError::Refused { .. }))
+        ),
         "{refused:?}"
     );
     let missing = run(testdata("nowhere.csv")).await;
     assert!(
-        matches!(missing, Err(ProducerError::Path { .. })),
+        matches!(
+            missing,
+            Err(ProducerError::Files(TripFilesError::Path { .. }))
+        ),
         "{missing:?}"
     );
     assert!(cluster.stored().await.iter().all(Vec::is_empty));
@@ -163,7 +165,7 @@ async fn a_missing_topic_is_an_error_that_names_it() {
         topic: "tripz".to_owned(),
         ..at_full_speed()
     };
-    let source = Source::Path(testdata("basic.csv"));
+    let source = path_source(testdata("basic.csv"));
     let result = cluster.run(source, config, CancellationToken::new()).await;
     expect![[r#"cannot use topic "tripz""#]].assert_eq(&result.unwrap_err().to_string());
 }

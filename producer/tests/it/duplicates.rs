@@ -5,13 +5,13 @@ use std::fs;
 use std::path::Path;
 
 use domain::Body;
-use producer::{ProducerConfig, Progress, S3Config, Source, Speed, Summary};
+use producer::{FilesConfig, ProducerConfig, Progress, S3Config, Source, Speed, Summary};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::archives::{city, gzip, zip};
 use crate::s3_server::S3Server;
-use crate::support::{Cluster, at_full_speed, cluster, rows, within_patience};
+use crate::support::{Cluster, at_full_speed, cluster, path_source, rows, within_patience};
 
 const TRIPS: usize = 2_000;
 
@@ -54,11 +54,14 @@ async fn assert_once(cluster: &Cluster, count: usize) {
 
 async fn produced(cluster: &Cluster, folder: &Path, spill: &Path) -> Summary {
     let config = ProducerConfig {
-        spill_dir: Some(spill.to_owned()),
+        files: FilesConfig {
+            spill_dir: Some(spill.to_owned()),
+            ..FilesConfig::default()
+        },
         ..at_full_speed()
     };
     cluster
-        .produce(Source::Path(folder.to_owned()), config)
+        .produce(path_source(folder.to_owned()), config)
         .await
 }
 
@@ -112,8 +115,8 @@ async fn a_year_with_a_month_too_often_is_sent_and_prepared_exactly_once() {
     );
 
     let (progress, _) = watch::channel(Progress::default());
-    let prepared = producer::prepare(
-        Source::Path(folder.path().to_owned()),
+    let prepared = trip_files::prepare(
+        trip_files::Source::Path(folder.path().to_owned()),
         None,
         S3Config::default(),
         progress,
@@ -168,7 +171,10 @@ async fn sent_in_part(cluster: &Cluster, folder: &Path, spill: &Path) -> u64 {
     let slowly = ProducerConfig {
         // A month in about a minute.
         speed: Speed::Times(40_000.0),
-        spill_dir: Some(spill.to_owned()),
+        files: FilesConfig {
+            spill_dir: Some(spill.to_owned()),
+            ..FilesConfig::default()
+        },
         ..at_full_speed()
     };
     let stop = CancellationToken::new();
@@ -178,7 +184,7 @@ async fn sent_in_part(cluster: &Cluster, folder: &Path, spill: &Path) -> u64 {
         }
         stop.cancel();
     };
-    let run = cluster.run(Source::Path(folder.to_owned()), slowly, stop.clone());
+    let run = cluster.run(path_source(folder.to_owned()), slowly, stop.clone());
     let (first, ()) = within_patience("the run stops", async { tokio::join!(run, stopping) }).await;
     let first = first.unwrap();
     assert!(first.stopped && first.rows_read < TRIPS as u64, "{first:?}");
@@ -294,12 +300,15 @@ async fn in_a_bucket_a_month_inside_an_archive_and_beside_it_is_sent_once() {
         &gzip(&corrected(&text)),
     );
     let config = ProducerConfig {
-        spill_dir: Some(spill.path().to_owned()),
-        s3: S3Config {
-            endpoint: Some(server.endpoint()),
-            path_style: true,
-            anonymous: true,
-            ..S3Config::default()
+        files: FilesConfig {
+            spill_dir: Some(spill.path().to_owned()),
+            s3: S3Config {
+                endpoint: Some(server.endpoint()),
+                path_style: true,
+                anonymous: true,
+                ..S3Config::default()
+            },
+            ..FilesConfig::default()
         },
         ..at_full_speed()
     };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fluvio::{Fluvio, FluvioClusterConfig};
-use producer::{ProducerConfig, Progress, S3Config};
+use producer::{FilesConfig, ProducerConfig, Progress, S3Config};
 use tokio::process::Command;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -23,12 +23,15 @@ async fn life() {
     let client = Fluvio::connect_with_config(&config).await.unwrap();
     let (progress, _) = watch::channel(Progress::default());
     let config = ProducerConfig {
-        spill_dir: std::env::var_os(SPILL).map(Into::into),
-        s3: S3Config {
-            endpoint: std::env::var(S3).ok(),
-            path_style: true,
-            anonymous: std::env::var_os("AWS_ACCESS_KEY_ID").is_none(),
-            ..S3Config::default()
+        files: FilesConfig {
+            spill_dir: std::env::var_os(SPILL).map(Into::into),
+            s3: S3Config {
+                endpoint: std::env::var(S3).ok(),
+                path_style: true,
+                anonymous: std::env::var_os("AWS_ACCESS_KEY_ID").is_none(),
+                ..S3Config::default()
+            },
+            ..FilesConfig::default()
         },
         ..ProducerConfig::default()
     };

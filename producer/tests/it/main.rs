@@ -4,6 +4,7 @@
     reason = "a test panics where its data is not as it says"
 )]
 
+#[path = "../../../trip-files/tests/it/archives.rs"]
 mod archives;
 mod bucket;
 mod delivery;
@@ -11,10 +12,11 @@ mod duplicates;
 mod feed;
 mod gbfs;
 mod life;
-mod moto;
 mod pacing;
-mod prepare;
+mod prepared;
 mod resume;
+#[expect(dead_code, reason = "the tests of trip-files use the rest")]
+#[path = "../../../trip-files/tests/it/s3_server.rs"]
 mod s3_server;
 mod support;
 mod takeover;

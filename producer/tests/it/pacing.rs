@@ -7,13 +7,13 @@ use producer::{Progress, Source};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{assert_whole, cluster, testdata, times};
+use crate::support::{assert_whole, cluster, path_source, testdata, times};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn half_an_hour_passes_in_half_a_second_and_ticks_tell_the_time() {
     let cluster = cluster().await;
     // The rows depart at 0, 1 and 30 minutes.
-    let source = Source::Path(testdata("basic.csv"));
+    let source = path_source(testdata("basic.csv"));
     let started = Instant::now();
     let summary = cluster.produce(source, times(3_600.0)).await;
     let took = started.elapsed();

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use domain::Body;
-use producer::{Source, Speed};
+use producer::{FilesConfig, Source, Speed};
 use proptest::prelude::*;
 use tokio_util::sync::CancellationToken;
 
 use crate::archives::{city as city_file, shuffled};
 use crate::life::{live_and_die, process};
-use crate::support::{assert_whole, at_full_speed, cluster, rows, testdata};
+use crate::support::{assert_whole, at_full_speed, cluster, path_source, rows, testdata};
 
 const TRIPS: u64 = 100_000;
 
@@ -40,13 +40,11 @@ async fn the_same_content_under_another_name_is_the_same_source() {
     let cluster = cluster().await;
     let folder = tempfile::tempdir().unwrap();
     cluster
-        .produce(Source::Path(testdata("basic.csv")), at_full_speed())
+        .produce(path_source(testdata("basic.csv")), at_full_speed())
         .await;
     let renamed = folder.path().join("renamed.csv");
     std::fs::copy(testdata("basic.csv"), &renamed).unwrap();
-    let again = cluster
-        .produce(Source::Path(renamed), at_full_speed())
-        .await;
+    let again = cluster.produce(path_source(renamed), at_full_speed()).await;
     assert_eq!(again.already_produced, 3);
     assert_whole(&cluster.stored().await, 3);
 }
@@ -58,7 +56,7 @@ async fn a_file_added_to_a_folder_is_sent_and_the_others_are_not_sent_again() {
     let add = |name: &str, file: &str| {
         std::fs::copy(testdata(file), folder.path().join(name)).unwrap();
     };
-    let source = Source::Path(folder.path().to_owned());
+    let source = path_source(folder.path().to_owned());
     add("a.csv", "basic.csv");
     cluster.produce(source.clone(), at_full_speed()).await;
     add("b.csv", "not-ordered.csv");
@@ -131,7 +129,7 @@ async fn a_stopped_run_has_everything_confirmed_that_it_counts() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_killed_before_its_last_tick_sends_it_the_next_time() {
     let cluster = cluster().await;
-    let source = Source::Path(testdata("basic.csv"));
+    let source = path_source(testdata("basic.csv"));
     let stop = CancellationToken::new();
     let config = producer::ProducerConfig {
         // The last row departs half an hour after the first: 0.3 s, and a long time after nothing.
@@ -159,11 +157,14 @@ async fn a_file_whose_rows_lie_on_the_disk_is_not_read_again() {
     let path = folder.path().join("202606-trips.csv");
     let text = shuffled(&city_file("trips=20000,stations=60,bikes=600,days=2"));
     std::fs::write(&path, &text).unwrap();
-    let source = || Source::Path(folder.path().to_owned());
+    let source = || path_source(folder.path().to_owned());
     let config = producer::ProducerConfig {
-        // About a thousand rows.
-        sort_bytes: 100_000,
-        spill_dir: Some(spill.path().to_owned()),
+        files: FilesConfig {
+            // About a thousand rows.
+            sort_bytes: 100_000,
+            spill_dir: Some(spill.path().to_owned()),
+            ..FilesConfig::default()
+        },
         ..at_full_speed()
     };
     let slowly = producer::ProducerConfig {

@@ -61,6 +61,11 @@ pub(crate) fn testdata(file: &str) -> PathBuf {
         .join(file)
 }
 
+/// A trip file, or a folder of them.
+pub(crate) fn path_source(path: PathBuf) -> Source {
+    trip_files::Source::Path(path).into()
+}
+
 pub(crate) fn at_full_speed() -> ProducerConfig {
     ProducerConfig::default()
 }

@@ -10,7 +10,9 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::feed::{FeedServer, Play, polls};
-use crate::support::{Cluster, Stored, at_full_speed, cluster, rows, testdata, within_patience};
+use crate::support::{
+    Cluster, Stored, at_full_speed, cluster, path_source, rows, testdata, within_patience,
+};
 
 const STATIONS: usize = 87;
 const MORNING: i64 = 1_793_707_200;
@@ -243,10 +245,10 @@ async fn what_two_producers_of_one_source_send_is_taken_once() {
     let renamed = tempfile::tempdir().unwrap();
     let copy = renamed.path().join("copy of it.csv");
     std::fs::copy(testdata("basic.csv"), &copy).unwrap();
-    let file: Source = Source::Path(testdata("basic.csv"));
+    let file: Source = path_source(testdata("basic.csv"));
     let pairs = [
         (city.parse().unwrap(), city.parse().unwrap()),
-        (file, Source::Path(copy)),
+        (file, path_source(copy)),
     ];
     for (one, other) in pairs {
         let cluster = cluster().await;
@@ -277,12 +279,12 @@ async fn a_file_that_was_edited_in_place_is_another_source() {
     let cluster = cluster().await;
     std::fs::write(&file, &text).unwrap();
     let before = cluster
-        .produce(Source::Path(file.clone()), at_full_speed())
+        .produce(path_source(file.clone()), at_full_speed())
         .await;
     // The same length, one digit is another one.
     let (head, tail) = text.rsplit_once('7').unwrap();
     std::fs::write(&file, format!("{head}8{tail}")).unwrap();
-    let after = cluster.produce(Source::Path(file), at_full_speed()).await;
+    let after = cluster.produce(path_source(file), at_full_speed()).await;
     assert_eq!(
         (after.rows_read, after.already_produced),
         (before.rows_read, 0)

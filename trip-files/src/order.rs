@@ -1,0 +1,263 @@
+//! Rows of all sources in one order: by departure.
+//!
+//! ```text
+//!  file a ─ ordered ───────┐
+//!  file b ─ ordered ───────┼─ merged by departure ─▶ (feed, seq, row)
+//!  city   ─ made in order ─┘
+//! ```
+//!
+//! Within a source rows are numbered in this order, from 0, without gaps: a row's `seq` is the same
+//! in every run. Not here: ordering a file (see [`crate::sort`]).
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::io;
+use std::path::Path;
+
+use crate::compact::Names;
+use crate::row::Row;
+use crate::simulate::City;
+use crate::sort::{Counts, SortedRows};
+use crate::table::Table;
+
+/// The rows of one source, ordered by departure.
+#[derive(Debug)]
+pub struct Feed {
+    /// The source's name, as it stands in its records.
+    pub source: String,
+    rows: FeedRows,
+    next_seq: u64,
+    /// The row to give next.
+    next: Option<Row>,
+}
+
+#[derive(Debug)]
+enum FeedRows {
+    File {
+        rows: SortedRows,
+        names: Box<Names>,
+        counts: Counts,
+    },
+    City(Box<City>),
+    /// All were taken.
+    Gone,
+}
+
+impl Feed {
+    /// The rows of a file, whose runs are in `folder`; `name` stands in its rejects.
+    ///
+    /// # Errors
+    /// If the runs cannot be read.
+    pub(crate) fn file(name: &str, table: Table, folder: &Path) -> io::Result<Self> {
+        // For people: the file's own name, without the archive around it.
+        let short = name.rsplit('/').next().unwrap_or(name);
+        let source = format!("{short}#{:016x}", table.hash);
+        let rows = FeedRows::File {
+            rows: table.rows.open(folder, name)?,
+            names: Box::new(table.names),
+            counts: table.counts,
+        };
+        Self::new(source, rows)
+    }
+
+    /// The rows of a simulated city.
+    pub(crate) fn city(city: City) -> Self {
+        let source = city.source_name();
+        Self::new(source, FeedRows::City(Box::new(city))).expect("a city reads nothing")
+    }
+
+    fn new(source: String, mut rows: FeedRows) -> io::Result<Self> {
+        Ok(Self {
+            source,
+            next: rows.next()?,
+            rows,
+            next_seq: 0,
+        })
+    }
+
+    /// How many rows there are in all, where that is known before they are made.
+    pub fn total(&self) -> Option<u64> {
+        match &self.rows {
+            FeedRows::File { counts, .. } => Some(counts.rows),
+            FeedRows::City(city) => city.total(),
+            FeedRows::Gone => Some(self.next_seq),
+        }
+    }
+
+    /// The texts the feed's trips point to.
+    pub fn names(&self) -> &Names {
+        match &self.rows {
+            FeedRows::File { names, .. } => names,
+            FeedRows::City(city) => city.names(),
+            FeedRows::Gone => unreachable!("no row of it is left that could have names"),
+        }
+    }
+
+    /// Whether all rows were taken.
+    pub fn is_used_up(&self) -> bool {
+        self.next.is_none()
+    }
+
+    /// Gives back the memory of rows and names; only for a feed that is used up.
+    fn let_go(&mut self) {
+        self.rows = FeedRows::Gone;
+    }
+
+    fn pop(&mut self) -> io::Result<Option<(u64, Row)>> {
+        let Some(row) = self.next.take() else {
+            return Ok(None);
+        };
+        self.next = self.rows.next()?;
+        let seq = self.next_seq;
+        self.next_seq += 1;
+        Ok(Some((seq, row)))
+    }
+}
+
+impl FeedRows {
+    fn next(&mut self) -> io::Result<Option<Row>> {
+        match self {
+            Self::City(city) => Ok(city.next()),
+            Self::File { rows, names, .. } => rows.next(names),
+            Self::Gone => Ok(None),
+        }
+    }
+}
+
+/// All feeds in one order; the earlier feed first among rows that departed together.
+#[derive(Debug, Default)]
+pub struct Merged {
+    pub feeds: Vec<Feed>,
+    heads: BinaryHeap<Reverse<(i64, usize)>>,
+    /// Where the feeds begin that were added last.
+    newest: usize,
+    /// How many of these have rows left.
+    newest_left: usize,
+}
+
+impl Merged {
+    /// Adds feeds, whose numbers follow those there are; what is used up of these is let go.
+    pub fn add(&mut self, feeds: Vec<Feed>) {
+        for used_up in self.feeds.iter_mut().filter(|feed| feed.is_used_up()) {
+            used_up.let_go();
+        }
+        self.newest = self.feeds.len();
+        self.feeds.extend(feeds);
+        for (index, feed) in self.feeds.iter().enumerate().skip(self.newest) {
+            self.heads
+                .extend(feed.next.iter().map(|row| Reverse((row.at, index))));
+        }
+        let newest = self.feeds.iter().skip(self.newest);
+        self.newest_left = newest.filter(|feed| !feed.is_used_up()).count();
+    }
+
+    /// The departure of the next row.
+    pub fn next_at(&self) -> Option<i64> {
+        self.heads.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// Whether the feeds that were added last have rows left.
+    pub fn has_newest(&self) -> bool {
+        self.newest_left > 0
+    }
+
+    /// Gives the next row with its feed's index and its `seq`.
+    ///
+    /// # Errors
+    /// If rows that lie on the disk cannot be read.
+    pub fn next_row(&mut self) -> io::Result<Option<(usize, u64, Row)>> {
+        let Some(Reverse((_, index))) = self.heads.pop() else {
+            return Ok(None);
+        };
+        let feed = &mut self.feeds[index];
+        let Some((seq, row)) = feed.pop()? else {
+            return Ok(None);
+        };
+        match &feed.next {
+            Some(next) => self.heads.push(Reverse((next.at, index))),
+            None => self.newest_left -= usize::from(index >= self.newest),
+        }
+        Ok(Some((index, seq, row)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Reject;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::compact::CompactTrip;
+    use crate::sort::{Room, SortPlace, Sorter};
+
+    /// A file whose rows departed at these times; `None` is a reject.
+    fn feed(name: &str, departures: &[Option<i64>]) -> Feed {
+        let mut sorter = Sorter::new(SortPlace {
+            buffer_bytes: usize::MAX,
+            room: Some(Room::new(usize::MAX)),
+            folder: "never-written".into(),
+            prefix: name.to_owned(),
+        });
+        let mut names = Names::default();
+        for departure in departures {
+            match departure {
+                Some(at) => sorter.push(trip(&mut names, *at)).unwrap(),
+                None => sorter
+                    .push_reject(Reject::new(name, 1, "no trip", ""))
+                    .unwrap(),
+            }
+        }
+        let table = Table {
+            names,
+            counts: sorter.counts,
+            rows: sorter.finish().unwrap(),
+            hash: xxhash_rust::xxh3::xxh3_64(name.as_bytes()),
+            sample: crate::sample::Sample::default(),
+        };
+        Feed::file(name, table, Path::new("never-written")).unwrap()
+    }
+
+    fn trip(names: &mut Names, departed_at: i64) -> CompactTrip {
+        let place = names.place(&domain::Station {
+            station_id: "1".to_owned(),
+            street: "Oak St".to_owned(),
+            lat: 40.7,
+            lon: -73.9,
+        });
+        CompactTrip {
+            departed_at,
+            arrived_at: departed_at,
+            bike: None,
+            from: place,
+            to: place,
+            rider: None,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn merged_rows_are_ordered_and_numbered_without_gaps_and_none_is_lost(
+            files in prop::collection::vec(
+                prop::collection::vec(prop::option::weighted(0.9, 0_i64..50), 0..30), 0..5,
+            ),
+        ) {
+            let feeds = files.iter().enumerate().map(|(i, file)| feed(&i.to_string(), file));
+            let feeds: Vec<_> = feeds.collect();
+            let totals: Vec<_> = feeds.iter().map(|feed| feed.total().unwrap()).collect();
+            let mut merged = Merged::default();
+            merged.add(feeds);
+            let mut next_seqs = vec![0; files.len()];
+            let mut last = i64::MIN;
+            while let Some((source, seq, row)) = merged.next_row().unwrap() {
+                prop_assert!(row.at >= last);
+                last = row.at;
+                prop_assert_eq!(seq, next_seqs[source]);
+                next_seqs[source] += 1;
+            }
+            let rows: Vec<_> = files.iter().map(|file| file.len() as u64).collect();
+            prop_assert_eq!(&next_seqs, &rows);
+            prop_assert_eq!(totals, rows);
+            prop_assert!(!merged.has_newest());
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! Trip files made for a test, and their packings.
+
+use std::io::Write;
+
+/// A simulated city's trips as a file.
+pub(crate) fn city(parameters: &str) -> Vec<u8> {
+    let mut text = Vec::new();
+    trip_files::simulate::write_csv(&parameters.parse().unwrap(), &mut text).unwrap();
+    text
+}
+
+/// The same rows in another order, the same in every run.
+pub(crate) fn shuffled(text: &[u8]) -> Vec<u8> {
+    let mut lines: Vec<_> = text.split_inclusive(|byte| *byte == b'\n').collect();
+    let header = lines.remove(0);
+    // A step that has no divisor in common with the number of rows meets every row once.
+    let (count, mut step) = (lines.len(), 7_919);
+    while count.is_multiple_of(step) {
+        step += 2;
+    }
+    let rows = (0..count).flat_map(|row| lines[row * step % count]);
+    header.iter().chain(rows).copied().collect()
+}
+
+pub(crate) fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap()
+}
+
+pub(crate) fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, text) in members {
+        let options = zip::write::SimpleFileOptions::default();
+        archive.start_file(*name, options).unwrap();
+        archive.write_all(text).unwrap();
+    }
+    archive.finish().unwrap().into_inner()
+}

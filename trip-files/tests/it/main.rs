@@ -1,0 +1,12 @@
+//! Sources read through what the producer uses of this crate, and files prepared from them.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test panics where its data is not as it says"
+)]
+
+mod archives;
+mod bucket;
+mod moto;
+mod prepare;
+mod s3_server;
+mod support;
