@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use fluvio::{Fluvio, FluvioAdmin, FluvioClusterConfig};
+use fluvio::{FluvioAdmin, FluvioClusterConfig};
 use partition_client::Cluster;
 use sqlx::{Connection, PgConnection};
 
@@ -114,7 +114,7 @@ pub(crate) fn cluster(address: &str) -> Cluster {
     Cluster::new(cluster_config(address), CONNECT_MAX)
 }
 
-/// Connects for changing topics and SmartModules.
+/// Connects for what `partition-client` does.
 ///
 /// # Errors
 /// If there is no Fluvio at `address`.
@@ -123,15 +123,6 @@ pub(crate) async fn connect_cluster(address: &str) -> Result<Cluster> {
     let connecting = async { Ok(cluster.connect().await.map_err(|error| error.cause)?) };
     timely(address, connecting).await?;
     Ok(cluster)
-}
-
-/// Connects for producing and consuming.
-///
-/// # Errors
-/// If there is no Fluvio at `address`.
-pub(crate) async fn connect(address: &str) -> Result<Fluvio> {
-    let config = cluster_config(address);
-    timely(address, Fluvio::connect_with_config(&config)).await
 }
 
 /// Connects for topics and SmartModules.

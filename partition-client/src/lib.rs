@@ -18,4 +18,4 @@ pub use error::{Cause, ClientError};
 pub use module::{ModuleError, SmartModule};
 pub use recovery::{ModuleChoice, Next, Recovery, RecoveryConfig, SessionEnd};
 pub use stream::{FetchResponse, OffsetRange, PartitionStream, StreamEvent, StreamRequest};
-pub use tail::has_unreplicated;
+pub use tail::{OnValue, TailReader, has_unreplicated};

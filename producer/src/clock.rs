@@ -1,7 +1,8 @@
 //! The replay clock: how event time goes along with the clock on the wall.
 //!
 //! The only file that asks what time it is. It asks for differences, so that what a run sends does not
-//! depend on when it is run; and for the time of day only to refuse what has not happened yet.
+//! depend on when it is run; and for the time of day only to refuse what has not happened yet, and to
+//! stamp batches.
 
 use std::time::Duration;
 
@@ -16,12 +17,21 @@ pub(crate) fn now() -> Instant {
 }
 
 /// The time of day by this machine, to the second.
+pub(crate) fn time_of_day() -> DateTime<Utc> {
+    wall_clock().trunc_subsecs(0)
+}
+
+/// The time of day by this machine, in milliseconds since 1970: when a batch was made.
+pub(crate) fn wall_clock_ms() -> i64 {
+    wall_clock().timestamp_millis()
+}
+
 #[expect(
     clippy::disallowed_methods,
-    reason = "nothing else tells what has not happened yet"
+    reason = "nothing else tells what has not happened yet, and brokers keep it with a batch"
 )]
-pub(crate) fn time_of_day() -> DateTime<Utc> {
-    Utc::now().trunc_subsecs(0)
+fn wall_clock() -> DateTime<Utc> {
+    Utc::now()
 }
 
 /// Maps departures to moments; starts with the first row that has to wait for its time.

@@ -26,12 +26,10 @@ pub struct ProducerConfig {
     pub linger: Duration,
     /// How long to try to deliver before giving up, counted from the last success.
     pub give_up_after: Duration,
-    /// How long the cluster may take to answer a batch.
-    pub answer_within: Duration,
     /// How trip files are read.
     pub files: FilesConfig,
     /// A live feed is polled no more often, whatever its files say of themselves; after a failure
-    /// the first pause is as long.
+    /// the first pause is about as long.
     pub poll_min: Duration,
     /// So many polls of a live feed; without it, until the run is stopped.
     pub polls_max: Option<u64>,
@@ -46,7 +44,6 @@ impl Default for ProducerConfig {
             batch_bytes: 128 * 1024,
             linger: Duration::from_millis(5),
             give_up_after: Duration::from_secs(300),
-            answer_within: Duration::from_secs(5),
             files: FilesConfig::default(),
             // Chosen: the width of a window; a feed that changes at any time is fresh enough then.
             poll_min: Duration::from_secs(5),

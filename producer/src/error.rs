@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use domain::Position;
 use domain::source::Run;
+use partition_client::ClientError;
 use trip_files::TripFilesError;
 
 /// A run that could not go on. A bad row is no error: it is rejected.
@@ -35,7 +36,7 @@ pub enum ProducerError {
         topic: String,
         /// What the cluster says.
         #[source]
-        source: ClusterError,
+        source: Box<ClientError>,
     },
     /// The end of a partition, where an earlier run stopped, cannot be read.
     #[error("cannot read back partition {at}")]
@@ -44,7 +45,7 @@ pub enum ProducerError {
         at: Position,
         /// What the cluster says.
         #[source]
-        source: ClusterError,
+        source: Box<ClientError>,
     },
     /// Records could not be stored for so long that the run gave up.
     ///
@@ -57,32 +58,8 @@ pub enum ProducerError {
         at: Position,
         /// How long delivery was tried.
         waited: Duration,
-        /// The last answer of the cluster.
+        /// The last error of the cluster.
         #[source]
-        source: ClusterError,
+        source: Box<ClientError>,
     },
-}
-
-/// What the cluster, or the way to it, answered.
-#[derive(Debug, thiserror::Error)]
-pub enum ClusterError {
-    /// The client's error, with its causes.
-    // Fluvio gives `anyhow` errors, which are no `std` errors: the chain is kept as text.
-    #[error("{0}")]
-    Fluvio(String),
-    /// No answer in time.
-    #[error("no answer within {} ms", .0.as_millis())]
-    Silent(Duration),
-    /// The topic is not there.
-    #[error("the topic does not exist")]
-    NoTopic,
-    /// The record is stored but not yet on every replica.
-    #[error("stored, but not yet on every replica")]
-    NotReplicated,
-}
-
-impl From<anyhow::Error> for ClusterError {
-    fn from(error: anyhow::Error) -> Self {
-        Self::Fluvio(format!("{error:#}"))
-    }
 }

@@ -12,7 +12,7 @@ mod source;
 mod summary;
 
 pub use config::{ProducerConfig, Speed, SpeedError};
-pub use error::{ClusterError, ProducerError};
+pub use error::ProducerError;
 pub use gbfs::{FeedError, FeedUrl, FeedUrlError};
 pub use pipeline::run;
 pub use source::{Source, SourceError};

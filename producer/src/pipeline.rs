@@ -16,9 +16,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fluvio::Fluvio;
-use fluvio::metadata::topic::TopicSpec;
 use futures_util::future::BoxFuture;
+use partition_client::{Cause, ClientError, Cluster};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -27,7 +26,7 @@ use trip_files::{HeldFiles, Progress, Reading, SentUnit, Spill};
 use self::replay::{Links, Replay};
 use crate::clock::{self, ReplayClock};
 use crate::config::ProducerConfig;
-use crate::error::{ClusterError, ProducerError};
+use crate::error::ProducerError;
 use crate::gbfs;
 use crate::partition::Partitions;
 use crate::resume::Tails;
@@ -52,7 +51,7 @@ const TOPIC_LOOK_EVERY: Duration = Duration::from_millis(100);
 /// new run goes on where this one stopped.
 // Boxed: a future's code is compiled where it is polled, and is to be optimized as this crate is.
 pub fn run(
-    fluvio: &Fluvio,
+    cluster: &Cluster,
     source: Source,
     config: ProducerConfig,
     progress: watch::Sender<Progress>,
@@ -61,7 +60,7 @@ pub fn run(
     Box::pin(async move {
         let source = match source {
             Source::Gbfs(url) => {
-                return Box::pin(gbfs::run(fluvio, url, config, progress, stop)).await;
+                return Box::pin(gbfs::run(cluster, url, config, progress, stop)).await;
             }
             Source::Trips(source) => source,
         };
@@ -76,9 +75,9 @@ pub fn run(
                 ..Summary::default()
             });
         };
-        let partitions = Box::pin(find_partitions(fluvio, &config.topic)).await?;
+        let partitions = Box::pin(find_partitions(cluster, &config.topic)).await?;
         // Out of the run's own future: what is needed once must not make it large for good.
-        let mut tails = Box::pin(Tails::read(fluvio, &config, partitions)).await?;
+        let mut tails = Box::pin(Tails::read(cluster, &config.topic, partitions)).await?;
         let held = HeldFiles {
             sent: still_there(source.sent(), &mut tails).await?,
             taken: begun(&source.taken(), &mut tails).await?,
@@ -97,7 +96,7 @@ pub fn run(
         let mut replay = Replay::new(links, clock, progress);
         replay.count_sent(&held.sent);
         let months = source.start(held);
-        let delivery = send::deliver(fluvio, &config, waiting, &ends, &confirmed, &stop);
+        let delivery = send::deliver(cluster, &config, waiting, &ends, &confirmed, &stop);
         let (replay, ()) = tokio::try_join!(replay.run(months, tails, queues), delivery)?;
         let summary = replay.end()?;
         info!(
@@ -114,7 +113,7 @@ pub fn run(
 /// Of the units that were noted as sent, those that this topic holds: it may be a new one.
 async fn still_there(
     sent: Vec<SentUnit>,
-    tails: &mut Tails,
+    tails: &mut Tails<'_>,
 ) -> Result<Vec<SentUnit>, ProducerError> {
     let files = || sent.iter().flat_map(|unit| &unit.files);
     let hashes: Vec<_> = files().map(|file| file.hash).collect();
@@ -133,7 +132,7 @@ async fn still_there(
 }
 
 /// Of the files with these hashes, those of which this topic holds rows, and how many.
-async fn begun(hashes: &[u64], tails: &mut Tails) -> Result<HashMap<u64, u64>, ProducerError> {
+async fn begun(hashes: &[u64], tails: &mut Tails<'_>) -> Result<HashMap<u64, u64>, ProducerError> {
     let next_seqs = next_seqs(hashes, tails).await?;
     let files = hashes.iter().copied().zip(next_seqs);
     Ok(files.filter(|(_, next_seq)| *next_seq > 0).collect())
@@ -142,7 +141,7 @@ async fn begun(hashes: &[u64], tails: &mut Tails) -> Result<HashMap<u64, u64>, P
 /// For each file the first `seq` that is on no partition.
 async fn next_seqs(
     hashes: &[u64],
-    tails: &mut Tails,
+    tails: &mut Tails<'_>,
 ) -> Result<impl Iterator<Item = u64>, ProducerError> {
     let identities: Vec<_> = hashes.iter().map(|hash| format!("{hash:016x}")).collect();
     let identities: Vec<_> = identities.iter().map(String::as_str).collect();
@@ -151,30 +150,33 @@ async fn next_seqs(
     Ok((0..hashes.len()).map(move |file| next_seq(file).unwrap_or(0)))
 }
 
-/// Asks for the topic until it is there: one that was created just now may take a moment.
+/// Waits for the topic: one that was created just now may take a moment until it can be written.
 pub(crate) async fn find_partitions(
-    fluvio: &Fluvio,
+    cluster: &Cluster,
     topic: &str,
 ) -> Result<Partitions, ProducerError> {
     let error = |source| ProducerError::Topic {
         topic: topic.to_owned(),
-        source,
+        source: Box::new(source),
     };
     let started = clock::now();
-    let admin = fluvio.admin().await;
     loop {
-        let asked = admin
-            .list::<TopicSpec, String>(vec![topic.to_owned()])
-            .await;
-        let found = asked.map_err(|e| error(e.into()))?;
-        let exact = found.into_iter().find(|found| found.name == topic);
-        let partitions = exact.and_then(|found| Partitions::new(found.spec.partitions()));
-        // The client's own knowledge of topics comes by another way, and later.
-        let is_known = fluvio.topic_producer(topic).await.is_ok();
-        match partitions {
-            Some(partitions) if is_known => return Ok(partitions),
-            _ if started.elapsed() >= TOPIC_WITHIN => return Err(error(ClusterError::NoTopic)),
-            _ => tokio::time::sleep(TOPIC_LOOK_EVERY).await,
+        let shape = cluster.topic_shape(topic).await.map_err(error)?;
+        let partitions = shape.and_then(|shape| Partitions::new(shape.partitions));
+        let missing = match partitions {
+            None => ClientError {
+                doing: format!("find topic \"{topic}\" in Fluvio"),
+                cause: Cause::NoTopic,
+            },
+            // Each partition's leader must know of it.
+            Some(partitions) => match cluster.log_ends(topic).await {
+                Ok(_) => return Ok(partitions),
+                Err(error) => error,
+            },
+        };
+        if started.elapsed() >= TOPIC_WITHIN {
+            return Err(error(missing));
         }
+        tokio::time::sleep(TOPIC_LOOK_EVERY).await;
     }
 }

@@ -13,18 +13,16 @@ use std::collections::HashMap;
 use domain::record::RecordHead;
 use domain::source::{FEED_PREFIX, Run, SourceName};
 use domain::{EventTime, Record};
-use fluvio::Fluvio;
 use futures_util::future::try_join_all;
+use partition_client::{ClientError, Cluster, TailReader, TopicPartition};
 use tracing::info;
 
-use self::log::Following;
 pub(crate) use self::log::Log;
-use crate::config::ProducerConfig;
 use crate::error::ProducerError;
 use crate::partition::Partitions;
 
 /// Records in the first step back (chosen: a few batches).
-const FIRST_STEP: u32 = 4_096;
+const FIRST_STEP: i64 = 4_096;
 
 /// Each step goes so many times as far as the one before.
 const STEP_GROWTH: i64 = 4;
@@ -71,14 +69,14 @@ impl Held {
 
 /// The partitions as they were when the run began, read as far back as was needed.
 #[derive(Debug)]
-pub(crate) struct Tails(Vec<Tail>);
+pub(crate) struct Tails<'a>(Vec<Tail<'a>>);
 
 /// One partition, read from its end backwards.
 #[derive(Debug)]
-struct Tail {
-    log: Log,
-    /// Open since the tail was read on for the first time.
-    following: Option<Following>,
+struct Tail<'a> {
+    log: Log<'a>,
+    /// Open since the tail was read on for the first time; none after an error.
+    reader: Option<TailReader>,
     /// Offset of the next record.
     end: i64,
     /// Offset of the first record that was read.
@@ -113,19 +111,19 @@ impl Seen {
     };
 }
 
-impl Tails {
-    /// Reads the ends of all partitions.
+impl<'a> Tails<'a> {
+    /// Reads the last records of each partition.
     ///
     /// # Errors
     /// If one cannot be read.
     pub(crate) async fn read(
-        fluvio: &Fluvio,
-        config: &ProducerConfig,
+        cluster: &'a Cluster,
+        topic: &str,
         partitions: Partitions,
     ) -> Result<Self, ProducerError> {
         let each = partitions.iter().map(async |partition| {
-            let log = Log::new(fluvio, config, partition).await?;
-            Tail::read(log).await
+            let topic = topic.to_owned();
+            Tail::read(Log::new(cluster, TopicPartition { topic, partition })).await
         });
         Ok(Self(try_join_all(each).await?))
     }
@@ -146,24 +144,13 @@ impl Tails {
         try_join_all(each).await
     }
 
-    /// Reads what came in since the partitions were read last, as far as it has arrived here: for those
-    /// who look again and again.
+    /// Reads what came in since the partitions were read last, as far as it has arrived here: for
+    /// those who poll.
     ///
     /// # Errors
     /// If one cannot be read.
-    pub(crate) async fn read_on(
-        &mut self,
-        fluvio: &Fluvio,
-        config: &ProducerConfig,
-    ) -> Result<(), ProducerError> {
-        let each = (0..).zip(&mut self.0).map(async |(partition, tail)| {
-            if tail.following.is_none() {
-                // A new one: the cluster may have been away.
-                tail.log = Log::new(fluvio, config, partition).await?;
-                tail.following = Some(tail.log.follow(tail.end).await?);
-            }
-            tail.read_on()
-        });
+    pub(crate) async fn read_on(&mut self) -> Result<(), ProducerError> {
+        let each = self.0.iter_mut().map(Tail::read_on);
         try_join_all(each).await?;
         Ok(())
     }
@@ -174,24 +161,22 @@ impl Tails {
     }
 }
 
-impl Tail {
+impl<'a> Tail<'a> {
     /// Reads the last records.
-    async fn read(log: Log) -> Result<Self, ProducerError> {
+    async fn read(log: Log<'a>) -> Result<Self, ProducerError> {
         let mut seen = HashMap::new();
-        // From a place near the end up to the end, then what came in meanwhile.
-        let tail = log
-            .read_last(FIRST_STEP, &mut |value| look(&mut seen, value))
-            .await?;
-        let end = log
-            .read_on(tail.end, &mut |value| look(&mut seen, value))
-            .await?;
+        let range = log.offset_range().await.map_err(|e| failed(&log, 0, e))?;
+        let low = range.start.max(range.end - FIRST_STEP);
+        let mut on_value = |value: &[u8]| note(&mut seen, value);
+        let read = log.read_range(low..range.end, &mut on_value).await;
+        read.map_err(|e| failed(&log, low, e))?;
         Ok(Self {
             log,
-            following: None,
-            end,
-            low: tail.start,
-            is_start: tail.start == 0,
-            width: i64::from(FIRST_STEP),
+            reader: None,
+            end: range.end,
+            low,
+            is_start: low == range.start,
+            width: FIRST_STEP,
             seen,
         })
     }
@@ -202,7 +187,9 @@ impl Tail {
             !seen.contains_key(SourceName::of(source).identity)
         };
         while !self.is_start && sources.iter().any(|source| is_unseen(&self.seen, source)) {
-            self.step_back().await?;
+            let from = self.low;
+            let stepped = self.step_back().await;
+            stepped.map_err(|e| failed(&self.log, from, e))?;
         }
         Ok(sources.iter().map(|source| self.seen(source)).collect())
     }
@@ -212,44 +199,57 @@ impl Tail {
         seen.copied().unwrap_or(Seen::NOTHING)
     }
 
-    fn read_on(&mut self) -> Result<(), ProducerError> {
-        let Some(mut following) = self.following.take() else {
-            return Ok(());
-        };
-        let seen = &mut self.seen;
-        let look = &mut |value: &[u8]| look(seen, value);
-        self.end = self.log.read_brought(&mut following, look)?;
-        // One that has ended is not put back.
-        self.following = Some(following);
-        Ok(())
+    async fn read_on(&mut self) -> Result<(), ProducerError> {
+        let read = self.read_arrived().await;
+        read.map_err(|e| failed(&self.log, self.end, e))
     }
 
-    async fn step_back(&mut self) -> Result<(), ProducerError> {
+    async fn read_arrived(&mut self) -> Result<(), ClientError> {
+        let mut reader = match self.reader.take() {
+            Some(reader) => reader,
+            None => self.log.follow(self.end).await?,
+        };
+        let seen = &mut self.seen;
+        let read = reader.read_arrived(&mut |value| note(seen, value)).await;
+        self.end = reader.next_offset();
+        // After an error another one is opened the next time.
+        self.reader = read.is_ok().then_some(reader);
+        read
+    }
+
+    async fn step_back(&mut self) -> Result<(), ClientError> {
         self.width = (self.width * STEP_GROWTH).min(STEP_MAX);
-        let from = (self.low - self.width).max(0);
+        // The oldest records may have been deleted meanwhile.
+        let first = self.log.offset_range().await?.start;
+        let start = first.max(self.low - self.width);
         let (log, seen) = (&self.log, &mut self.seen);
-        let start = log
-            .read_between(from, self.low, &mut |value| look(seen, value))
+        log.read_range(start..self.low, &mut |value| note(seen, value))
             .await?;
         info!(
-            topic = log.topic(),
-            partition = log.partition(),
+            topic = log.partition.topic,
+            partition = log.partition.partition,
             offset = start,
-            "looked for an earlier run in {}/{} back to offset {start} of {}",
-            log.topic(),
-            log.partition(),
+            "looked for an earlier run in {} back to offset {start} of {}",
+            log.partition,
             self.end,
         );
         self.low = start;
-        // What was before may have been deleted.
-        self.is_start = start > from || start == 0;
+        self.is_start = start == first;
         Ok(())
+    }
+}
+
+/// The error of a partition that could not be read from an offset on.
+fn failed(log: &Log<'_>, offset: i64, source: ClientError) -> ProducerError {
+    ProducerError::Tail {
+        at: log.partition.at(offset),
+        source: Box::new(source),
     }
 }
 
 /// Notes what a record tells of its source; the order of the records does not matter, but for those
 /// of a live feed, which readers take in the order of their runs.
-fn look(seen: &mut HashMap<String, Seen>, value: &[u8]) {
+fn note(seen: &mut HashMap<String, Seen>, value: &[u8]) {
     // Anybody may have written to the topic: bytes that are no record tell nothing of a source.
     let Some(head) = RecordHead::read(value) else {
         return;
@@ -294,7 +294,7 @@ mod tests {
             r#"{"source":"b.csv#bbbb","seq":9,"tick":"1970-01-01T00:00:01Z"}"#,
             r#"{"source":"a.csv#aaaa","seq":40,"reject":{}}"#,
         ] {
-            look(&mut seen, value.as_bytes());
+            note(&mut seen, value.as_bytes());
         }
         let mut held = Held::new();
         held.add(&[seen["aaaa"], seen["bbbb"], Seen::NOTHING]);
@@ -320,7 +320,7 @@ mod tests {
             (tick("@1-0000000000000009", 9), Some(2), 5),
             (tick("@3-0000000000000000", 1), Some(3), 5),
         ] {
-            look(&mut seen, value.as_bytes());
+            note(&mut seen, value.as_bytes());
             let Seen { run, reached, .. } = seen["gbfs:a"];
             assert_eq!(
                 (run.map(|run| run.number), reached),

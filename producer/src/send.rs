@@ -9,14 +9,15 @@
 //! the first not, and sending the first again would put rows behind their successors. While one is
 //! under way the next one gathers. Not here: which row goes where (see [`crate::partition`]).
 
+mod batch;
 mod task;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use fluvio::dataplane::record::RecordData;
-use fluvio::{Fluvio, RecordKey};
+use fluvio_protocol::record::RecordData;
 use futures_util::future::try_join_all;
+use partition_client::Cluster;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -37,11 +38,6 @@ pub(crate) struct Outgoing {
 }
 
 impl Outgoing {
-    fn record_key(&self) -> RecordKey {
-        let key = self.key.as_ref();
-        key.map_or(RecordKey::NULL, |key| RecordKey::from(key.to_vec()))
-    }
-
     fn bytes(&self) -> usize {
         let key = self.key.as_ref().map_or(0, Bytes::len);
         // A record's own fields take some 10 bytes.
@@ -105,7 +101,7 @@ impl Queues {
 /// # Errors
 /// The first error of any partition.
 pub(crate) async fn deliver(
-    fluvio: &Fluvio,
+    cluster: &Cluster,
     config: &ProducerConfig,
     waiting: Waiting,
     ends: &[i64],
@@ -114,7 +110,7 @@ pub(crate) async fn deliver(
 ) -> Result<(), ProducerError> {
     let each = (0..).zip(waiting.0).zip(ends.iter().zip(&confirmed.0)).map(
         |((partition, waiting), (end, confirmed))| {
-            Task::new(fluvio, config, partition, *end, confirmed, stop).run(waiting)
+            Task::new(cluster, config, partition, *end, confirmed, stop).run(waiting)
         },
     );
     try_join_all(each).await?;

@@ -4,11 +4,12 @@ use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use clap::Args;
 use domain::time::{self, TimeError};
+use partition_client::Cluster;
 use producer::{ProducerConfig, Source, Speed, Summary};
 use tokio_util::sync::CancellationToken;
 use trip_files::{FilesConfig, S3Config, Source as Trips};
 
-use crate::addresses::{DataDirFlag, FluvioFlag, connect};
+use crate::addresses::{DataDirFlag, FluvioFlag, connect_cluster};
 use crate::cluster::TOPIC;
 use crate::data_dir::DataDir;
 use crate::{progress, shutdown};
@@ -139,7 +140,7 @@ impl SourceFlags {
     /// If the source cannot be used or the cluster takes no records.
     pub(crate) async fn produce(
         &self,
-        fluvio: &fluvio::Fluvio,
+        cluster: &Cluster,
         data_dir: Option<&DataDir>,
         polls_max: Option<u64>,
         stop: CancellationToken,
@@ -157,7 +158,7 @@ impl SourceFlags {
             ..ProducerConfig::default()
         };
         let (progress, shown) = progress::start();
-        let summary = producer::run(fluvio, self.source.clone(), config, progress, stop).await;
+        let summary = producer::run(cluster, self.source.clone(), config, progress, stop).await;
         shown.await.context("the progress display panicked")?;
         summary.with_context(|| format!("could not send {}", self.source))
     }
@@ -170,7 +171,7 @@ impl SourceFlags {
 pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     arguments.source.check()?;
     let stop = shutdown::on_signal()?;
-    let fluvio = connect(&arguments.fluvio.resolve(&arguments.data_dir)?).await?;
+    let cluster = connect_cluster(&arguments.fluvio.resolve(&arguments.data_dir)?).await?;
     let path = &arguments.data_dir.data_dir;
     // A file that lies here needs no data folder; a temporary one will do.
     let data_dir = match arguments.source.is_remote() || DataDir::exists(path) {
@@ -180,7 +181,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let polls_max = arguments.once.then_some(1);
     let produce = arguments
         .source
-        .produce(&fluvio, data_dir.as_ref(), polls_max, stop);
+        .produce(&cluster, data_dir.as_ref(), polls_max, stop);
     let summary = produce.await?;
     println!(
         "{} rows read, {} produced, {} rejected, {} of them by an earlier run",

@@ -18,7 +18,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use crate::addresses::{DataDirFlag, connect};
+use crate::addresses::{DataDirFlag, connect_cluster};
 use crate::cluster::{Action, apply};
 use crate::command::cluster_command;
 use crate::command::produce::SourceFlags;
@@ -199,13 +199,13 @@ async fn produce_and_wait(
         fluvio,
     } = services;
     let started = Instant::now();
-    let client = connect(fluvio.address()).await?;
+    let cluster = connect_cluster(fluvio.address()).await?;
     let stop_producing = stop.child_token();
     let polls_max = arguments.once.then_some(1);
     let produce =
         arguments
             .source
-            .produce(&client, Some(data_dir), polls_max, stop_producing.clone());
+            .produce(&cluster, Some(data_dir), polls_max, stop_producing.clone());
     let mut produce = std::pin::pin!(produce);
     let summary = tokio::select! {
         summary = &mut produce => summary?,

@@ -11,7 +11,6 @@ use std::hash::{BuildHasher, RandomState};
 use chrono::{DateTime, Utc};
 use domain::error_chain;
 use domain::source::Run;
-use fluvio::Fluvio;
 use tracing::warn;
 use trip_files::instant;
 
@@ -25,9 +24,8 @@ const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(20);
 
 /// A run's view of the feed it wants to own.
 pub(crate) struct Owner<'a> {
-    fluvio: &'a Fluvio,
     config: &'a ProducerConfig,
-    tails: Tails,
+    tails: Tails<'a>,
     /// `gbfs:<system id>`
     feed: String,
     run: Run,
@@ -40,9 +38,8 @@ impl<'a> Owner<'a> {
     /// # Errors
     /// If a partition cannot be read.
     pub(crate) async fn new(
-        fluvio: &'a Fluvio,
         config: &'a ProducerConfig,
-        mut tails: Tails,
+        mut tails: Tails<'a>,
         feed: String,
     ) -> Result<Self, ProducerError> {
         let seen = tails.find(&[&feed]).await?.concat();
@@ -53,7 +50,6 @@ impl<'a> Owner<'a> {
             tag: RandomState::new().hash_one(&feed),
         };
         Ok(Self {
-            fluvio,
             config,
             tails,
             feed,
@@ -90,7 +86,7 @@ impl<'a> Owner<'a> {
     pub(crate) async fn wait_for_claims(&mut self) -> Result<(), ProducerError> {
         let started = clock::now();
         loop {
-            match self.tails.read_on(self.fluvio, self.config).await {
+            match self.tails.read_on().await {
                 Ok(()) => self.check()?,
                 Err(error) if started.elapsed() >= self.config.give_up_after => return Err(error),
                 Err(_) => {} // Delivery says what is wrong, and gives up when nothing is stored.
@@ -111,7 +107,7 @@ impl<'a> Owner<'a> {
     /// # Errors
     /// [`ProducerError::TakenOver`] if there is one.
     pub(crate) async fn look(&mut self) -> Result<(), ProducerError> {
-        if let Err(error) = self.tails.read_on(self.fluvio, self.config).await {
+        if let Err(error) = self.tails.read_on().await {
             let error = error_chain(&error);
             warn!(
                 source = self.feed,

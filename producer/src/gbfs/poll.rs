@@ -7,8 +7,8 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use domain::source::FEED_PREFIX;
 use domain::{Body, Record, Reject, System, error_chain};
-use fluvio::Fluvio;
-use fluvio::dataplane::record::RecordData;
+use fluvio_protocol::record::RecordData;
+use partition_client::{Backoff, Cluster};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -46,7 +46,7 @@ const REJECTS_WAITING_MAX: usize = feed::STATIONS_MAX;
 /// another run polls it now; [`ProducerError`] if the topic takes no records for too long. A poll that fails later is a warning, is counted, and the next one is
 /// made.
 pub(crate) async fn run(
-    fluvio: &Fluvio,
+    cluster: &Cluster,
     url: FeedUrl,
     config: ProducerConfig,
     progress: watch::Sender<Progress>,
@@ -59,10 +59,10 @@ pub(crate) async fn run(
         });
     };
     let feed = feed?;
-    let partitions = find_partitions(fluvio, &config.topic).await?;
-    let tails = Tails::read(fluvio, &config, partitions).await?;
+    let partitions = find_partitions(cluster, &config.topic).await?;
+    let tails = Tails::read(cluster, &config.topic, partitions).await?;
     let ends = tails.ends();
-    let owner = Owner::new(fluvio, &config, tails, feed.name.clone()).await?;
+    let owner = Owner::new(&config, tails, feed.name.clone()).await?;
     info!(
         source = owner.source(),
         "polls {}", feed.files.station_status
@@ -78,9 +78,14 @@ pub(crate) async fn run(
         progress,
         &stop,
     );
-    let delivery = send::deliver(fluvio, &config, waiting, &ends, &confirmed, &stop);
+    let delivery = send::deliver(cluster, &config, waiting, &ends, &confirmed, &stop);
     let (polling, ()) = tokio::try_join!(polling.run(queues), delivery)?;
     Ok(polling.end())
+}
+
+/// Pauses after failures, the first of which is about as long as between two polls.
+fn backoff(config: &ProducerConfig) -> Backoff {
+    Backoff::new(config.poll_min, config.poll_min.max(PAUSE_MAX))
 }
 
 /// A feed whose files are known.
@@ -97,7 +102,7 @@ impl Feed {
     /// only.
     async fn find(url: &FeedUrl, config: &ProducerConfig) -> Result<Self, ProducerError> {
         let mut client = FeedClient::new(url).map_err(ProducerError::Feed)?;
-        let mut pause = config.poll_min;
+        let mut backoff = backoff(config);
         loop {
             match Self::discover(&mut client, url).await {
                 Ok((files, SystemInformation { id, system })) => {
@@ -109,15 +114,14 @@ impl Feed {
                     });
                 }
                 Err(error) if error.is_transient() && config.polls_max.is_none() => {
-                    let wait = error.retry_after().unwrap_or(pause);
+                    let wait = error.retry_after().unwrap_or_else(|| backoff.next_pause());
                     warn!(
                         error = error_chain(&error),
                         pause_ms = wait.as_millis(),
-                        "the feed cannot be found yet, asking again: {}",
+                        "the feed cannot be found yet, retrying: {}",
                         error_chain(&error)
                     );
                     tokio::time::sleep(wait).await;
-                    pause = (pause * 2).min(PAUSE_MAX);
                 }
                 Err(error) => return Err(ProducerError::Feed(error)),
             }
@@ -151,7 +155,7 @@ struct Polling<'a> {
     stations_ttl: Duration,
     /// How long the last counts are good for.
     ttl: Duration,
-    pause: Duration,
+    backoff: Backoff,
     /// The kind of failure that was rejected last, until a poll succeeds.
     failure: Option<Discriminant<FeedError>>,
     /// For the next poll that succeeds: bad entries of the list of stations, and failures before the
@@ -201,7 +205,7 @@ impl<'a> Polling<'a> {
             stations_due: None,
             stations_ttl: config.poll_min,
             ttl: config.poll_min,
-            pause: config.poll_min,
+            backoff: backoff(config),
             failure: None,
             rejects_waiting: Vec::new(),
             missing: 0,
@@ -274,7 +278,8 @@ impl<'a> Polling<'a> {
             .ok_or(Failed::End(End::Stopped))??;
         let found = listing.map(|listing| self.compare(listing)).transpose()?;
         self.summary.feed.polls += 1;
-        (self.pause, self.failure) = (self.config.poll_min, None);
+        self.backoff.reset();
+        self.failure = None;
         let Some(Asked { records, missing }) = found else {
             return Ok(());
         };
@@ -388,8 +393,8 @@ impl<'a> Polling<'a> {
 
     /// Warns, counts and rejects what could not be used; gives the pause before the next poll.
     async fn fail(&mut self, error: FeedError, queues: &Queues) -> Result<Duration, End> {
-        let pause = error.retry_after().unwrap_or(self.pause);
-        self.pause = (self.pause * 2).min(PAUSE_MAX);
+        let pause = error.retry_after();
+        let pause = pause.unwrap_or_else(|| self.backoff.next_pause());
         self.summary.feed.polls_failed += 1;
         let text = error_chain(&error);
         warn!(

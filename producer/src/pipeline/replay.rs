@@ -139,7 +139,7 @@ impl<'a> Replay<'a> {
     pub(super) async fn run(
         mut self,
         mut months: Months,
-        mut tails: Tails,
+        mut tails: Tails<'_>,
         queues: Queues,
     ) -> Result<Self, ProducerError> {
         let end = match self.take_rows(&mut months, &mut tails, &queues).await {
@@ -170,7 +170,7 @@ impl<'a> Replay<'a> {
     async fn take_rows(
         &mut self,
         months: &mut Months,
-        tails: &mut Tails,
+        tails: &mut Tails<'_>,
         queues: &Queues,
     ) -> Result<(), End> {
         loop {
@@ -212,7 +212,7 @@ impl<'a> Replay<'a> {
     }
 
     /// Adds the next month, as soon as it is ready.
-    async fn take_month(&mut self, months: &mut Months, tails: &mut Tails) -> Result<(), End> {
+    async fn take_month(&mut self, months: &mut Months, tails: &mut Tails<'_>) -> Result<(), End> {
         let received = tokio::select! {
             received = months.recv() => received,
             () = self.links.stop.cancelled() => return Err(End::Stopped),
@@ -231,7 +231,7 @@ impl<'a> Replay<'a> {
         Ok(())
     }
 
-    async fn add(&mut self, loaded: Loaded, tails: &mut Tails) -> Result<(), ProducerError> {
+    async fn add(&mut self, loaded: Loaded, tails: &mut Tails<'_>) -> Result<(), ProducerError> {
         let starts_at = |month: Month| month.starts_at() - OVERLAP_MICROS;
         self.next_month = loaded.next_month.map(starts_at);
         self.summary.duplicate_files += loaded.duplicate_files;

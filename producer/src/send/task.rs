@@ -6,65 +6,56 @@ use std::time::Duration;
 use domain::record::RecordHead;
 use domain::source::SourceName;
 use domain::{Position, error_chain};
-use fluvio::{
-    DeliverySemantic, Fluvio, Isolation, RetryPolicy, TopicProducerConfigBuilder, TopicProducerPool,
-};
+use partition_client::{Backoff, Cause, ClientError, Cluster, PartitionClient, TopicPartition};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::Outgoing;
+use super::{Outgoing, batch};
 use crate::clock;
 use crate::config::ProducerConfig;
-use crate::error::{ClusterError, ProducerError};
+use crate::error::ProducerError;
 use crate::resume::Log;
 
-/// The first pause after a failure; each further one is twice as long.
+/// About the first pause after a failure; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 /// The longest pause between two tries.
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
-/// How much later than the broker the client gives up waiting for an answer.
-const ANSWER_GRACE: Duration = Duration::from_secs(2);
-
-/// How long a run that was told to stop still waits for an answer.
+/// How long a run that was told to stop still waits for a response.
 const STOP_GRACE: Duration = Duration::from_secs(2);
-
-/// The client's own limit of a batch: never reached, so that one delivery is one batch.
-const CLIENT_BATCH_BYTES: usize = 1 << 20;
-
-/// The client must not send on its own: a batch is sent when it is complete.
-const CLIENT_LINGER: Duration = Duration::from_secs(3_600);
 
 /// Delivers the records of one partition in order.
 pub(super) struct Task<'a> {
-    fluvio: &'a Fluvio,
+    log: Log<'a>,
+    cluster: &'a Cluster,
     config: &'a ProducerConfig,
-    partition: u32,
     /// Where the next record will stand, or later if others write too.
     next_offset: i64,
-    producer: Option<TopicProducerPool>,
+    /// None before the first batch and after an error.
+    client: Option<PartitionClient>,
     confirmed: &'a AtomicU64,
     stop: &'a CancellationToken,
 }
 
 impl<'a> Task<'a> {
     pub(super) fn new(
-        fluvio: &'a Fluvio,
+        cluster: &'a Cluster,
         config: &'a ProducerConfig,
         partition: u32,
         next_offset: i64,
         confirmed: &'a AtomicU64,
         stop: &'a CancellationToken,
     ) -> Self {
+        let topic = config.topic.clone();
         Self {
-            fluvio,
+            log: Log::new(cluster, TopicPartition { topic, partition }),
+            cluster,
             config,
-            partition,
             next_offset,
-            producer: None,
+            client: None,
             confirmed,
             stop,
         }
@@ -101,7 +92,7 @@ impl<'a> Task<'a> {
         let mut batch = vec![first];
         while let Some(record) = more(waiting, deadline).await {
             bytes += record.bytes();
-            if bytes > self.config.batch_bytes.min(CLIENT_BATCH_BYTES / 2) {
+            if bytes > self.config.batch_bytes {
                 *next = Some(record);
                 break;
             }
@@ -113,24 +104,26 @@ impl<'a> Task<'a> {
     /// Delivers a batch, however often it takes, until it is there or time is up.
     async fn deliver(&mut self, mut batch: Vec<Outgoing>) -> Result<(), ProducerError> {
         let started = clock::now();
-        let mut pause = FIRST_PAUSE;
+        let mut backoff = Backoff::new(FIRST_PAUSE, PAUSE_MAX);
         let mut result = self.send(&batch).await;
+        let has_failed = result.is_err();
         while let Err(error) = result {
-            self.producer = None;
+            self.client = None;
             if started.elapsed() >= self.config.give_up_after || self.stop.is_cancelled() {
                 return Err(ProducerError::Undelivered {
                     records: batch.len(),
                     at: self.position(),
                     waited: started.elapsed(),
-                    source: error,
+                    source: Box::new(error),
                 });
             }
+            let pause = backoff.next_pause();
             warn!(
                 topic = self.config.topic,
-                partition = self.partition,
+                partition = self.log.partition.partition,
                 offset = self.next_offset,
                 error = error_chain(&error),
-                "{} records could not be stored at {}, trying again in {} ms: {}",
+                "{} records could not be stored at {}, retrying in {} ms: {}",
                 batch.len(),
                 self.position(),
                 pause.as_millis(),
@@ -140,17 +133,16 @@ impl<'a> Task<'a> {
                 () = tokio::time::sleep(pause) => {}
                 () = self.stop.cancelled() => {}
             }
-            pause = (pause * 2).min(PAUSE_MAX);
-            // It may be there although no answer came.
+            // It may be there although no response came.
             result = match self.remove_stored(&mut batch).await {
                 Ok(()) => self.send(&batch).await,
                 Err(error) => Err(error),
             };
         }
-        if pause > FIRST_PAUSE {
+        if has_failed {
             info!(
                 topic = self.config.topic,
-                partition = self.partition,
+                partition = self.log.partition.partition,
                 offset = self.next_offset,
                 elapsed_ms = started.elapsed().as_millis(),
                 "stored after all, before {}",
@@ -161,7 +153,7 @@ impl<'a> Task<'a> {
     }
 
     /// Tries once; gives up early if told to stop.
-    async fn send(&mut self, batch: &[Outgoing]) -> Result<(), ClusterError> {
+    async fn send(&mut self, batch: &[Outgoing]) -> Result<(), ClientError> {
         if batch.is_empty() {
             return Ok(());
         }
@@ -176,54 +168,21 @@ impl<'a> Task<'a> {
                 self.next_offset = sent?;
                 Ok(())
             }
-            () = stopped => Err(ClusterError::Silent(STOP_GRACE)),
+            () = stopped => Err(self.not_stored(Cause::Timeout(STOP_GRACE))),
         }
     }
 
     /// Sends the records as one batch and gives the offset after the last one.
-    async fn try_send(&mut self, batch: &[Outgoing]) -> Result<i64, ClusterError> {
-        let within = self.config.answer_within + ANSWER_GRACE;
-        let silent = |_| ClusterError::Silent(within);
-        let producer = match self.producer.take() {
-            Some(producer) => producer,
-            None => timeout(within, self.connect()).await.map_err(silent)??,
+    async fn try_send(&mut self, batch: &[Outgoing]) -> Result<i64, ClientError> {
+        let mut client = match self.client.take() {
+            Some(client) => client,
+            None => PartitionClient::open(self.cluster, self.log.partition.clone()).await?,
         };
-        let mut outputs = Vec::with_capacity(batch.len());
-        for record in batch {
-            let sending = producer.send(record.record_key(), record.value.clone());
-            outputs.push(sending.await?);
-        }
-        timeout(within, producer.flush()).await.map_err(silent)??;
-        let mut end = self.next_offset;
-        for output in outputs {
-            let stored = timeout(within, output.wait()).await.map_err(silent)?;
-            end = stored.map_err(anyhow::Error::from)?.offset() + 1;
-        }
-        self.producer = Some(producer);
-        Ok(end)
-    }
-
-    async fn connect(&self) -> Result<TopicProducerPool, ClusterError> {
-        let never_again = RetryPolicy {
-            // The client repeats blindly; we look first.
-            max_retries: 0,
-            timeout: self.config.answer_within + ANSWER_GRACE,
-            ..RetryPolicy::default()
-        };
-        let config = TopicProducerConfigBuilder::default()
-            .set_specific_partitioner(self.partition)
-            .batch_size(CLIENT_BATCH_BYTES)
-            .linger(CLIENT_LINGER)
-            .isolation(Isolation::ReadCommitted)
-            .timeout(self.config.answer_within)
-            .delivery_semantic(DeliverySemantic::AtLeastOnce(never_again))
-            .build()
-            .map_err(|error| ClusterError::Fluvio(error.to_string()))?;
-        let topic = self.config.topic.as_str();
-        Ok(self
-            .fluvio
-            .topic_producer_with_config(topic, config)
-            .await?)
+        let at_ms = clock::wall_clock_ms();
+        let encoded = batch::encode(batch, at_ms).map_err(|error| self.not_stored(error.into()))?;
+        let base_offset = client.append(vec![encoded]).await?;
+        self.client = Some(client);
+        Ok(base_offset + i64::try_from(batch.len()).unwrap_or(i64::MAX))
     }
 
     /// Takes out of `batch` what the partition holds already.
@@ -231,33 +190,33 @@ impl<'a> Task<'a> {
     /// # Errors
     /// If the partition cannot be read, or holds records that are not yet on every replica: they
     /// must be neither sent again nor taken for safe.
-    async fn remove_stored(&mut self, batch: &mut Vec<Outgoing>) -> Result<(), ClusterError> {
-        let log = Log::new(self.fluvio, self.config, self.partition).await;
-        let log = log.map_err(cluster_error)?;
+    async fn remove_stored(&mut self, batch: &mut Vec<Outgoing>) -> Result<(), ClientError> {
         let mut stored = 0;
-        let mut look = |value: &[u8]| stored += usize::from(is_next(batch, stored, value));
-        let looked = log.read_on(self.next_offset, &mut look).await;
-        self.next_offset = looked.map_err(cluster_error)?;
+        let mut count = |value: &[u8]| stored += usize::from(is_next(batch, stored, value));
+        self.next_offset = self.log.read_on(self.next_offset, &mut count).await?;
         batch.drain(..stored);
         if batch.is_empty() {
             return Ok(());
         }
         let mut waiting = 0;
-        let mut look = |value: &[u8]| waiting += usize::from(is_next(batch, waiting, value));
-        let looked = log.read_unreplicated(self.next_offset, &mut look).await;
-        looked.map_err(cluster_error)?;
-        if waiting > 0 {
-            return Err(ClusterError::NotReplicated);
+        let mut count = |value: &[u8]| waiting += usize::from(is_next(batch, waiting, value));
+        let unreplicated = self.log.read_unreplicated(self.next_offset, &mut count);
+        unreplicated.await?;
+        match waiting {
+            0 => Ok(()),
+            _ => Err(self.not_stored(Cause::NotReplicated)),
         }
-        Ok(())
+    }
+
+    fn not_stored(&self, cause: Cause) -> ClientError {
+        ClientError {
+            doing: format!("write to {} in Fluvio", self.log.partition),
+            cause,
+        }
     }
 
     fn position(&self) -> Position {
-        Position {
-            topic: self.config.topic.clone(),
-            partition: self.partition,
-            offset: self.next_offset,
-        }
+        self.log.partition.at(self.next_offset)
     }
 }
 
@@ -280,11 +239,4 @@ fn is_next(batch: &[Outgoing], index: usize, value: &[u8]) -> bool {
     };
     let same_source = SourceName::of(&ours.source) == SourceName::of(&theirs.source);
     same_source && (ours.seq, ours.tick) == (theirs.seq, theirs.tick)
-}
-
-fn cluster_error(error: ProducerError) -> ClusterError {
-    match error {
-        ProducerError::Tail { source, .. } | ProducerError::Topic { source, .. } => source,
-        other => ClusterError::Fluvio(error_chain(&other)),
-    }
 }

@@ -195,7 +195,6 @@ async fn a_broker_that_stays_away_ends_the_run_with_the_position() {
     let source: Source = "simulate:trips=400000,days=7".parse().unwrap();
     let config = ProducerConfig {
         give_up_after: Duration::from_millis(500),
-        answer_within: Duration::from_millis(500),
         ..at_full_speed()
     };
     let broker = cluster.broker.take().unwrap();

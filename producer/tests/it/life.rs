@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use fluvio::{Fluvio, FluvioClusterConfig};
+use fluvio::FluvioClusterConfig;
 use producer::{FilesConfig, ProducerConfig, Progress, S3Config};
 use tokio::process::Command;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Cluster, within_patience};
+use crate::support::{Cluster, RESPONSE_MAX, within_patience};
 
 const ADDRESS: &str = "PRODUCER_TEST_ADDRESS";
 const SOURCE: &str = "PRODUCER_TEST_SOURCE";
@@ -20,7 +20,7 @@ const SPILL: &str = "PRODUCER_TEST_SPILL";
 #[expect(clippy::print_stdout, reason = "the figure is the result")]
 async fn life() {
     let config = FluvioClusterConfig::new(std::env::var(ADDRESS).unwrap());
-    let client = Fluvio::connect_with_config(&config).await.unwrap();
+    let cluster = partition_client::Cluster::new(config, RESPONSE_MAX);
     let (progress, _) = watch::channel(Progress::default());
     let config = ProducerConfig {
         files: FilesConfig {
@@ -37,7 +37,7 @@ async fn life() {
     };
     let source = std::env::var(SOURCE).unwrap().parse().unwrap();
     let stop = CancellationToken::new();
-    producer::run(&client, source, config, progress, stop)
+    producer::run(&cluster, source, config, progress, stop)
         .await
         .unwrap();
     println!("peak {} MB", peak_bytes() / 1_000_000);

@@ -21,9 +21,14 @@ pub(crate) const PARTITIONS: u32 = 3;
 /// Longer than anything a test waits for, even on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// No response of the broker takes longer.
+pub(crate) const RESPONSE_MAX: Duration = Duration::from_secs(5);
+
 /// A broker with topic `trips`.
 pub(crate) struct Cluster {
-    pub(crate) client: Fluvio,
+    /// What the producer uses.
+    pub(crate) partitions: partition_client::Cluster,
+    client: Fluvio,
     pub(crate) folder: TempDir,
     pub(crate) broker: Option<Broker>,
     pub(crate) address: SocketAddr,
@@ -39,6 +44,7 @@ pub(crate) async fn cluster() -> Cluster {
     admin.create("trips".to_owned(), false, spec).await.unwrap();
     Cluster {
         client: Fluvio::connect_with_config(&config).await.unwrap(),
+        partitions: partition_client::Cluster::new(config, RESPONSE_MAX),
         folder,
         broker: Some(broker),
         address,
@@ -98,7 +104,7 @@ impl Cluster {
         stop: CancellationToken,
     ) -> Result<Summary, ProducerError> {
         let (progress, _) = watch::channel(Progress::default());
-        producer::run(&self.client, source, config, progress, stop).await
+        producer::run(&self.partitions, source, config, progress, stop).await
     }
 
     /// Puts a count where its station's counts stand.

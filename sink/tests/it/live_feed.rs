@@ -7,7 +7,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::window::window_start;
 use domain::{Body, Inferred, Record, Service, Status, System};
 use expect_test::expect;
-use fluvio::Fluvio;
 use producer::{ProducerConfig, ProducerError, Progress};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -258,15 +257,14 @@ fn poll(
     stop: CancellationToken,
 ) -> tokio::task::JoinHandle<Result<producer::Summary, ProducerError>> {
     let source = source.parse().unwrap();
-    let address = cluster.config();
+    let cluster = partition_client::Cluster::new(cluster.config(), Duration::from_secs(5));
     tokio::spawn(async move {
-        let fluvio = Fluvio::connect_with_config(&address).await.unwrap();
         let config = ProducerConfig {
             poll_min: Duration::from_millis(50),
             ..ProducerConfig::default()
         };
         let (progress, _) = watch::channel(Progress::default());
-        producer::run(&fluvio, source, config, progress, stop).await
+        producer::run(&cluster, source, config, progress, stop).await
     })
 }
 
