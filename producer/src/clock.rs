@@ -40,7 +40,7 @@ pub(crate) struct ReplayClock {
     /// Event time per wall time; none if rows are due at once.
     times: Option<f64>,
     /// Rows before it, in microseconds, are due at once.
-    paced_from: i64,
+    paced_from: Option<i64>,
     /// When the clock was started, and the event time then, in microseconds.
     origin: Option<(Instant, i64)>,
 }
@@ -53,7 +53,7 @@ impl ReplayClock {
         };
         Self {
             times,
-            paced_from: paced_from.map_or(i64::MIN, |from| from.timestamp_micros()),
+            paced_from: paced_from.map(|from| from.timestamp_micros()),
             origin: None,
         }
     }
@@ -65,7 +65,7 @@ impl ReplayClock {
 
     /// The moment at which a row that departed `at` (microseconds) is to be sent.
     pub(crate) fn due(&mut self, at: i64) -> Option<Instant> {
-        let times = self.times.filter(|_| at >= self.paced_from)?;
+        let times = self.times.filter(|_| Some(at) >= self.paced_from)?;
         let (started, from) = *self.origin.get_or_insert_with(|| (now(), at));
         #[expect(
             clippy::cast_precision_loss,

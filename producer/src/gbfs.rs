@@ -3,7 +3,7 @@
 //! ```text
 //!  gbfs.json ─▶ station_information ─┐
 //!               station_status ──────┴─▶ [`changes`] ─▶ statuses, rejects, a tick ─▶ queue ─▶ topic
-//!                     └◀─ after its ttl, or later if the server is in trouble ─┘
+//!                     └◀─ after its ttl, or later after a failure ─┘
 //! ```
 //!
 //! Event time is the feed's own `last_updated`; one that has not come yet is refused. A feed cannot be

@@ -8,6 +8,7 @@
 //! A month is added to the merge when the one before has nearly ended; files without a month are in
 //! it from the beginning. So any number of years takes the memory and the disk of a few months.
 
+mod lanes;
 mod replay;
 mod ticks;
 mod under_way;
@@ -79,8 +80,8 @@ pub fn run(
         // Out of the run's own future: what is needed once must not make it large for good.
         let mut tails = Box::pin(Tails::read(cluster, &config.topic, partitions)).await?;
         let held = HeldFiles {
-            sent: still_there(source.sent(), &mut tails).await?,
-            taken: begun(&source.taken(), &mut tails).await?,
+            sent: units_on_topic(source.sent(), &mut tails).await?,
+            taken: begun_files(&source.taken(), &mut tails).await?,
         };
         let ends = tails.ends();
 
@@ -111,7 +112,7 @@ pub fn run(
 }
 
 /// Of the units that were noted as sent, those that this topic holds: it may be a new one.
-async fn still_there(
+async fn units_on_topic(
     sent: Vec<SentUnit>,
     tails: &mut Tails<'_>,
 ) -> Result<Vec<SentUnit>, ProducerError> {
@@ -124,15 +125,18 @@ async fn still_there(
         .map(|(file, next_seq)| next_seq >= file.counts.rows)
         .collect();
     let mut is_there = is_there.into_iter();
-    let there = |unit: &SentUnit| {
+    let is_unit_there = |unit: &SentUnit| {
         let files: Vec<_> = is_there.by_ref().take(unit.files.len()).collect();
         files.into_iter().all(|is_there| is_there)
     };
-    Ok(sent.into_iter().filter(there).collect())
+    Ok(sent.into_iter().filter(is_unit_there).collect())
 }
 
 /// Of the files with these hashes, those of which this topic holds rows, and how many.
-async fn begun(hashes: &[u64], tails: &mut Tails<'_>) -> Result<HashMap<u64, u64>, ProducerError> {
+async fn begun_files(
+    hashes: &[u64],
+    tails: &mut Tails<'_>,
+) -> Result<HashMap<u64, u64>, ProducerError> {
     let next_seqs = next_seqs(hashes, tails).await?;
     let files = hashes.iter().copied().zip(next_seqs);
     Ok(files.filter(|(_, next_seq)| *next_seq > 0).collect())

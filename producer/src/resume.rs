@@ -31,23 +31,15 @@ const STEP_GROWTH: i64 = 4;
 const STEP_MAX: i64 = 1_000_000;
 
 /// What one partition holds of the sources of this run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Held {
     /// For each source the first `seq` that is not there.
     next_seqs: Vec<u64>,
     /// The newest tick of any of the sources, in microseconds.
-    pub(crate) ticked: i64,
+    pub(crate) ticked: Option<i64>,
 }
 
 impl Held {
-    /// Nothing, of no source.
-    pub(crate) fn new() -> Self {
-        Self {
-            next_seqs: Vec::new(),
-            ticked: i64::MIN,
-        }
-    }
-
     /// Adds sources to the run.
     pub(crate) fn add(&mut self, sources: &[Seen]) {
         for seen in sources {
@@ -94,20 +86,20 @@ struct Tail<'a> {
 pub(crate) struct Seen {
     /// The first `seq` that is not there.
     pub(crate) next_seq: u64,
-    /// Its newest tick, in microseconds.
-    pub(crate) ticked: i64,
+    /// Its newest tick, in microseconds; none if it has none.
+    pub(crate) ticked: Option<i64>,
     /// Of a live feed the newest run.
     pub(crate) run: Option<Run>,
     /// Of a live feed the newest count or tick that readers take, in microseconds.
-    pub(crate) reached: i64,
+    pub(crate) reached: Option<i64>,
 }
 
 impl Seen {
     const NOTHING: Self = Self {
         next_seq: 0,
-        ticked: i64::MIN,
+        ticked: None,
         run: None,
-        reached: i64::MIN,
+        reached: None,
     };
 }
 
@@ -264,10 +256,10 @@ fn note(seen: &mut HashMap<String, Seen>, value: &[u8]) {
     seen.run = run;
     seen.next_seq = seen.next_seq.max(head.next_seq());
     let tick = head.tick.map(EventTime::as_micros);
-    seen.ticked = seen.ticked.max(tick.unwrap_or(i64::MIN));
+    seen.ticked = seen.ticked.max(tick);
     if identity.starts_with(FEED_PREFIX) {
         let at = tick.or_else(|| counted_at(value));
-        seen.reached = seen.reached.max(at.unwrap_or(i64::MIN));
+        seen.reached = seen.reached.max(at);
     }
 }
 
@@ -296,11 +288,11 @@ mod tests {
         ] {
             note(&mut seen, value.as_bytes());
         }
-        let mut held = Held::new();
+        let mut held = Held::default();
         held.add(&[seen["aaaa"], seen["bbbb"], Seen::NOTHING]);
         let expected = Held {
             next_seqs: vec![42, 9, 0],
-            ticked: 1_000_000,
+            ticked: Some(1_000_000),
         };
         assert_eq!(held, expected);
         assert!(held.has(0, 41) && !held.has(0, 42) && !held.has(2, 0));
@@ -324,7 +316,7 @@ mod tests {
             let Seen { run, reached, .. } = seen["gbfs:a"];
             assert_eq!(
                 (run.map(|run| run.number), reached),
-                (number, second * 1_000_000)
+                (number, Some(second * 1_000_000))
             );
         }
     }

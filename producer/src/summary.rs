@@ -28,9 +28,9 @@ pub struct Summary {
 /// What became of a live feed's polls.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FeedSummary {
-    /// Polls that were answered, also those that brought nothing new.
+    /// Polls that succeeded, also those that brought nothing new.
     pub polls: u64,
-    /// Polls without an answer, or with one that could not be used.
+    /// Polls without a response, or with one that could not be used.
     pub polls_failed: u64,
     /// Most stations that were missing in one poll and had been there before.
     pub stations_missing: u64,

@@ -18,7 +18,7 @@ use crate::error::TripFilesError;
 use crate::progress::Reading;
 use crate::s3_error::{S3Error, classify};
 use crate::s3_location::S3Location;
-use crate::store::{Entry, Input, Listing, Packing, Store, is_hidden};
+use crate::store::{Entry, FileFormat, Input, Listing, Store, is_hidden};
 
 /// A slower upload is given up (chosen: a bad line's).
 const UPLOAD_BYTES_A_SECOND_MIN: u64 = 100_000;
@@ -35,7 +35,7 @@ pub(crate) struct Bucket {
 }
 
 impl Bucket {
-    /// Makes a client; asks nothing of the bucket yet.
+    /// Makes a client; sends no request yet.
     pub(crate) async fn new(location: &S3Location, config: &S3Config, reading: &Reading) -> Self {
         Self {
             connection: Connection::new(location, config, reading).await,
@@ -83,11 +83,11 @@ impl Bucket {
                 .bucket(&self.location().bucket)
                 .prefix(&self.location().prefix)
                 .set_continuation_token(token.clone());
-            let asked = tokio::time::timeout(self.connection.silent_after, request.send());
-            let error = match asked.await {
+            let response = tokio::time::timeout(self.connection.silent_after, request.send());
+            let error = match response.await {
                 Ok(Ok(page)) => return Ok(page),
                 Ok(Err(error)) => match classify(&error) {
-                    // No object was asked for: what is not there is the bucket.
+                    // No object was requested: what is not there is the bucket.
                     S3Error::Gone => S3Error::NoBucket,
                     error => error,
                 },
@@ -100,7 +100,7 @@ impl Bucket {
     fn entry(&self, object: &aws_sdk_s3::types::Object) -> Option<Entry> {
         let name = object.key()?.strip_prefix(self.base())?;
         let modified = object.last_modified().map(|at| at.as_nanos());
-        Packing::of(name).filter(|_| !is_hidden(name))?;
+        FileFormat::of(name).filter(|_| !is_hidden(name))?;
         Some(Entry {
             name: name.to_owned(),
             bytes: u64::try_from(object.size()?).ok()?,

@@ -8,7 +8,7 @@ use zip::ZipArchive;
 use crate::error::{NotRead, RefusedFile};
 use crate::months::Month;
 use crate::progress::Reading;
-use crate::store::{Entry, Input, Listing, Packing, Store};
+use crate::store::{Entry, FileFormat, Input, Listing, Store};
 use crate::unpack::members;
 
 /// A file, or what a file has of one month: is read, kept and sent as one.
@@ -83,7 +83,8 @@ impl Found {
 /// The entry, or the members of an archive that may hold several months.
 fn contents(store: &dyn Store, entry: &Entry, reading: &Reading) -> Result<Vec<Found>, NotRead> {
     let whole = || vec![Found::whole(entry)];
-    if Packing::of(&entry.name) != Some(Packing::Zip) || Month::in_name(&entry.name).is_some() {
+    if FileFormat::of(&entry.name) != Some(FileFormat::Zip) || Month::in_name(&entry.name).is_some()
+    {
         return Ok(whole());
     }
     if reading.is_stopped() {

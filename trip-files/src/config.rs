@@ -37,9 +37,9 @@ pub struct S3Config {
     /// Whether the bucket's name stands in the path, as most other servers need it, and not in the
     /// host's name.
     pub path_style: bool,
-    /// Whether to ask without credentials, as one does for public buckets.
+    /// Whether to send requests without credentials, as for public buckets.
     pub anonymous: bool,
-    /// How long a server may say nothing before it is asked again.
+    /// How long a server may send nothing before a request is retried.
     pub silent_after: Duration,
     /// How long to try without getting a byte before giving up.
     pub give_up_after: Duration,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use crate::error::TripFilesError;
-use crate::store::{Entry, Input, Listing, Packing, Store, is_hidden};
+use crate::store::{Entry, FileFormat, Input, Listing, Store, is_hidden};
 
 /// A file, or a folder of files.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ impl Folder {
         for found in fs::read_dir(&self.path)? {
             let path = found?.path();
             let name = name_of(&path);
-            if Packing::of(&name).is_some() && !is_hidden(&name) && !path.is_dir() {
+            if FileFormat::of(&name).is_some() && !is_hidden(&name) && !path.is_dir() {
                 entries.push(entry(name, &fs::metadata(&path)?));
             }
         }

@@ -15,7 +15,7 @@ use crate::config::FilesConfig;
 use crate::encode::Encoder;
 use crate::error::TripFilesError;
 use crate::loader::HeldFiles;
-use crate::order::{Feed, Merged};
+use crate::order::{Merged, RowStream};
 use crate::progress::{Progress, Reading};
 use crate::row::Content;
 use crate::simulate::{SimulateConfig, write_csv};
@@ -48,7 +48,7 @@ fn read(source: Source, config: &FilesConfig) -> Result<Months, TripFilesError> 
             let loaded = loaded?;
             months.duplicate_files += loaded.duplicate_files;
             months.refused_files += loaded.refused_files;
-            months.feeds.extend(loaded.feeds);
+            months.streams.extend(loaded.streams);
         }
         Ok(months)
     })
@@ -56,7 +56,7 @@ fn read(source: Source, config: &FilesConfig) -> Result<Months, TripFilesError> 
 
 #[derive(Default)]
 struct Months {
-    feeds: Vec<Feed>,
+    streams: Vec<RowStream>,
     duplicate_files: u64,
     refused_files: u64,
 }
@@ -64,13 +64,13 @@ struct Months {
 /// The records of everything at `path`, as they would be sent.
 fn records(loaded: Months) -> Vec<Record> {
     let mut rows = Merged::default();
-    rows.add(loaded.feeds);
+    rows.add(loaded.streams);
     let mut records = Vec::new();
     while let Some((source, seq, row)) = rows.next_row().unwrap() {
-        let feed = &rows.feeds[source];
-        let encoder = Encoder::new(&feed.source);
+        let stream = &rows.streams[source];
+        let encoder = Encoder::new(&stream.source);
         let json = match &row.content {
-            Content::Trip(trip) => encoder.trip(seq, trip, feed.names()),
+            Content::Trip(trip) => encoder.trip(seq, trip, stream.names()),
             Content::Reject(reject) => encoder.reject(seq, reject),
         };
         records.push(Record::from_json(&json).unwrap());
@@ -508,9 +508,9 @@ fn check_folder(folder: &Path, expected: Expect) {
         Ok(loaded) => {
             let (duplicates, refused) = (loaded.duplicate_files, loaded.refused_files);
             let mut text = format!("duplicates {duplicates}, refused {refused}\n");
-            for feed in &loaded.feeds {
-                let name = feed.source.split('#').next().unwrap();
-                text += &format!("{name} {:?}\n", feed.total().unwrap());
+            for stream in &loaded.streams {
+                let name = stream.source.split('#').next().unwrap();
+                text += &format!("{name} {:?}\n", stream.total().unwrap());
             }
             for record in records(loaded) {
                 if let Body::Reject(_) = record.body {
@@ -852,7 +852,7 @@ proptest! {
         // A few rows, and all of them, in memory.
         let small = FilesConfig { sort_bytes: 500, ..FilesConfig::default() };
         let loaded = load_within(&path, &small).unwrap();
-        let counted = loaded.feeds[0].total().unwrap();
+        let counted = loaded.streams[0].total().unwrap();
         let ordered = records(loaded);
         prop_assert_eq!(&ordered, &records(load(&path).unwrap()));
         prop_assert_eq!(ordered.len() as u64, counted);

@@ -234,16 +234,16 @@ mod tests {
     use domain::Reject;
 
     use super::*;
-    use crate::sort::{SortPlace, Sorter};
+    use crate::sort::{SortConfig, Sorter};
 
     /// A unit of one file with three rows, each in a run of its own.
     fn kept(folder: &Path) -> (Kept, Vec<(String, Table)>) {
         let kept = Kept {
             folder: folder.join("unit"),
         };
-        let mut sorter = Sorter::new(SortPlace {
+        let mut sorter = Sorter::new(SortConfig {
             buffer_bytes: 1,
-            room: None,
+            memory: None,
             folder: kept.folder.clone(),
             prefix: "0".to_owned(),
         });

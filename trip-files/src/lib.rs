@@ -62,7 +62,7 @@ pub use error::{RefusedFile, TripFilesError};
 pub use kept::{Kept, SentFile};
 pub use loader::{HeldFiles, Loaded, SentUnit};
 pub use months::Month;
-pub use order::{Feed, Merged};
+pub use order::{Merged, RowStream};
 pub use prepare::{PrepareSummary, Target, prepare};
 pub use progress::{FileProgress, Progress, Reading, Reporter, RowCounts};
 pub use row::{Content, Row};

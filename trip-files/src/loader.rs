@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  unit ─ kept? ──────────────────────────── runs ─┐
-//!    └─ open ─ unpack ─ parse ─ order ─ sample ─ table ─┴─ taken? ─▶ feeds of a month ─▶ the pipeline
+//!    └─ open ─ unpack ─ parse ─ order ─ sample ─ table ─┴─ taken? ─▶ streams of a month ─▶ the pipeline
 //! ```
 //!
 //! All units of a month are read before one of its rows is handed over, so that of two files with
@@ -27,10 +27,10 @@ use crate::catalog::{Catalog, Unit};
 use crate::error::{NotRead, RefusedFile, TripFilesError};
 use crate::kept::{self, Kept, SentFile};
 use crate::months::{Month, Preference};
-use crate::order::Feed;
+use crate::order::RowStream;
 use crate::progress::{Counted, Reading};
 use crate::spill::Spill;
-use crate::store::{Entry, Input, Packing};
+use crate::store::{Entry, FileFormat, Input};
 use crate::table::{self, Table, content_hash};
 use crate::taken::{Taken, Verdict};
 use crate::unpack::{Bounded, DEPTH_MAX, members};
@@ -45,8 +45,8 @@ const TAKEN: &str = "taken";
 #[derive(Debug, Default)]
 pub struct Loaded {
     /// One for each file that is not a duplicate, in the order of their names.
-    pub feeds: Vec<Feed>,
-    /// What is kept of the units, and how many of the feeds are the unit's.
+    pub streams: Vec<RowStream>,
+    /// What is kept of the units, and how many of the streams are the unit's.
     pub kept: Vec<(Kept, usize)>,
     /// The month to come; none if this is the last one.
     pub next_month: Option<Month>,
@@ -166,7 +166,7 @@ impl Loader {
         let mut months = self.months(&skip.iter().map(|sent| sent.unit).collect());
         months.reverse();
         while let Some((_, units)) = months.pop() {
-            // The room for it first: what is read ahead lies on the disk.
+            // Its turn first: what is read ahead lies on the disk.
             let Ok(permit) = runtime.block_on(to.reserve()) else {
                 return;
             };
@@ -238,9 +238,9 @@ impl Loader {
             }
             loaded.refused_files += 1;
             let (name, table) = refused(file.name, file.hash, &file.else_refuse);
-            let feed = Feed::file(&name, table, self.spill.folder());
-            let feed = feed.map_err(|source| self.spill.error(source))?;
-            loaded.feeds.push(feed);
+            let stream = RowStream::file(&name, table, self.spill.folder());
+            let stream = stream.map_err(|source| self.spill.error(source))?;
+            loaded.streams.push(stream);
         }
         Ok(())
     }
@@ -321,9 +321,9 @@ impl Loader {
         let kept = &self.kept[unit.number];
         loaded.kept.push((kept.clone(), unit.tables.len()));
         for (name, table) in unit.tables {
-            let feed = Feed::file(&name, table, &kept.folder);
-            let feed = feed.map_err(|source| self.spill.error(source))?;
-            loaded.feeds.push(feed);
+            let stream = RowStream::file(&name, table, &kept.folder);
+            let stream = stream.map_err(|source| self.spill.error(source))?;
+            loaded.streams.push(stream);
         }
         Ok(())
     }
@@ -393,12 +393,12 @@ impl UnitReader<'_> {
         let reading = &self.loader.reading;
         reading.begin(&entry.name, entry.bytes);
         let input = Counted::new(self.loader.catalog.store.open(entry)?, reading);
-        match Packing::of(&entry.name) {
-            Some(Packing::Zip) => self.archive(&entry.name, Box::new(input), 1),
-            Some(Packing::Gzip) => self.gzip(&entry.name, input, entry.bytes),
-            Some(Packing::Prepared) => self.prepared_entry(entry, input),
+        match FileFormat::of(&entry.name) {
+            Some(FileFormat::Zip) => self.archive(&entry.name, Box::new(input), 1),
+            Some(FileFormat::CsvGzip) => self.gzip(&entry.name, input, entry.bytes),
+            Some(FileFormat::Parquet) => self.prepared_entry(entry, input),
             // Whatever the name says, its first row tells whether it is a trip file.
-            Some(Packing::Plain) | None => self.table(&entry.name, input),
+            Some(FileFormat::Csv) | None => self.table(&entry.name, input),
         }
     }
 
@@ -421,8 +421,8 @@ impl UnitReader<'_> {
             let read = match archive.by_name(&member.name) {
                 Ok(file) => {
                     checksum = u64::from(file.crc32());
-                    let packed = file.compressed_size();
-                    self.member(&name, member.packing, Bounded::new(file, packed), depth)
+                    let compressed = file.compressed_size();
+                    self.member(&name, member.format, Bounded::new(file, compressed), depth)
                 }
                 Err(error) => Err(RefusedFile::from(error).into()),
             };
@@ -437,26 +437,26 @@ impl UnitReader<'_> {
     fn member(
         &mut self,
         name: &str,
-        packing: Packing,
+        format: FileFormat,
         input: impl Read,
         depth: usize,
     ) -> Result<(), NotRead> {
-        match packing {
-            Packing::Plain => self.table(name, input),
-            Packing::Gzip => self.gzip(name, input, 0),
-            Packing::Prepared => {
+        match format {
+            FileFormat::Csv => self.table(name, input),
+            FileFormat::CsvGzip => self.gzip(name, input, 0),
+            FileFormat::Parquet => {
                 let (file, hash) = self.spool(input)?;
                 self.prepared(name, Box::new(file), hash)
             }
-            Packing::Zip if depth == DEPTH_MAX => Err(RefusedFile::TooDeep.into()),
-            Packing::Zip => {
+            FileFormat::Zip if depth == DEPTH_MAX => Err(RefusedFile::TooDeep.into()),
+            FileFormat::Zip => {
                 let (file, _) = self.spool(input)?;
                 self.archive(name, Box::new(file), depth + 1)
             }
         }
     }
 
-    /// A file that lies here is read where it lies; one from afar is fetched once. What is hashed is
+    /// A local file is read where it is; a remote one is fetched once. What is hashed is
     /// what is read later, also if another file has taken its name meanwhile.
     fn prepared_entry(
         &mut self,
@@ -504,18 +504,19 @@ impl UnitReader<'_> {
         }
     }
 
-    fn gzip(&mut self, name: &str, input: impl Read, packed: u64) -> Result<(), NotRead> {
-        let unpacked = MultiGzDecoder::new(BufReader::new(input));
-        self.table(name, Bounded::new(unpacked, packed))
+    fn gzip(&mut self, name: &str, input: impl Read, compressed: u64) -> Result<(), NotRead> {
+        let decompressed = MultiGzDecoder::new(BufReader::new(input));
+        self.table(name, Bounded::new(decompressed, compressed))
     }
 
     fn table(&mut self, name: &str, input: impl Read) -> Result<(), NotRead> {
         let Loader { spill, reading, .. } = self.loader;
-        // What was fetched from afar is kept; what lies here can be read again.
+        // A remote file is kept on the disk; a local one can be read again.
         let is_remote = self.loader.catalog.store.is_remote();
-        let room = (!is_remote).then(|| spill.room());
-        let place = spill.place(&self.kept.folder, self.tables.len().to_string(), room);
-        let table = match table::read(name, input, place, reading) {
+        let memory = (!is_remote).then(|| spill.memory());
+        let prefix = self.tables.len().to_string();
+        let sort = spill.sort_config(&self.kept.folder, prefix, memory);
+        let table = match table::read(name, input, sort, reading) {
             // A read that is stopped ends with an error of its own.
             Err(_) if reading.is_stopped() => return Err(NotRead::Stopped),
             table => table?,

@@ -17,7 +17,7 @@ use domain::time;
 
 use crate::prepared;
 
-/// Endings that say how a file is packed.
+/// Endings that tell a file's format.
 const ENDINGS: [&str; 4] = [".csv", ".zip", ".gz", prepared::ENDING];
 
 /// Years that names can name.

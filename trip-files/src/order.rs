@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  file a ─ ordered ───────┐
-//!  file b ─ ordered ───────┼─ merged by departure ─▶ (feed, seq, row)
+//!  file b ─ ordered ───────┼─ merged by departure ─▶ (stream, seq, row)
 //!  city   ─ made in order ─┘
 //! ```
 //!
@@ -22,17 +22,17 @@ use crate::table::Table;
 
 /// The rows of one source, ordered by departure.
 #[derive(Debug)]
-pub struct Feed {
+pub struct RowStream {
     /// The source's name, as it stands in its records.
     pub source: String,
-    rows: FeedRows,
+    rows: StreamRows,
     next_seq: u64,
     /// The row to give next.
     next: Option<Row>,
 }
 
 #[derive(Debug)]
-enum FeedRows {
+enum StreamRows {
     File {
         rows: SortedRows,
         names: Box<Names>,
@@ -43,7 +43,7 @@ enum FeedRows {
     Gone,
 }
 
-impl Feed {
+impl RowStream {
     /// The rows of a file, whose runs are in `folder`; `name` stands in its rejects.
     ///
     /// # Errors
@@ -52,7 +52,7 @@ impl Feed {
         // For people: the file's own name, without the archive around it.
         let short = name.rsplit('/').next().unwrap_or(name);
         let source = format!("{short}#{:016x}", table.hash);
-        let rows = FeedRows::File {
+        let rows = StreamRows::File {
             rows: table.rows.open(folder, name)?,
             names: Box::new(table.names),
             counts: table.counts,
@@ -63,10 +63,10 @@ impl Feed {
     /// The rows of a simulated city.
     pub(crate) fn city(city: City) -> Self {
         let source = city.source_name();
-        Self::new(source, FeedRows::City(Box::new(city))).expect("a city reads nothing")
+        Self::new(source, StreamRows::City(Box::new(city))).expect("a city reads nothing")
     }
 
-    fn new(source: String, mut rows: FeedRows) -> io::Result<Self> {
+    fn new(source: String, mut rows: StreamRows) -> io::Result<Self> {
         Ok(Self {
             source,
             next: rows.next()?,
@@ -78,18 +78,18 @@ impl Feed {
     /// How many rows there are in all, where that is known before they are made.
     pub fn total(&self) -> Option<u64> {
         match &self.rows {
-            FeedRows::File { counts, .. } => Some(counts.rows),
-            FeedRows::City(city) => city.total(),
-            FeedRows::Gone => Some(self.next_seq),
+            StreamRows::File { counts, .. } => Some(counts.rows),
+            StreamRows::City(city) => city.total(),
+            StreamRows::Gone => Some(self.next_seq),
         }
     }
 
-    /// The texts the feed's trips point to.
+    /// The texts the stream's trips point to.
     pub fn names(&self) -> &Names {
         match &self.rows {
-            FeedRows::File { names, .. } => names,
-            FeedRows::City(city) => city.names(),
-            FeedRows::Gone => unreachable!("no row of it is left that could have names"),
+            StreamRows::File { names, .. } => names,
+            StreamRows::City(city) => city.names(),
+            StreamRows::Gone => unreachable!("no row of it is left that could have names"),
         }
     }
 
@@ -98,9 +98,9 @@ impl Feed {
         self.next.is_none()
     }
 
-    /// Gives back the memory of rows and names; only for a feed that is used up.
-    fn let_go(&mut self) {
-        self.rows = FeedRows::Gone;
+    /// Gives back the memory of rows and names; only for a stream that is used up.
+    fn release(&mut self) {
+        self.rows = StreamRows::Gone;
     }
 
     fn pop(&mut self) -> io::Result<Option<(u64, Row)>> {
@@ -114,7 +114,7 @@ impl Feed {
     }
 }
 
-impl FeedRows {
+impl StreamRows {
     fn next(&mut self) -> io::Result<Option<Row>> {
         match self {
             Self::City(city) => Ok(city.next()),
@@ -124,44 +124,45 @@ impl FeedRows {
     }
 }
 
-/// All feeds in one order; the earlier feed first among rows that departed together.
+/// All streams in one order; the earlier stream first among rows that departed together.
 #[derive(Debug, Default)]
 pub struct Merged {
-    pub feeds: Vec<Feed>,
-    heads: BinaryHeap<Reverse<(i64, usize)>>,
-    /// Where the feeds begin that were added last.
+    pub streams: Vec<RowStream>,
+    heads: BinaryHeap<Reverse<(Option<i64>, usize)>>,
+    /// Where the streams begin that were added last.
     newest: usize,
     /// How many of these have rows left.
     newest_left: usize,
 }
 
 impl Merged {
-    /// Adds feeds, whose numbers follow those there are; what is used up of these is let go.
-    pub fn add(&mut self, feeds: Vec<Feed>) {
-        for used_up in self.feeds.iter_mut().filter(|feed| feed.is_used_up()) {
-            used_up.let_go();
+    /// Adds streams, whose numbers follow those there are; those that are used up are released.
+    pub fn add(&mut self, streams: Vec<RowStream>) {
+        for used_up in self.streams.iter_mut().filter(|stream| stream.is_used_up()) {
+            used_up.release();
         }
-        self.newest = self.feeds.len();
-        self.feeds.extend(feeds);
-        for (index, feed) in self.feeds.iter().enumerate().skip(self.newest) {
+        self.newest = self.streams.len();
+        self.streams.extend(streams);
+        for (index, stream) in self.streams.iter().enumerate().skip(self.newest) {
             self.heads
-                .extend(feed.next.iter().map(|row| Reverse((row.at, index))));
+                .extend(stream.next.iter().map(|row| Reverse((row.at, index))));
         }
-        let newest = self.feeds.iter().skip(self.newest);
-        self.newest_left = newest.filter(|feed| !feed.is_used_up()).count();
+        let newest = self.streams.iter().skip(self.newest);
+        self.newest_left = newest.filter(|stream| !stream.is_used_up()).count();
     }
 
-    /// The departure of the next row.
-    pub fn next_at(&self) -> Option<i64> {
-        self.heads.peek().map(|Reverse((at, _))| *at)
+    /// The next row; none at the end.
+    pub fn peek(&self) -> Option<&Row> {
+        let Reverse((_, index)) = self.heads.peek()?;
+        self.streams[*index].next.as_ref()
     }
 
-    /// Whether the feeds that were added last have rows left.
+    /// Whether the streams that were added last have rows left.
     pub fn has_newest(&self) -> bool {
         self.newest_left > 0
     }
 
-    /// Gives the next row with its feed's index and its `seq`.
+    /// Gives the next row with its stream's index and its `seq`.
     ///
     /// # Errors
     /// If rows that lie on the disk cannot be read.
@@ -169,11 +170,11 @@ impl Merged {
         let Some(Reverse((_, index))) = self.heads.pop() else {
             return Ok(None);
         };
-        let feed = &mut self.feeds[index];
-        let Some((seq, row)) = feed.pop()? else {
+        let stream = &mut self.streams[index];
+        let Some((seq, row)) = stream.pop()? else {
             return Ok(None);
         };
-        match &feed.next {
+        match &stream.next {
             Some(next) => self.heads.push(Reverse((next.at, index))),
             None => self.newest_left -= usize::from(index >= self.newest),
         }
@@ -188,13 +189,13 @@ mod tests {
 
     use super::*;
     use crate::compact::CompactTrip;
-    use crate::sort::{Room, SortPlace, Sorter};
+    use crate::sort::{MemoryLimit, SortConfig, Sorter};
 
     /// A file whose rows departed at these times; `None` is a reject.
-    fn feed(name: &str, departures: &[Option<i64>]) -> Feed {
-        let mut sorter = Sorter::new(SortPlace {
+    fn stream(name: &str, departures: &[Option<i64>]) -> RowStream {
+        let mut sorter = Sorter::new(SortConfig {
             buffer_bytes: usize::MAX,
-            room: Some(Room::new(usize::MAX)),
+            memory: Some(MemoryLimit::new(usize::MAX)),
             folder: "never-written".into(),
             prefix: name.to_owned(),
         });
@@ -214,7 +215,7 @@ mod tests {
             hash: xxhash_rust::xxh3::xxh3_64(name.as_bytes()),
             sample: crate::sample::Sample::default(),
         };
-        Feed::file(name, table, Path::new("never-written")).unwrap()
+        RowStream::file(name, table, Path::new("never-written")).unwrap()
     }
 
     fn trip(names: &mut Names, departed_at: i64) -> CompactTrip {
@@ -241,13 +242,13 @@ mod tests {
                 prop::collection::vec(prop::option::weighted(0.9, 0_i64..50), 0..30), 0..5,
             ),
         ) {
-            let feeds = files.iter().enumerate().map(|(i, file)| feed(&i.to_string(), file));
-            let feeds: Vec<_> = feeds.collect();
-            let totals: Vec<_> = feeds.iter().map(|feed| feed.total().unwrap()).collect();
+            let streams = files.iter().enumerate().map(|(i, file)| stream(&i.to_string(), file));
+            let streams: Vec<_> = streams.collect();
+            let totals: Vec<_> = streams.iter().map(|stream| stream.total().unwrap()).collect();
             let mut merged = Merged::default();
-            merged.add(feeds);
+            merged.add(streams);
             let mut next_seqs = vec![0; files.len()];
-            let mut last = i64::MIN;
+            let mut last = None;
             while let Some((source, seq, row)) = merged.next_row().unwrap() {
                 prop_assert!(row.at >= last);
                 last = row.at;

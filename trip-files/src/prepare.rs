@@ -27,7 +27,7 @@ use crate::config::{FilesConfig, S3Config};
 use crate::error::TripFilesError;
 use crate::loader::{HeldFiles, Loaded};
 use crate::months::{Family, Month};
-use crate::order::{Feed, Merged};
+use crate::order::{Merged, RowStream};
 use crate::prepared::TripTexts;
 use crate::progress::{Progress, Reading, Reporter, RowCounts};
 use crate::row::Content;
@@ -118,14 +118,14 @@ struct Job {
 struct Group {
     family: Family,
     month: Option<Month>,
-    feeds: Vec<Feed>,
+    streams: Vec<RowStream>,
 }
 
 /// The file that a group's trips are written into.
 struct Writing {
     family: Family,
     month: Option<Month>,
-    /// For each of the group's feeds.
+    /// For each of the group's streams.
     texts: Vec<TripTexts>,
     /// None before the first trip, and if nothing is to be written.
     output: Option<Output>,
@@ -163,10 +163,14 @@ impl Job {
         self.summary.duplicate_files += loaded.duplicate_files;
         self.summary.refused_files += loaded.refused_files;
         if loaded.next_month.is_none() {
-            let totals = loaded.feeds.iter().map(Feed::total).sum::<Option<u64>>();
+            let totals = loaded
+                .streams
+                .iter()
+                .map(RowStream::total)
+                .sum::<Option<u64>>();
             self.reporter.total = totals.map(|rows| self.summary.rows_read + rows);
         }
-        for group in groups(loaded.feeds) {
+        for group in groups(loaded.streams) {
             self.group(group)?;
         }
         for (kept, _) in loaded.kept {
@@ -177,11 +181,11 @@ impl Job {
 
     fn group(&mut self, group: Group) -> Result<(), TripFilesError> {
         let mut rows = Merged::default();
-        rows.add(group.feeds);
+        rows.add(group.streams);
         let mut writing = Writing {
             family: group.family,
             month: group.month,
-            texts: rows.feeds.iter().map(|_| TripTexts::default()).collect(),
+            texts: rows.streams.iter().map(|_| TripTexts::default()).collect(),
             output: None,
         };
         loop {
@@ -191,7 +195,7 @@ impl Job {
                 if self.stop.is_cancelled() {
                     return Ok(());
                 }
-                self.report_progress(Some(row.at));
+                self.report_progress(row.at);
             }
             self.summary.rows_read += 1;
             match row.content {
@@ -224,7 +228,11 @@ impl Job {
             let Some(outputs) = &self.outputs else {
                 return Ok(());
             };
-            let sources: Vec<_> = rows.feeds.iter().map(|feed| feed.source.as_str()).collect();
+            let sources: Vec<_> = rows
+                .streams
+                .iter()
+                .map(|stream| stream.source.as_str())
+                .collect();
             let month = Month::of(instant(at));
             let name = writing.name(month);
             writing.output = Some(outputs.begin(&name, month, &sources, &self.spill)?);
@@ -232,7 +240,7 @@ impl Job {
         let Some(output) = &mut writing.output else {
             return Ok(());
         };
-        let names = rows.feeds[source].names();
+        let names = rows.streams[source].names();
         let pushed = output.push(trip, names, &mut writing.texts[source]);
         pushed.map_err(|source| self.spill.error(source))
     }
@@ -258,13 +266,13 @@ impl Job {
 }
 
 /// Groups files by kind and month, in the order of their names.
-fn groups(feeds: Vec<Feed>) -> impl Iterator<Item = Group> {
+fn groups(streams: Vec<RowStream>) -> impl Iterator<Item = Group> {
     let mut groups = BTreeMap::new();
-    for feed in feeds {
-        let name = match feed.source.rsplit_once('#') {
+    for stream in streams {
+        let name = match stream.source.rsplit_once('#') {
             Some((file, _)) => file,
             // A simulated city, whose parameters are in its files' footers.
-            None => feed.source.split([':', ',']).next().unwrap_or_default(),
+            None => stream.source.split([':', ',']).next().unwrap_or_default(),
         };
         let (family, month) = Family::of(name);
         let group = groups
@@ -272,9 +280,9 @@ fn groups(feeds: Vec<Feed>) -> impl Iterator<Item = Group> {
             .or_insert_with(|| Group {
                 family,
                 month,
-                feeds: Vec::new(),
+                streams: Vec::new(),
             });
-        group.feeds.push(feed);
+        group.streams.push(stream);
     }
     groups.into_values()
 }

@@ -40,7 +40,7 @@ pub struct Progress {
 pub struct FileProgress {
     /// The file's name.
     pub file: String,
-    /// Bytes read of the file as it is packed. An archive's directory is read twice.
+    /// Bytes read of the file as it is stored. An archive's directory is read twice.
     pub bytes: u64,
     /// Bytes in all.
     pub bytes_total: u64,
@@ -201,7 +201,6 @@ impl Reporter {
         let rows_per_second = (rows - self.rows_then) as f64 / seconds;
         self.published = Instant::now();
         self.rows_then = rows;
-        let at = at.filter(|at| *at != i64::MIN);
         self.progress.send_modify(|progress| {
             *progress = Progress {
                 rows,

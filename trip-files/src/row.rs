@@ -7,8 +7,9 @@ use crate::compact::CompactTrip;
 /// A row and when it departed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
-    /// Microseconds since 1970; [`i64::MIN`] for a reject before the first good row.
-    pub at: i64,
+    /// Microseconds since 1970; none for a reject before the first good row, which comes before all
+    /// others.
+    pub at: Option<i64>,
     pub content: Content,
 }
 

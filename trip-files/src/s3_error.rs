@@ -1,4 +1,4 @@
-//! What a bucket answers, and whether to ask again.
+//! What can be wrong with a bucket, and whether to retry.
 
 use std::error::Error;
 use std::time::Duration;
@@ -40,10 +40,10 @@ pub enum S3Error {
     /// The object is another one.
     #[error("the object was replaced while it was read")]
     Changed,
-    /// The server sent something else than the bytes that were asked for.
+    /// The server sent something else than the bytes that were requested.
     #[error("the server does not answer requests for a part of an object")]
     NoRanges,
-    /// The server asks for patience, or the way to it is broken.
+    /// The server is overloaded, or the way to it is broken.
     #[error("{0}")]
     Unreachable(String),
     /// The body ended before its end.
@@ -65,7 +65,7 @@ impl S3Error {
     }
 }
 
-/// What an answer, or none, means to us.
+/// The error of a request that has failed.
 pub(super) fn classify<E>(error: &SdkError<E, HttpResponse>) -> S3Error
 where
     E: ProvideErrorMetadata + Error + 'static,
@@ -99,10 +99,10 @@ where
         (404, _) => S3Error::Gone,
         (412, _) => S3Error::Changed,
         (408 | 429 | 500..=599, code) => {
-            let answer = format!("the server answers {status} {code}");
-            S3Error::Unreachable(answer.trim_end().to_owned())
+            let text = format!("the server answers {status} {code}");
+            S3Error::Unreachable(text.trim_end().to_owned())
         }
-        // A whole answer that cannot be understood was cut, or came from something in between.
+        // A whole response that cannot be understood was cut, or came from something in between.
         (200..=299, _) => S3Error::Unreachable(text()),
         _ => S3Error::Other(text()),
     }

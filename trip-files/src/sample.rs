@@ -1,4 +1,4 @@
-//! Some trips of a file, by which it is known again under whatever name, packing or header.
+//! Some trips of a file, by which it is known again under whatever name, format or header.
 //!
 //! ```text
 //!  trips ─ hash of the minutes of departure and arrival ─ the least ones ─▶ sample

@@ -8,7 +8,7 @@
 //! Rows that departed together keep the order of the file, wherever the buffer was cut: a row's
 //! rank is the same with any buffer. Not here: the form of a run (see [`run`]).
 
-mod room;
+mod memory;
 mod run;
 
 use std::cmp::Reverse;
@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use domain::Reject;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::room::{Room, Taken};
+pub(crate) use self::memory::{MemoryLimit, Reservation};
 pub(crate) use self::run::Run;
 use self::run::RunReader;
 use crate::compact::{CompactTrip, Names};
@@ -29,13 +29,13 @@ use crate::row::{Content, Row};
 /// Bytes of a reject beside its texts (chosen: its three texts' own fields and its line).
 const REJECT_BYTES: usize = size_of::<Reject>();
 
-/// Where rows wait until all are there.
+/// How the rows of one file are ordered.
 #[derive(Debug, Clone)]
-pub(crate) struct SortPlace {
+pub(crate) struct SortConfig {
     /// Most bytes of rows in the buffer.
     pub(crate) buffer_bytes: usize,
-    /// Room for files that stay in memory; none if all have to be written.
-    pub(crate) room: Option<Room>,
+    /// What files that stay in memory share; none if all have to be written.
+    pub(crate) memory: Option<MemoryLimit>,
     /// Folder for runs; it need not exist yet.
     pub(crate) folder: PathBuf,
     /// What the names of the runs begin with, different for each file.
@@ -45,7 +45,7 @@ pub(crate) struct SortPlace {
 /// Takes the rows of one file, in the order of the file.
 #[derive(Debug)]
 pub(crate) struct Sorter {
-    place: SortPlace,
+    config: SortConfig,
     rows: Vec<BufferRow>,
     rejects: Vec<Reject>,
     /// Bytes of the texts in `rejects`.
@@ -71,15 +71,15 @@ enum BufferRow {
     Trip(CompactTrip),
     /// An index into the rejects, and the departure of the good row before it.
     Reject {
-        at: i64,
+        at: Option<i64>,
         index: u32,
     },
 }
 
 impl BufferRow {
-    fn at(&self) -> i64 {
+    fn at(&self) -> Option<i64> {
         match self {
-            Self::Trip(trip) => trip.departed_at,
+            Self::Trip(trip) => Some(trip.departed_at),
             Self::Reject { at, .. } => *at,
         }
     }
@@ -99,9 +99,9 @@ impl BufferRow {
 }
 
 impl Sorter {
-    pub(crate) fn new(place: SortPlace) -> Self {
+    pub(crate) fn new(config: SortConfig) -> Self {
         Self {
-            place,
+            config,
             rows: Vec::new(),
             rejects: Vec::new(),
             reject_bytes: 0,
@@ -130,7 +130,7 @@ impl Sorter {
         self.rejects.push(reject);
         self.push_row(BufferRow::Reject {
             // Rejects before the first good row come first.
-            at: self.last_at.unwrap_or(i64::MIN),
+            at: self.last_at,
             index: u32::try_from(self.rejects.len() - 1).expect("the buffer is full before that"),
         })
     }
@@ -138,7 +138,7 @@ impl Sorter {
     fn push_row(&mut self, row: BufferRow) -> io::Result<()> {
         self.counts.rows += 1;
         self.rows.push(row);
-        if self.buffered_bytes() >= self.place.buffer_bytes {
+        if self.buffered_bytes() >= self.config.buffer_bytes {
             self.write_run()?;
         }
         Ok(())
@@ -151,10 +151,11 @@ impl Sorter {
     }
 
     fn write_run(&mut self) -> io::Result<()> {
-        let name = format!("{}-{}.run", self.place.prefix, self.runs.len());
+        let name = format!("{}-{}.run", self.config.prefix, self.runs.len());
         self.order();
         let rows = self.rows.iter().map(|row| row.row(&self.rejects));
-        self.runs.push(Run::write(&self.place.folder, &name, rows)?);
+        self.runs
+            .push(Run::write(&self.config.folder, &name, rows)?);
         self.rows.clear();
         self.rejects.clear();
         self.reject_bytes = 0;
@@ -171,17 +172,17 @@ impl Sorter {
     /// # Errors
     /// If the rest of the rows has to be written and cannot be.
     pub(crate) fn finish(mut self) -> io::Result<Sorted> {
-        let room = match &self.place.room {
-            Some(room) if self.runs.is_empty() => room.take(self.buffered_bytes()),
+        let reservation = match &self.config.memory {
+            Some(memory) if self.runs.is_empty() => memory.reserve(self.buffered_bytes()),
             _ => None,
         };
-        if let Some(taken) = room {
+        if let Some(reservation) = reservation {
             self.order();
             self.rows.shrink_to_fit();
             return Ok(Sorted::Memory(Memory {
                 rows: self.rows,
                 rejects: self.rejects,
-                _taken: Some(taken),
+                _reservation: Some(reservation),
             }));
         }
         if !self.rows.is_empty() {
@@ -196,7 +197,7 @@ impl Sorter {
 pub(crate) enum Sorted {
     /// A file that fits.
     Memory(Memory),
-    /// Stretches of the file, each in order, to be merged.
+    /// Parts of the file, each in order, to be merged.
     Runs(Vec<Run>),
     /// A file that is in order as it lies there.
     Prepared(Box<PreparedRows>),
@@ -208,20 +209,17 @@ pub(crate) struct Memory {
     rows: Vec<BufferRow>,
     rejects: Vec<Reject>,
     /// Held as long as the rows are.
-    _taken: Option<Taken>,
+    _reservation: Option<Reservation>,
 }
 
 impl Sorted {
     /// One reject, as of a file that cannot be used.
     pub(crate) fn reject(reject: Reject) -> Self {
-        let row = BufferRow::Reject {
-            at: i64::MIN,
-            index: 0,
-        };
+        let row = BufferRow::Reject { at: None, index: 0 };
         Self::Memory(Memory {
             rows: vec![row],
             rejects: vec![reject],
-            _taken: None,
+            _reservation: None,
         })
     }
 
@@ -276,7 +274,7 @@ pub(crate) struct Merge {
     readers: Vec<RunReader>,
     /// The next row of each run.
     next: Vec<Option<Row>>,
-    heads: BinaryHeap<Reverse<(i64, usize)>>,
+    heads: BinaryHeap<Reverse<(Option<i64>, usize)>>,
 }
 
 impl Merge {
@@ -335,11 +333,11 @@ mod tests {
     }
 
     /// Rows that departed at these times, `None` being a reject, in order.
-    fn ordered(departures: &[Option<i64>], buffer_bytes: usize, room_bytes: usize) -> Vec<Row> {
+    fn ordered(departures: &[Option<i64>], buffer_bytes: usize, memory_bytes: usize) -> Vec<Row> {
         let folder = tempfile::tempdir().unwrap();
-        let mut sorter = Sorter::new(SortPlace {
+        let mut sorter = Sorter::new(SortConfig {
             buffer_bytes,
-            room: Some(Room::new(room_bytes)),
+            memory: Some(MemoryLimit::new(memory_bytes)),
             folder: folder.path().join("runs"),
             prefix: "0".to_owned(),
         });
@@ -365,25 +363,25 @@ mod tests {
         fn rows_come_in_the_same_order_with_any_buffer(
             departures in prop::collection::vec(prop::option::weighted(0.9, 0_i64..20), 0..200),
             buffer_bytes in 1_usize..4_000,
-            room_bytes in 0_usize..4_000,
+            memory_bytes in 0_usize..4_000,
         ) {
             let all_in_memory = ordered(&departures, usize::MAX, usize::MAX);
             prop_assert_eq!(all_in_memory.len(), departures.len());
             prop_assert!(all_in_memory.is_sorted_by_key(|row| row.at));
-            prop_assert_eq!(ordered(&departures, buffer_bytes, room_bytes), all_in_memory);
+            prop_assert_eq!(ordered(&departures, buffer_bytes, memory_bytes), all_in_memory);
         }
     }
 
     #[test]
-    fn a_file_stays_in_memory_only_where_there_is_room() {
-        let place = SortPlace {
+    fn a_file_stays_in_memory_only_within_the_limit() {
+        let config = SortConfig {
             buffer_bytes: usize::MAX,
-            room: Some(Room::new(3 * size_of::<BufferRow>())),
+            memory: Some(MemoryLimit::new(3 * size_of::<BufferRow>())),
             folder: tempfile::tempdir().unwrap().path().join("runs"),
             prefix: "0".to_owned(),
         };
         let sorted = |rows: usize| {
-            let mut sorter = Sorter::new(place.clone());
+            let mut sorter = Sorter::new(config.clone());
             for line in 0..rows {
                 sorter.push(trip(0, line)).unwrap();
             }

@@ -14,7 +14,7 @@ use crate::config::S3Config;
 use crate::error::{NotRead, TripFilesError};
 use crate::folder::Folder;
 use crate::loader::{HeldFiles, Loaded, Loader, SentUnit};
-use crate::order::Feed;
+use crate::order::RowStream;
 use crate::progress::Reading;
 use crate::s3_location::{NoBucketName, S3Location};
 use crate::simulate::{City, SimulateConfig, SimulateError};
@@ -96,7 +96,7 @@ impl Source {
     ) -> Result<Option<Opened>, TripFilesError> {
         let store: Box<dyn Store> = match self {
             Self::Simulate(config) => {
-                let city = Feed::city(City::new(config)?);
+                let city = RowStream::city(City::new(config)?);
                 return Ok(Some(Opened(OpenedKind::City(Box::new(city)))));
             }
             Self::Path(path) => Box::new(Folder::new(path)),
@@ -126,7 +126,7 @@ pub struct Opened(OpenedKind);
 
 #[derive(Debug)]
 enum OpenedKind {
-    City(Box<Feed>),
+    City(Box<RowStream>),
     Files(Box<Loader>),
 }
 
@@ -154,7 +154,7 @@ impl Opened {
         match self.0 {
             OpenedKind::City(city) => {
                 let loaded = Loaded {
-                    feeds: vec![*city],
+                    streams: vec![*city],
                     ..Loaded::default()
                 };
                 sender.try_send(Ok(loaded)).expect("the channel is empty");

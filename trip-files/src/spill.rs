@@ -7,14 +7,14 @@ use tempfile::TempDir;
 
 use crate::config::FilesConfig;
 use crate::error::TripFilesError;
-use crate::sort::{Room, SortPlace};
+use crate::sort::{MemoryLimit, SortConfig};
 
 /// The folder of one run and the memory its files share.
 #[derive(Debug)]
 pub struct Spill {
     folder: PathBuf,
     buffer_bytes: usize,
-    room: Room,
+    memory: MemoryLimit,
     /// Removes the folder at the end, where none was named.
     temporary: Option<TempDir>,
 }
@@ -34,29 +34,34 @@ impl Spill {
         Ok(Self {
             folder: folder.map(Path::to_owned).unwrap_or_default(),
             buffer_bytes: config.sort_bytes,
-            room: Room::new(config.sort_bytes),
+            memory: MemoryLimit::new(config.sort_bytes),
             temporary,
         })
     }
 
-    /// Where the rows of a file are ordered; without `room` none of them stay in memory.
-    pub(crate) fn place(&self, folder: &Path, prefix: String, room: Option<Room>) -> SortPlace {
-        SortPlace {
+    /// How the rows of a file are ordered; without `memory` none of them stay there.
+    pub(crate) fn sort_config(
+        &self,
+        folder: &Path,
+        prefix: String,
+        memory: Option<MemoryLimit>,
+    ) -> SortConfig {
+        SortConfig {
             buffer_bytes: self.buffer_bytes,
-            room,
+            memory,
             folder: folder.to_owned(),
             prefix,
         }
     }
 
-    /// Whether what lies here is still here after the run.
+    /// Whether the folder outlasts the run.
     pub(crate) fn is_lasting(&self) -> bool {
         self.temporary.is_none()
     }
 
     /// The memory that the files share.
-    pub(crate) fn room(&self) -> Room {
-        self.room.clone()
+    pub(crate) fn memory(&self) -> MemoryLimit {
+        self.memory.clone()
     }
 
     pub(crate) fn folder(&self) -> &Path {

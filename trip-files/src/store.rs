@@ -44,7 +44,7 @@ pub(crate) trait Store: Debug + Send {
     /// What tells this store from others.
     fn identity(&self) -> String;
 
-    /// Whether reading a file again is dear, so that what was read is worth keeping.
+    /// Whether reading a file again is costly, so that what was read is worth keeping.
     fn is_remote(&self) -> bool;
 }
 
@@ -57,17 +57,19 @@ pub(crate) enum Listing {
     Files(Vec<Entry>),
 }
 
-/// How a file's name says that it is packed.
+/// The format of a trip file, by the ending of its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Packing {
-    Plain,
-    Gzip,
+pub(crate) enum FileFormat {
+    Csv,
+    /// A CSV file, compressed.
+    CsvGzip,
+    /// An archive of trip files.
     Zip,
     /// A file of trips in order, as `bikeshare prepare` writes it.
-    Prepared,
+    Parquet,
 }
 
-impl Packing {
+impl FileFormat {
     /// None if the name is not that of a trip file.
     pub(crate) fn of(name: &str) -> Option<Self> {
         if name.ends_with('/') {
@@ -75,10 +77,10 @@ impl Packing {
         }
         let extension = Path::new(name).extension()?.to_str()?;
         match extension.to_ascii_lowercase().as_str() {
-            "csv" => Some(Self::Plain),
-            "gz" => Some(Self::Gzip),
+            "csv" => Some(Self::Csv),
+            "gz" => Some(Self::CsvGzip),
             "zip" => Some(Self::Zip),
-            "parquet" => Some(Self::Prepared),
+            "parquet" => Some(Self::Parquet),
             _ => None,
         }
     }
@@ -86,7 +88,7 @@ impl Packing {
 
 /// Whether a name is that of a trip file.
 pub(crate) fn is_trip_file(name: &str) -> bool {
-    Packing::of(name).is_some()
+    FileFormat::of(name).is_some()
 }
 
 /// What `bikeshare prepare` lists rejects in, beside the files it writes.

@@ -8,7 +8,7 @@
 //!
 //! A name is believed unless most rows contradict it. Where it has no months, the rows' own tell, if
 //! most of them lie together. Holding changes no rank, but in a file that turns out to hold other months
-//! than its name says. Memory: [`HELD_MAX`] rows.
+//! than its name says. Memory: [`PENDING_MAX`] rows.
 
 use std::io;
 
@@ -27,8 +27,8 @@ const NAMED_SLACK: i64 = 31 * DAY_MICROS;
 /// Without a name, so long before or after all other rows (chosen: people's samples have gaps).
 const FOUND_SLACK: i64 = 366 * DAY_MICROS;
 
-/// Rows held until they are decided (chosen: 1 MB of usual rows, 5 MB at most).
-const HELD_MAX: usize = 1_000;
+/// Rows that wait until they are decided (chosen: 1 MB of usual rows, 5 MB at most).
+const PENDING_MAX: usize = 1_000;
 
 /// A file that contradicts its name has so many rows outside, and more than inside (chosen: fewer are
 /// mistakes), or none inside and several outside.
@@ -37,9 +37,9 @@ const CONTRADICTING_MIN: u64 = 10;
 /// Without a name, one in so many rows may lie apart from the others.
 const APART_ONE_IN: u64 = 4;
 
-/// Where a row stands, and what it says of its departure.
+/// Where a row is from, and what it says of its departure.
 #[derive(Debug)]
-pub(super) struct RowPlace {
+pub(super) struct RowOrigin {
     pub(super) line: u64,
     /// The column and the value.
     pub(super) departure: String,
@@ -53,7 +53,7 @@ pub(super) struct Strays<'a> {
     /// The file's name.
     file: &'a str,
     months: Months,
-    held: Vec<Held>,
+    pending: Vec<Pending>,
     inside: u64,
     outside: u64,
 }
@@ -77,8 +77,8 @@ enum Months {
 
 /// A row that waits.
 #[derive(Debug)]
-enum Held {
-    Trip(CompactTrip, RowPlace),
+enum Pending {
+    Trip(CompactTrip, RowOrigin),
     Reject(Reject),
 }
 
@@ -94,7 +94,7 @@ impl<'a> Strays<'a> {
         Self {
             file,
             months: months.unwrap_or(Months::Unknown),
-            held: Vec::new(),
+            pending: Vec::new(),
             inside: 0,
             outside: 0,
         }
@@ -107,7 +107,7 @@ impl<'a> Strays<'a> {
     pub(super) fn push(
         &mut self,
         trip: CompactTrip,
-        place: impl FnOnce() -> RowPlace,
+        place: impl FnOnce() -> RowOrigin,
         sorter: &mut Sorter,
     ) -> io::Result<()> {
         let at = trip.departed_at;
@@ -131,7 +131,7 @@ impl<'a> Strays<'a> {
                 }
             }
         }
-        self.hold(Held::Trip(trip, place()), sorter)
+        self.hold(Pending::Trip(trip, place()), sorter)
     }
 
     /// Takes the file's next row, which is no trip.
@@ -141,14 +141,14 @@ impl<'a> Strays<'a> {
     pub(super) fn push_reject(&mut self, reject: Reject, sorter: &mut Sorter) -> io::Result<()> {
         match self.months {
             // It stays behind the good row before it.
-            Months::Unknown => self.hold(Held::Reject(reject), sorter),
+            Months::Unknown => self.hold(Pending::Reject(reject), sorter),
             _ => sorter.push_reject(reject),
         }
     }
 
-    fn hold(&mut self, row: Held, sorter: &mut Sorter) -> io::Result<()> {
-        self.held.push(row);
-        match self.held.len() < HELD_MAX {
+    fn hold(&mut self, row: Pending, sorter: &mut Sorter) -> io::Result<()> {
+        self.pending.push(row);
+        match self.pending.len() < PENDING_MAX {
             true => Ok(()),
             false => self.decide(sorter),
         }
@@ -165,15 +165,15 @@ impl<'a> Strays<'a> {
         self.decide(sorter)
     }
 
-    /// Lets the rows that are held go one way or the other.
+    /// Makes each row that waits a trip or a reject.
     fn decide(&mut self, sorter: &mut Sorter) -> io::Result<()> {
-        let held = std::mem::take(&mut self.held);
+        let pending = std::mem::take(&mut self.pending);
         if matches!(self.months, Months::Unknown) {
-            self.months = found(&held);
-            return held.into_iter().try_for_each(|row| match row {
-                // Those that lie apart are held again.
-                Held::Trip(trip, place) => self.push(trip, || place, sorter),
-                Held::Reject(reject) => sorter.push_reject(reject),
+            self.months = found(&pending);
+            return pending.into_iter().try_for_each(|row| match row {
+                // Those that lie apart wait once more.
+                Pending::Trip(trip, place) => self.push(trip, || place, sorter),
+                Pending::Reject(reject) => sorter.push_reject(reject),
             });
         }
         let are_strays = self.are_strays();
@@ -181,14 +181,14 @@ impl<'a> Strays<'a> {
             Months::Within { is_sure, .. } if are_strays => *is_sure = true,
             months => *months = Months::Any,
         }
-        held.into_iter().try_for_each(|row| match row {
-            Held::Trip(_, place) if are_strays => sorter.push_reject(self.stray(place)),
-            Held::Trip(trip, _) => sorter.push(trip),
-            Held::Reject(reject) => sorter.push_reject(reject),
+        pending.into_iter().try_for_each(|row| match row {
+            Pending::Trip(_, place) if are_strays => sorter.push_reject(self.stray(place)),
+            Pending::Trip(trip, _) => sorter.push(trip),
+            Pending::Reject(reject) => sorter.push_reject(reject),
         })
     }
 
-    /// Whether what is held is too little to tell of other months.
+    /// Whether what waits is too little to tell of other months.
     fn are_strays(&self) -> bool {
         match self.months {
             Months::Within { named: Some(_), .. } => {
@@ -200,8 +200,8 @@ impl<'a> Strays<'a> {
         }
     }
 
-    fn stray(&self, place: RowPlace) -> Reject {
-        let RowPlace {
+    fn stray(&self, place: RowOrigin) -> Reject {
+        let RowOrigin {
             line,
             departure,
             text,
@@ -229,10 +229,10 @@ impl<'a> Strays<'a> {
 }
 
 /// The months of most of the rows: those around the middle one, up to a gap.
-fn found(rows: &[Held]) -> Months {
-    let departure = |row: &Held| match row {
-        Held::Trip(trip, _) => Some(trip.departed_at),
-        Held::Reject(_) => None,
+fn found(rows: &[Pending]) -> Months {
+    let departure = |row: &Pending| match row {
+        Pending::Trip(trip, _) => Some(trip.departed_at),
+        Pending::Reject(_) => None,
     };
     let mut departures: Vec<_> = rows.iter().filter_map(departure).collect();
     departures.sort_unstable();
@@ -260,13 +260,13 @@ mod tests {
     use super::*;
     use crate::compact::Names;
     use crate::row::Content;
-    use crate::sort::{Room, SortPlace};
+    use crate::sort::{MemoryLimit, SortConfig};
 
     /// What a file gives in the end: trips by their departures, rejects by their reasons.
     fn rows(file: &str, departures: &[Option<i64>]) -> Vec<Result<i64, String>> {
-        let mut sorter = Sorter::new(SortPlace {
+        let mut sorter = Sorter::new(SortConfig {
             buffer_bytes: usize::MAX,
-            room: Some(Room::new(usize::MAX)),
+            memory: Some(MemoryLimit::new(usize::MAX)),
             folder: "never-written".into(),
             prefix: "0".to_owned(),
         });
@@ -279,7 +279,7 @@ mod tests {
                 continue;
             };
             let trip = trip(&mut names, at);
-            let place = || RowPlace {
+            let place = || RowOrigin {
                 line,
                 departure: format!("starttime \"{}\"", instant(at).format("%F")),
                 text: String::new(),

@@ -15,9 +15,9 @@ use crate::progress::Reading;
 use crate::row::Content;
 use crate::rows::{Fields, LINE_BYTES_MAX, RawRow, Rows};
 use crate::sample::{Sample, Sampler};
-use crate::sort::{Counts, SortPlace, Sorted, Sorter};
+use crate::sort::{Counts, SortConfig, Sorted, Sorter};
 use crate::store::Input;
-use crate::strays::{RowPlace, Strays};
+use crate::strays::{RowOrigin, Strays};
 
 /// Bytes taken from a file at a time (chosen: what a disk gives at once).
 const READ_BYTES: usize = 256 * 1024;
@@ -27,7 +27,7 @@ const READ_BYTES: usize = 256 * 1024;
 /// when the expected ranks of `golden.rs` or `order.rs` change for rows that were not rejected.
 const RANKING: u64 = 0;
 
-/// Rows are told and a stop looked for once in so many (chosen: a few milliseconds' work).
+/// Progress is reported and a stop looked for once in so many rows (chosen: a few milliseconds' work).
 const REPORT_ROWS: u64 = 4_096;
 
 /// The rows of one file, ordered by departure, file order among equals.
@@ -46,7 +46,7 @@ pub(crate) struct Table {
 pub(crate) fn read(
     name: &str,
     input: impl Read,
-    sort: SortPlace,
+    sort: SortConfig,
     reading: &Reading,
 ) -> Result<Table, NotRead> {
     let mut hashed = Hashed::new(input);
@@ -77,7 +77,7 @@ pub(crate) fn read(
         match parser.parse(&raw) {
             Ok(trip) => {
                 sampler.push(&trip, &parser.names);
-                strays.push(trip, || parser.place(&raw), &mut sorter)
+                strays.push(trip, || parser.origin(&raw), &mut sorter)
             }
             Err(reject) => strays.push_reject(reject, &mut sorter),
         }
@@ -201,9 +201,9 @@ impl<'a> Parser<'a> {
         Ok(self.names.compact(&trip))
     }
 
-    /// Where the row that was parsed last stands, should it be rejected for its time.
-    fn place(&self, raw: &RawRow) -> RowPlace {
-        RowPlace {
+    /// Where the row that was parsed last is from, should it be rejected for its time.
+    fn origin(&self, raw: &RawRow) -> RowOrigin {
+        RowOrigin {
             line: raw.line,
             departure: self.columns.departure_text(&self.record),
             text: cut(&String::from_utf8_lossy(&raw.text), ROW_CHARS_MAX),

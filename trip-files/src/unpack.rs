@@ -5,7 +5,7 @@ use std::io::{self, Read, Seek};
 use zip::ZipArchive;
 
 use crate::error::RefusedFile;
-use crate::store::{Packing, is_hidden};
+use crate::store::{FileFormat, is_hidden};
 
 /// An archive in an archive is read, one in that is not (chosen: Citi Bike's years hold months).
 pub(super) const DEPTH_MAX: usize = 2;
@@ -27,7 +27,7 @@ const BYTES_MAX: u64 = 8 << 30;
 pub(super) struct Member {
     /// Its name in the archive.
     pub(super) name: String,
-    pub(super) packing: Packing,
+    pub(super) format: FileFormat,
 }
 
 /// The visible trip files in an archive, ordered by name; reads nothing but its directory.
@@ -37,7 +37,7 @@ pub(super) fn members<R: Read + Seek>(archive: &ZipArchive<R>) -> Result<Vec<Mem
     }
     let member = |name: &str| {
         Some(Member {
-            packing: Packing::of(name).filter(|_| !is_hidden(name))?,
+            format: FileFormat::of(name).filter(|_| !is_hidden(name))?,
             name: name.to_owned(),
         })
     };
@@ -59,9 +59,9 @@ pub(super) struct Bounded<R> {
 }
 
 impl<R: Read> Bounded<R> {
-    /// `packed` is the size of what is unpacked.
-    pub(super) fn new(input: R, packed: u64) -> Self {
-        let limit = packed.saturating_mul(RATIO_MAX);
+    /// `compressed` is the size of what is decompressed, in bytes.
+    pub(super) fn new(input: R, compressed: u64) -> Self {
+        let limit = compressed.saturating_mul(RATIO_MAX);
         let limit = limit.clamp(FREE_BYTES, BYTES_MAX);
         Self {
             input,
@@ -93,8 +93,8 @@ mod tests {
 
     #[test]
     fn so_much_may_come_out_and_no_more() {
-        let unpack = |bytes: u64, packed: u64| {
-            let mut input = Bounded::new(io::repeat(b'0').take(bytes), packed);
+        let unpack = |bytes: u64, compressed: u64| {
+            let mut input = Bounded::new(io::repeat(b'0').take(bytes), compressed);
             io::copy(&mut input, &mut io::sink()).map_err(|error| error.to_string())
         };
         assert_eq!(unpack(FREE_BYTES, 1), Ok(FREE_BYTES));

@@ -1,4 +1,4 @@
-//! Asks for a file, and remembers its tag, so that what has not changed is not sent again.
+//! Requests files, and keeps their tags, so that what has not changed is not sent again.
 //!
 //! Servers are trusted by the system's certificates and by those of Mozilla that are built in, so that
 //! it works behind a proxy with its own certificate and in an empty container.
@@ -19,10 +19,10 @@ const FILE_BYTES_MAX: usize = 8 << 20;
 /// How long a connection may take.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 
-/// How long an answer may take in all.
+/// How long a response may take in all.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
-/// A server that wants to be left alone for longer than that is asked all the same.
+/// A longer `Retry-After` than that is not obeyed.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(3_600);
 
 /// How many addresses a file may have moved through.
@@ -36,9 +36,9 @@ pub(crate) struct FeedClient {
     tags: HashMap<String, HeaderValue>,
 }
 
-/// An answer.
+/// A response.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub(crate) enum FileResponse {
     /// The file.
     File(Vec<u8>),
     /// The file is the one that was read before.
@@ -64,12 +64,12 @@ impl FeedClient {
         })
     }
 
-    /// Asks for a file, whether or not it has changed.
+    /// Requests a file, whether or not it has changed.
     pub(crate) async fn get(&mut self, url: &FeedUrl) -> Result<Vec<u8>, FeedError> {
         self.forget(url);
         match self.get_if_changed(url).await? {
-            Answer::File(bytes) => Ok(bytes),
-            Answer::Unchanged => Err(FeedError::Status {
+            FileResponse::File(bytes) => Ok(bytes),
+            FileResponse::Unchanged => Err(FeedError::Status {
                 url: url.to_string(),
                 status: StatusCode::NOT_MODIFIED,
                 retry_after: None,
@@ -77,8 +77,11 @@ impl FeedClient {
         }
     }
 
-    /// Asks for a file unless it is the one that was read last.
-    pub(crate) async fn get_if_changed(&mut self, url: &FeedUrl) -> Result<Answer, FeedError> {
+    /// Requests a file unless it is the one that was read last.
+    pub(crate) async fn get_if_changed(
+        &mut self,
+        url: &FeedUrl,
+    ) -> Result<FileResponse, FeedError> {
         let mut request = self.client.get(url.as_url().clone());
         request = request.header(ACCEPT, "application/json");
         if let Some(tag) = self.tags.get(&url.to_string()) {
@@ -87,14 +90,14 @@ impl FeedClient {
         let failed = |source| unreachable(url, source);
         let response = request.send().await.map_err(failed)?;
         match response.status() {
-            StatusCode::NOT_MODIFIED => Ok(Answer::Unchanged),
+            StatusCode::NOT_MODIFIED => Ok(FileResponse::Unchanged),
             StatusCode::OK => {
                 let tag = response.headers().get(ETAG).cloned();
                 let bytes = read(url, response).await?;
                 if let Some(tag) = tag {
                     self.tags.insert(url.to_string(), tag);
                 }
-                Ok(Answer::File(bytes))
+                Ok(FileResponse::File(bytes))
             }
             status => Err(FeedError::Status {
                 url: url.to_string(),

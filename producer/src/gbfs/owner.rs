@@ -74,8 +74,8 @@ impl<'a> Owner<'a> {
 
     /// The newest time that the topic has of the feed.
     pub(crate) fn clock(&self) -> Option<DateTime<Utc>> {
-        let reached = self.seen().map(|seen| seen.reached).max();
-        reached.filter(|at| *at != i64::MIN).map(instant)
+        let reached = self.seen().filter_map(|seen| seen.reached).max();
+        reached.map(instant)
     }
 
     /// Waits until the claims that were sent are on every partition.

@@ -16,7 +16,7 @@ use tracing::{info, warn};
 use trip_files::{Progress, Reporter};
 
 use super::changes::Changes;
-use super::client::{Answer, FeedClient};
+use super::client::{FeedClient, FileResponse};
 use super::error::FeedError;
 use super::feed::{self, Counted, Discovery, Listing, SystemInformation};
 use super::owner::Owner;
@@ -145,11 +145,11 @@ struct Polling<'a> {
     owner: Owner<'a>,
     /// The source of all records.
     source: String,
-    /// Whether the feed's system was told.
-    has_told_system: bool,
+    /// Whether the record about the feed's system was sent.
+    has_sent_system: bool,
     changes: Changes,
     next_seq: u64,
-    /// When the list of stations is to be asked for again; none before the first time.
+    /// When the list of stations is to be requested next; none before the first time.
     stations_due: Option<Instant>,
     /// How long that list is good for.
     stations_ttl: Duration,
@@ -198,7 +198,7 @@ impl<'a> Polling<'a> {
         Self {
             feed,
             source: owner.source(),
-            has_told_system: false,
+            has_sent_system: false,
             changes: Changes::resume(owner.clock()),
             owner,
             next_seq: FIRST_SEQ,
@@ -264,12 +264,12 @@ impl<'a> Polling<'a> {
         self.summary
     }
 
-    /// Asks the feed once and sends what is new.
+    /// Reads the feed once and sends what is new.
     async fn poll(&mut self, queues: &Queues) -> Result<(), Failed> {
         let stop = self.stop;
-        let asked = self.ask();
+        let requesting = self.request();
         let listing = stop
-            .run_until_cancelled(asked)
+            .run_until_cancelled(requesting)
             .await
             .ok_or(Failed::End(End::Stopped))??;
         let owning = self.own(listing.as_ref(), queues);
@@ -280,11 +280,11 @@ impl<'a> Polling<'a> {
         self.summary.feed.polls += 1;
         self.backoff.reset();
         self.failure = None;
-        let Some(Asked { records, missing }) = found else {
+        let Some(Polled { records, missing }) = found else {
             return Ok(());
         };
         self.warn_of_missing(missing);
-        if !std::mem::replace(&mut self.has_told_system, true) {
+        if !std::mem::replace(&mut self.has_sent_system, true) {
             let system = Body::System(self.feed.system.clone());
             self.put(system, queues).await.map_err(Failed::End)?;
         }
@@ -301,15 +301,15 @@ impl<'a> Polling<'a> {
     }
 
     /// What the feed says; none if it has not changed.
-    async fn ask(&mut self) -> Result<Option<Listing<Counted>>, FeedError> {
+    async fn request(&mut self) -> Result<Option<Listing<Counted>>, FeedError> {
         if self.stations_due.is_none_or(|due| due <= clock::now()) {
-            self.ask_for_stations().await?;
+            self.request_stations().await?;
         }
         let url = self.feed.files.station_status.clone();
-        let Answer::File(bytes) = self.feed.client.get_if_changed(&url).await? else {
+        let FileResponse::File(bytes) = self.feed.client.get_if_changed(&url).await? else {
             return Ok(None);
         };
-        // Until it has been taken in, the file must be given again.
+        // Until it has been used, the file must be sent again.
         let counts = self.read_counts(&url, &bytes).await;
         let counts = counts.inspect_err(|_| self.feed.client.forget(&url))?;
         Ok(Some(counts))
@@ -324,7 +324,7 @@ impl<'a> Polling<'a> {
         feed::check_time(&url.to_string(), &counts, clock::time_of_day())?;
         self.ttl = counts.ttl;
         if self.changes.lacks_station(&counts) {
-            self.ask_for_stations().await?;
+            self.request_stations().await?;
         }
         Ok(counts)
     }
@@ -352,7 +352,7 @@ impl<'a> Polling<'a> {
     }
 
     /// What the counts say that was not known.
-    fn compare(&mut self, counts: Listing<Counted>) -> Result<Asked, FeedError> {
+    fn compare(&mut self, counts: Listing<Counted>) -> Result<Polled, FeedError> {
         let url = self.feed.files.station_status.clone();
         let found = self.changes.take(&url.to_string(), counts);
         let found = found.inspect_err(|_| self.feed.client.forget(&url))?;
@@ -360,16 +360,16 @@ impl<'a> Polling<'a> {
         rejects.extend(found.rejects);
         let rejects = rejects.into_iter().map(Body::Reject);
         let statuses = found.statuses.into_iter().map(Body::Status);
-        Ok(Asked {
+        Ok(Polled {
             records: rejects.chain(statuses).collect(),
             missing: found.missing,
         })
     }
 
-    async fn ask_for_stations(&mut self) -> Result<(), FeedError> {
+    async fn request_stations(&mut self) -> Result<(), FeedError> {
         let url = self.feed.files.station_information.clone();
-        let answer = self.feed.client.get_if_changed(&url).await?;
-        if let Answer::File(bytes) = answer {
+        let response = self.feed.client.get_if_changed(&url).await?;
+        if let FileResponse::File(bytes) = response {
             let name = url.to_string();
             let stations = feed::stations(&name, &bytes);
             let stations = stations.inspect_err(|_| self.feed.client.forget(&url))?;
@@ -489,7 +489,7 @@ impl<'a> Polling<'a> {
 }
 
 /// What a poll gave.
-struct Asked {
+struct Polled {
     records: Vec<Body>,
     missing: usize,
 }
@@ -498,7 +498,7 @@ struct Asked {
 enum Failed {
     Feed(FeedError),
     End(End),
-    /// By another run, or nobody can tell.
+    /// By another run, or the topic cannot be read.
     TakenOver(ProducerError),
 }
 

@@ -1,4 +1,4 @@
-//! Where a feed is: an address that may be asked.
+//! Where a feed is: an address that requests may be sent to.
 
 use std::fmt;
 use std::str::FromStr;

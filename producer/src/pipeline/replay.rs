@@ -1,27 +1,27 @@
 //! Takes rows in order, month after month, and puts them into the queues.
 
-use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use trip_files::{
-    Content, Counts, Encoder, Loaded, Merged, Month, Progress, Reporter, Row, RowCounts, SentUnit,
-    Spill, TripFilesError,
+    Content, Counts, Loaded, Merged, Month, Progress, Reporter, Row, RowCounts, SentUnit, Spill,
+    TripFilesError,
 };
 
+use super::lanes::{Lanes, Reached};
+use super::ticks::Ticks;
 use super::under_way::UnderWay;
 use crate::clock::{self, ReplayClock};
 use crate::error::ProducerError;
 use crate::partition::Partitions;
-use crate::resume::{Held, Tails};
-use crate::send::{Closed, Confirmed, Outgoing, Queues};
+use crate::resume::Tails;
+use crate::send::{Closed, Confirmed, Queues};
 use crate::summary::Summary;
 
 /// A month is added so long before its first day: some files begin with the last trips of the month
 /// before (chosen: far longer than such trips were seen to be early).
 const OVERLAP_MICROS: i64 = 24 * 3_600 * 1_000_000;
 
-/// Rows an earlier run had sent are passed over this many at a time before others get their turn.
+/// So many rows that an earlier run had sent are skipped before other tasks get their turn.
 const SKIP_ROWS: u64 = 4_096;
 
 /// What a run shares with its other tasks.
@@ -38,42 +38,35 @@ pub(super) type Months = mpsc::Receiver<Result<Loaded, TripFilesError>>;
 
 /// Takes rows in order and puts them, and ticks, into the queues.
 pub(super) struct Replay<'a> {
-    pub(super) links: Links<'a>,
+    links: Links<'a>,
     rows: Merged,
-    pub(super) encoders: Vec<Encoder>,
-    /// The partition of each source's rejects.
-    reject_partitions: Vec<u32>,
-    /// What each partition holds of the sources.
-    pub(super) held: Vec<Held>,
-    /// When to add the next month, in microseconds; none if there is none.
-    next_month: Option<i64>,
+    lanes: Lanes,
+    next_month: NextMonth,
     under_way: UnderWay,
-    /// Rows put into each queue.
-    pub(super) queued: Vec<u64>,
     /// Rows of all sources so far, where they all know.
     total: Option<u64>,
-    pub(super) clock: ReplayClock,
-    pub(super) last_tick: Instant,
-    /// Rows sent since the last tick.
-    pub(super) rows_since_tick: u64,
-    /// The source of the last row taken, how many of its rows were, and its departure.
-    pub(super) reached: Option<Reached>,
-    pub(super) summary: Summary,
+    ticks: Ticks,
+    /// None before the first row.
+    reached: Option<Reached>,
+    summary: Summary,
     reporter: Reporter,
     /// Why rows were taken no more, if it was no wish.
     failure: Option<ProducerError>,
 }
 
+/// When the next month is to be added.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Reached {
-    pub(super) source: usize,
-    pub(super) next_seq: u64,
-    /// Microseconds; the newest of all rows taken.
-    pub(super) at: i64,
+enum NextMonth {
+    /// Before the first row.
+    First,
+    /// Before a row that departed then, in microseconds, or later.
+    At(i64),
+    /// There is none.
+    None,
 }
 
 /// Why no more rows are taken.
-pub(super) enum End {
+enum End {
     /// There are no more.
     Source,
     /// The run was told to stop.
@@ -102,20 +95,14 @@ impl<'a> Replay<'a> {
         clock: ReplayClock,
         progress: watch::Sender<Progress>,
     ) -> Self {
-        let partitions = links.partitions.iter().map(|_| ());
         Self {
+            lanes: Lanes::new(links.partitions),
             links,
             rows: Merged::default(),
-            encoders: Vec::new(),
-            reject_partitions: Vec::new(),
-            held: partitions.clone().map(|()| Held::new()).collect(),
-            next_month: Some(i64::MIN),
+            next_month: NextMonth::First,
             under_way: UnderWay::default(),
-            queued: partitions.map(|()| 0).collect(),
             total: Some(0),
-            clock,
-            last_tick: clock::now(),
-            rows_since_tick: 0,
+            ticks: Ticks::new(clock),
             reached: None,
             summary: Summary::default(),
             reporter: Reporter::new(progress),
@@ -159,7 +146,7 @@ impl<'a> Replay<'a> {
 
     /// Ends the run when all queues are empty.
     pub(super) fn end(mut self) -> Result<Summary, ProducerError> {
-        self.let_go()?;
+        self.finish_confirmed()?;
         self.report_end();
         match self.failure {
             Some(error) => Err(error),
@@ -180,35 +167,104 @@ impl<'a> Replay<'a> {
             let Some((source, seq, row)) = self.next_row()? else {
                 return Ok(());
             };
-            let partition = self.partition_of(source, &row);
-            if self.held[partition as usize].has(source, seq) {
+            let stream = &self.rows.streams[source];
+            let partition = self.lanes.partition_of(source, &row, stream);
+            if self.lanes.has(partition, source, seq) {
                 self.count(source, seq, &row);
                 self.summary.already_produced += 1;
-                self.pass_over().await?;
+                self.skip_row().await?;
                 continue;
             }
             self.wait_for(row.at, queues).await?;
-            let record = self.encode(source, seq, &row);
+            let record = self
+                .lanes
+                .record(source, seq, &row, &self.rows.streams[source]);
             tokio::select! {
                 biased;
                 sent = queues.send(partition, record) => sent?,
                 () = self.links.stop.cancelled() => return Err(End::Stopped),
             }
-            self.queued[partition as usize] += 1;
+            self.lanes.count_queued(partition);
             self.count(source, seq, &row);
-            self.rows_since_tick += 1;
-            self.tick_if_due(queues).await?;
+            if self.ticks.take_after_row() {
+                self.tick(queues).await?;
+                self.finish_confirmed()?;
+            }
             self.report();
         }
     }
 
+    /// Waits until a row that departed `at` is due, and sends ticks meanwhile.
+    async fn wait_for(&mut self, at: Option<i64>, queues: &Queues) -> Result<(), End> {
+        if self.links.stop.is_cancelled() {
+            return Err(End::Stopped);
+        }
+        // A reject before the first good row has no time to wait for.
+        let Some(at) = at else {
+            return Ok(());
+        };
+        let Some(due) = self.ticks.due(at) else {
+            return Ok(());
+        };
+        while clock::now() < due {
+            tokio::select! {
+                () = self.ticks.sleep(due) => {}
+                () = self.links.stop.cancelled() => return Err(End::Stopped),
+            }
+            if self.ticks.take_while_waiting() {
+                self.tick_before(at, queues).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends the replay clock's time, which is before the next row's departure.
+    async fn tick_before(&mut self, next_at: i64, queues: &Queues) -> Result<(), End> {
+        if let (Some(now), Some(reached)) = (self.ticks.event_time(), self.reached) {
+            let now = now.min(next_at);
+            let at = reached.at.map_or(now, |at| at.max(now));
+            self.summary.ticks += 1;
+            self.lanes.tick(at, reached, queues).await?;
+            self.report_at(Some(at));
+        }
+        Ok(())
+    }
+
+    /// Sends the departure reached.
+    async fn tick(&mut self, queues: &Queues) -> Result<(), Closed> {
+        if let Some(reached) = self.reached
+            && let Some(at) = reached.at
+        {
+            self.summary.ticks += 1;
+            self.lanes.tick(at, reached, queues).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends what was sent with a tick, if any row of it had a time.
+    async fn last_tick(&mut self, queues: &Queues) -> Result<(), Closed> {
+        if let Some(reached) = self.reached
+            && let Some(departed_at) = reached.at
+        {
+            let (at, was_due) = self.lanes.last_tick(departed_at, reached, queues).await?;
+            self.summary.ticks += u64::from(was_due);
+            let at = Some(at);
+            self.reached = Some(Reached { at, ..reached });
+        }
+        Ok(())
+    }
+
     /// Whether the next month has to be added before the next row.
     fn is_month_due(&self) -> bool {
-        let is_near = |month: i64| {
-            let next_at = self.rows.next_at();
-            !self.rows.has_newest() || next_at.is_none_or(|at| at >= month)
-        };
-        self.next_month.is_some_and(is_near)
+        match self.next_month {
+            NextMonth::First => true,
+            NextMonth::None => false,
+            NextMonth::At(month) => {
+                let is_before = |at: Option<i64>| at < Some(month);
+                let next = self.rows.peek();
+                !self.rows.has_newest() || !next.is_some_and(|row| is_before(row.at))
+            }
+        }
     }
 
     /// Adds the next month, as soon as it is ready.
@@ -218,7 +274,7 @@ impl<'a> Replay<'a> {
             () = self.links.stop.cancelled() => return Err(End::Stopped),
         };
         let Some(loaded) = received else {
-            self.next_month = None;
+            self.next_month = NextMonth::None;
             let is_stopped = self.links.stop.is_cancelled();
             return if is_stopped {
                 Err(End::Stopped)
@@ -232,41 +288,37 @@ impl<'a> Replay<'a> {
     }
 
     async fn add(&mut self, loaded: Loaded, tails: &mut Tails<'_>) -> Result<(), ProducerError> {
-        let starts_at = |month: Month| month.starts_at() - OVERLAP_MICROS;
-        self.next_month = loaded.next_month.map(starts_at);
+        let add_at = |month: Month| NextMonth::At(month.starts_at() - OVERLAP_MICROS);
+        self.next_month = loaded.next_month.map_or(NextMonth::None, add_at);
         self.summary.duplicate_files += loaded.duplicate_files;
         self.summary.refused_files += loaded.refused_files;
         let sources: Vec<_> = loaded
-            .feeds
+            .streams
             .iter()
-            .map(|feed| feed.source.as_str())
+            .map(|stream| stream.source.as_str())
             .collect();
-        for (held, seen) in self.held.iter_mut().zip(tails.find(&sources).await?) {
-            held.add(&seen);
+        self.lanes.add(&sources, tails).await?;
+        for stream in &loaded.streams {
+            self.total = self
+                .total
+                .zip(stream.total())
+                .map(|(sum, total)| sum + total);
         }
-        for source in sources {
-            let partition = self.links.partitions.of_key(source.as_bytes());
-            self.encoders.push(Encoder::new(source));
-            self.reject_partitions.push(partition);
-        }
-        for feed in &loaded.feeds {
-            self.total = self.total.zip(feed.total()).map(|(sum, total)| sum + total);
-        }
-        if self.next_month.is_none() {
+        if matches!(self.next_month, NextMonth::None) {
             self.reporter.total = self.total;
         }
-        self.under_way.add(loaded.kept, self.rows.feeds.len());
-        self.rows.add(loaded.feeds);
+        self.under_way.add(loaded.kept, self.rows.streams.len());
+        self.rows.add(loaded.streams);
         Ok(())
     }
 
-    /// Lets go of what the topic has confirmed.
-    pub(super) fn let_go(&mut self) -> Result<(), ProducerError> {
+    /// Finishes units all of whose rows the topic has confirmed.
+    fn finish_confirmed(&mut self) -> Result<(), ProducerError> {
         let Links {
             confirmed, spill, ..
         } = self.links;
         self.under_way
-            .look(&self.rows, &self.queued, confirmed, spill)
+            .finish_confirmed(&self.rows, self.lanes.queued(), confirmed, spill)
     }
 
     fn next_row(&mut self) -> Result<Option<(usize, u64, Row)>, End> {
@@ -276,42 +328,13 @@ impl<'a> Replay<'a> {
         Ok(row)
     }
 
-    fn partition_of(&self, source: usize, row: &Row) -> u32 {
-        match &row.content {
-            Content::Reject(_) => self.reject_partitions[source],
-            Content::Trip(trip) => {
-                let names = self.rows.feeds[source].names();
-                self.links
-                    .partitions
-                    .of_hash(names.station_key(trip.from.station).hash)
-            }
-        }
-    }
-
-    fn encode(&self, source: usize, seq: u64, row: &Row) -> Outgoing {
-        let encoder = &self.encoders[source];
-        let feed = &self.rows.feeds[source];
-        match &row.content {
-            Content::Reject(reject) => Outgoing {
-                key: Some(Bytes::copy_from_slice(feed.source.as_bytes())),
-                value: encoder.reject(seq, reject).into(),
-            },
-            Content::Trip(trip) => Outgoing {
-                key: Some(feed.names().station_key(trip.from.station).key.clone()),
-                value: encoder.trip(seq, trip, feed.names()).into(),
-            },
-        }
-    }
-
     fn count(&mut self, source: usize, seq: u64, row: &Row) {
         self.summary.rows_read += 1;
         match row.content {
             Content::Trip(_) => self.summary.produced += 1,
             Content::Reject(_) => self.summary.rejected += 1,
         }
-        let at = self
-            .reached
-            .map_or(row.at, |reached| reached.at.max(row.at));
+        let at = self.reached.and_then(|reached| reached.at).max(row.at);
         self.reached = Some(Reached {
             source,
             next_seq: seq + 1,
@@ -319,8 +342,8 @@ impl<'a> Replay<'a> {
         });
     }
 
-    /// Lets others have their turn while many rows are passed over.
-    async fn pass_over(&mut self) -> Result<(), End> {
+    /// Lets other tasks have their turn while many rows are skipped.
+    async fn skip_row(&mut self) -> Result<(), End> {
         if self.summary.already_produced.is_multiple_of(SKIP_ROWS) {
             tokio::task::yield_now().await;
             self.report();
@@ -337,13 +360,13 @@ impl<'a> Replay<'a> {
         }
     }
 
-    pub(super) fn report_at(&mut self, at: i64) {
+    fn report_at(&mut self, at: Option<i64>) {
         let counts = self.counts();
-        self.reporter.report(counts, Some(at));
+        self.reporter.report(counts, at);
     }
 
     fn report_end(&mut self) {
-        let at = self.reached.map(|reached| reached.at);
+        let at = self.reached.and_then(|reached| reached.at);
         let counts = self.counts();
         self.reporter.publish(counts, at);
     }

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use partition_client::{ClientError, Cluster, OffsetRange, OnValue, PartitionClient, TailReader};
 use partition_client::TopicPartition;
+use partition_client::{ClientError, Cluster, OffsetRange, OnValue, PartitionClient, TailReader};
 
 /// One partition, to be read.
 #[derive(Debug, Clone)]

@@ -41,9 +41,15 @@ async fn progress_tells_how_far_the_run_is() {
         .parse()
         .unwrap();
     let stop = CancellationToken::new();
-    producer::run(&cluster.partitions, source, times(100_000.0), progress, stop)
-        .await
-        .unwrap();
+    producer::run(
+        &cluster.partitions,
+        source,
+        times(100_000.0),
+        progress,
+        stop,
+    )
+    .await
+    .unwrap();
     let end = seen.borrow().clone();
     assert_eq!(
         (end.rows, end.confirmed, end.total),

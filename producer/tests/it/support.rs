@@ -28,7 +28,6 @@ pub(crate) const RESPONSE_MAX: Duration = Duration::from_secs(5);
 pub(crate) struct Cluster {
     /// What the producer uses.
     pub(crate) partitions: partition_client::Cluster,
-    client: Fluvio,
     pub(crate) folder: TempDir,
     pub(crate) broker: Option<Broker>,
     pub(crate) address: SocketAddr,
@@ -43,7 +42,6 @@ pub(crate) async fn cluster() -> Cluster {
     let spec = TopicSpec::new_computed(PARTITIONS, 1, None);
     admin.create("trips".to_owned(), false, spec).await.unwrap();
     Cluster {
-        client: Fluvio::connect_with_config(&config).await.unwrap(),
         partitions: partition_client::Cluster::new(config, RESPONSE_MAX),
         folder,
         broker: Some(broker),
@@ -119,11 +117,18 @@ impl Cluster {
             .set_specific_partitioner(u32::try_from(partition.unwrap()).unwrap())
             .build()
             .unwrap();
-        let producer = self.client.topic_producer_with_config("trips", config);
+        let client = self.client().await;
+        let producer = client.topic_producer_with_config("trips", config);
         let producer = producer.await.unwrap();
         let key = status.station.station_id.clone();
         producer.send(key, record.to_json()).await.unwrap();
         producer.flush().await.unwrap();
+    }
+
+    /// Fluvio's own client; anew each time, since the broker may have been away.
+    async fn client(&self) -> Fluvio {
+        let config = FluvioClusterConfig::new(self.address.to_string());
+        Fluvio::connect_with_config(&config).await.unwrap()
     }
 
     /// Everything on the topic, by partition.
@@ -147,7 +152,8 @@ impl Cluster {
     async fn partition(&self, partition: u32) -> Vec<Stored> {
         #[expect(deprecated, reason = "only it gives a stream that ends")]
         let consumer = self
-            .client
+            .client()
+            .await
             .partition_consumer("trips", partition)
             .await
             .unwrap();

@@ -123,7 +123,7 @@ async fn client(config: &S3Config) -> Client {
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(http)
         .timeout_config(timeouts)
-        // We try again ourselves, from the byte that is missing.
+        // We retry ourselves, from the byte that is missing.
         .retry_config(RetryConfig::disabled())
         .region(region(config));
     if let Some(endpoint) = &config.endpoint {

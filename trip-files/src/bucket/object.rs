@@ -17,10 +17,10 @@ use super::connection::Connection;
 use crate::s3_error::{S3Error, classify};
 use crate::store::Entry;
 
-/// Bytes asked for at a time (chosen: a second's worth; a reader that pauses keeps no connection).
+/// Bytes requested at a time (chosen: a second's worth; a reader that pauses keeps no connection).
 const REQUEST_BYTES: u64 = 16 << 20;
 
-/// The object's last bytes are asked for at once and kept (chosen: the directory of 1,000 files).
+/// The object's last bytes are requested at once and kept (chosen: the directory of 1,000 files).
 const TAIL_BYTES: u64 = 128 << 10;
 
 /// So many bytes are read and dropped rather than a new request made.
@@ -32,7 +32,7 @@ pub(super) struct ObjectReader {
     connection: Connection,
     key: String,
     bytes: u64,
-    /// The version of the object; known from the first answer at the latest.
+    /// The version of the object; known from the first response at the latest.
     tag: Option<String>,
     /// Where the next read begins.
     at: u64,
@@ -48,7 +48,7 @@ struct Chunk {
     bytes: Bytes,
 }
 
-/// The rest of an answer.
+/// The rest of a response.
 #[derive(Debug)]
 struct Body {
     stream: ByteStream,
@@ -58,7 +58,7 @@ struct Body {
 }
 
 impl Body {
-    /// Whether this place comes so soon that it is not worth asking anew.
+    /// Whether this place comes so soon that it is not worth a new request.
     fn reaches(&self, at: u64) -> bool {
         (self.at..self.end.min(self.at + SKIP_BYTES_MAX)).contains(&at)
     }
@@ -117,7 +117,7 @@ impl ObjectReader {
             _ if self.at >= tail_start => return self.fill_tail(tail_start).await,
             _ => {
                 let end = self.bytes.min(self.at + REQUEST_BYTES);
-                self.ask(self.at, end).await?
+                self.request(self.at, end).await?
             }
         };
         self.chunk = self.next_chunk(&mut body).await?;
@@ -126,7 +126,7 @@ impl ObjectReader {
     }
 
     async fn fill_tail(&mut self, start: u64) -> Result<(), S3Error> {
-        let mut body = self.ask(start, self.bytes).await?;
+        let mut body = self.request(start, self.bytes).await?;
         let mut bytes = Vec::new();
         while body.at < body.end {
             bytes.extend_from_slice(&self.next_chunk(&mut body).await?.bytes);
@@ -136,7 +136,7 @@ impl ObjectReader {
         Ok(())
     }
 
-    async fn ask(&mut self, start: u64, end: u64) -> Result<Body, S3Error> {
+    async fn request(&mut self, start: u64, end: u64) -> Result<Body, S3Error> {
         let request = self.connection.client.get_object();
         let request = request
             .bucket(&self.connection.location.bucket)
@@ -144,16 +144,16 @@ impl ObjectReader {
             .range(format!("bytes={start}-{}", end - 1))
             .set_if_match(self.tag.clone());
         let silent_after = self.connection.silent_after;
-        let answer = match tokio::time::timeout(silent_after, request.send()).await {
-            Ok(answer) => answer.map_err(|error| classify(&error))?,
+        let response = match tokio::time::timeout(silent_after, request.send()).await {
+            Ok(response) => response.map_err(|error| classify(&error))?,
             Err(_) => return Err(S3Error::Silent(silent_after)),
         };
         // Not every server looks at If-Match.
-        if self.tag.is_some() && answer.e_tag.is_some() && self.tag != answer.e_tag {
+        if self.tag.is_some() && response.e_tag.is_some() && self.tag != response.e_tag {
             return Err(S3Error::Changed);
         }
-        self.tag = self.tag.take().or(answer.e_tag);
-        if answer
+        self.tag = self.tag.take().or(response.e_tag);
+        if response
             .content_length
             .and_then(|length| u64::try_from(length).ok())
             != Some(end - start)
@@ -161,7 +161,7 @@ impl ObjectReader {
             return Err(S3Error::NoRanges);
         }
         Ok(Body {
-            stream: answer.body,
+            stream: response.body,
             at: start,
             end,
         })
@@ -180,8 +180,8 @@ impl ObjectReader {
         }
     }
 
-    /// What is here of the bytes at `self.at`.
-    fn here(&self) -> &[u8] {
+    /// What was received of the bytes at `self.at`.
+    fn buffered(&self) -> &[u8] {
         let tail = self.tail.as_ref().map(|tail| tail.from(self.at));
         match tail {
             Some(bytes) if !bytes.is_empty() => bytes,
@@ -196,10 +196,10 @@ impl Read for ObjectReader {
             return Ok(0);
         }
         let runtime = self.connection.runtime.clone();
-        while self.here().is_empty() {
+        while self.buffered().is_empty() {
             runtime.block_on(self.fill()).map_err(io::Error::other)?;
         }
-        let count = self.here().read(buffer)?;
+        let count = self.buffered().read(buffer)?;
         self.at += count as u64;
         Ok(count)
     }

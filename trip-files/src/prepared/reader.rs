@@ -42,7 +42,7 @@ pub(crate) struct PreparedRows {
     /// Rows decoded so far.
     number: u64,
     /// Departure of the last good row.
-    last_at: i64,
+    last_at: Option<i64>,
     is_damaged: bool,
 }
 
@@ -67,7 +67,7 @@ impl PreparedRows {
             ready: Vec::new().into_iter(),
             texts: KnownTexts::default(),
             number: 0,
-            last_at: i64::MIN,
+            last_at: None,
             is_damaged: false,
         };
         Ok((rows, count))
@@ -88,7 +88,7 @@ impl PreparedRows {
         self.ready = Vec::new().into_iter();
         self.texts = KnownTexts::default();
         self.number = 0;
-        self.last_at = i64::MIN;
+        self.last_at = None;
         self.is_damaged = false;
     }
 
@@ -157,9 +157,9 @@ impl PreparedRows {
             let trip = trip.and_then(|trip| self.in_order(trip));
             match trip {
                 Ok(trip) => {
-                    self.last_at = trip.departed_at;
+                    self.last_at = Some(trip.departed_at);
                     rows.push(Row {
-                        at: trip.departed_at,
+                        at: Some(trip.departed_at),
                         content: Content::Trip(trip),
                     });
                 }
@@ -170,7 +170,7 @@ impl PreparedRows {
     }
 
     fn in_order(&self, trip: CompactTrip) -> Result<CompactTrip, &'static str> {
-        match trip.departed_at >= self.last_at {
+        match Some(trip.departed_at) >= self.last_at {
             true => Ok(trip),
             false => Err("departed_at is before that of the row before it"),
         }

@@ -77,7 +77,7 @@ impl City {
             None => Content::Trip(self.compact(&ride)),
         };
         Some(Row {
-            at: ride.departed_at * 1_000,
+            at: Some(ride.departed_at * 1_000),
             content,
         })
     }

@@ -6,7 +6,7 @@
 //!  reject  2  at i64  line u64  reason: length u32, text  row: length u32, text
 //! ```
 //!
-//! Bikes and stations are indices into the file's names; a bike of 0 is none.
+//! A reject before the first good row has the least number as its time. Bikes and stations are indices into the file's names; a bike of 0 is none.
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write};
@@ -21,6 +21,9 @@ use crate::row::{Content, Row};
 
 const TRIP: u8 = 1;
 const REJECT: u8 = 2;
+
+/// Stands for the time of a row that has none.
+const NO_TIME: i64 = i64::MIN;
 
 /// Bytes read or written at a time (chosen: many runs are open at once).
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -125,6 +128,7 @@ impl RunReader {
             REJECT => Content::Reject(Box::new(self.reject()?)),
             _ => return Err(damaged()),
         };
+        let at = Some(at).filter(|at| *at != NO_TIME);
         Ok(Some(Row { at, content }))
     }
 
@@ -190,7 +194,7 @@ fn encode(row: &Row, out: &mut Vec<u8>) {
         Content::Trip(_) => TRIP,
         Content::Reject(_) => REJECT,
     });
-    out.extend_from_slice(&row.at.to_le_bytes());
+    out.extend_from_slice(&row.at.unwrap_or(NO_TIME).to_le_bytes());
     match &row.content {
         Content::Trip(trip) => encode_trip(trip, out),
         Content::Reject(reject) => {
@@ -229,7 +233,7 @@ mod tests {
 
     fn reject(line: u64, reason: &str, row: &str) -> Row {
         Row {
-            at: i64::MIN,
+            at: None,
             content: Content::Reject(Box::new(Reject::new("a.csv", line, reason, row))),
         }
     }

@@ -45,12 +45,12 @@ pub(crate) async fn try_read(source: Source, config: &FilesConfig) -> Result<Row
         let loaded = loaded?;
         found.duplicate_files += loaded.duplicate_files;
         found.refused_files += loaded.refused_files;
-        rows.add(loaded.feeds);
+        rows.add(loaded.streams);
         while let Some((source, seq, row)) = rows.next_row().unwrap() {
-            let feed = &rows.feeds[source];
-            let encoder = Encoder::new(&feed.source);
+            let stream = &rows.streams[source];
+            let encoder = Encoder::new(&stream.source);
             let json = match &row.content {
-                Content::Trip(trip) => encoder.trip(seq, trip, feed.names()),
+                Content::Trip(trip) => encoder.trip(seq, trip, stream.names()),
                 Content::Reject(reject) => encoder.reject(seq, reject),
             };
             found.records.push(Record::from_json(&json).unwrap());

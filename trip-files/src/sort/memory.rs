@@ -6,37 +6,37 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// So many bytes for all files together.
 ///
 /// Shared by the thread that reads and the rows that wait to be sent; each part is given back when
-/// its [`Taken`] is dropped.
+/// its [`Reservation`] is dropped.
 #[derive(Debug, Clone)]
-pub(crate) struct Room(Arc<AtomicUsize>);
+pub(crate) struct MemoryLimit(Arc<AtomicUsize>);
 
-/// A part of the room.
+/// A part of the memory.
 #[derive(Debug)]
-pub(crate) struct Taken {
-    room: Room,
+pub(crate) struct Reservation {
+    limit: MemoryLimit,
     bytes: usize,
 }
 
-impl Room {
+impl MemoryLimit {
     pub(crate) fn new(bytes: usize) -> Self {
         Self(Arc::new(AtomicUsize::new(bytes)))
     }
 
-    /// Takes a part, if there is that much left.
-    pub(crate) fn take(&self, bytes: usize) -> Option<Taken> {
+    /// Reserves a part, if there is that much left.
+    pub(crate) fn reserve(&self, bytes: usize) -> Option<Reservation> {
         let less = |left: usize| left.checked_sub(bytes);
-        let taken = self
+        let reserved = self
             .0
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
-        taken.ok().map(|_| Taken {
-            room: self.clone(),
+        reserved.ok().map(|_| Reservation {
+            limit: self.clone(),
             bytes,
         })
     }
 }
 
-impl Drop for Taken {
+impl Drop for Reservation {
     fn drop(&mut self) {
-        self.room.0.fetch_add(self.bytes, Ordering::Relaxed);
+        self.limit.0.fetch_add(self.bytes, Ordering::Relaxed);
     }
 }
