@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::Position;
+use domain::record_id::PARTITIONS_MAX;
 use domain::source::Run;
 use partition_client::ClientError;
 use trip_files::TripFilesError;
@@ -37,6 +38,16 @@ pub enum ProducerError {
         /// What the cluster says.
         #[source]
         source: Box<ClientError>,
+    },
+    /// The topic has more partitions than the key of a stored record can name.
+    #[error(
+        "topic \"{topic}\" has {partitions} partitions: records of at most {PARTITIONS_MAX} can be stored"
+    )]
+    TooManyPartitions {
+        /// The topic's name.
+        topic: String,
+        /// How many it has.
+        partitions: u32,
     },
     /// The end of a partition, where an earlier run stopped, cannot be read.
     #[error("cannot read back partition {at}")]

@@ -1,15 +1,27 @@
 //! Which partition a record goes to.
 
+use domain::record_id::PARTITIONS_MAX;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// How many partitions the topic has; never 0.
+use crate::error::ProducerError;
+
+/// How many partitions the topic has: 1 to [`PARTITIONS_MAX`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Partitions(std::num::NonZeroU32);
 
 impl Partitions {
     /// None if there are none.
-    pub(crate) fn new(count: u32) -> Option<Self> {
-        std::num::NonZeroU32::new(count).map(Self)
+    ///
+    /// # Errors
+    /// [`ProducerError::TooManyPartitions`] if records of some could not be told apart in the tables.
+    pub(crate) fn of_topic(topic: &str, count: u32) -> Result<Option<Self>, ProducerError> {
+        if count > PARTITIONS_MAX {
+            return Err(ProducerError::TooManyPartitions {
+                topic: topic.to_owned(),
+                partitions: count,
+            });
+        }
+        Ok(std::num::NonZeroU32::new(count).map(Self))
     }
 
     pub(crate) fn iter(self) -> std::ops::Range<u32> {
@@ -34,12 +46,22 @@ mod tests {
 
     #[test]
     fn a_key_keeps_its_partition_for_ever() {
-        let three = Partitions::new(3).unwrap();
+        let three = Partitions::of_topic("trips", 3).unwrap().unwrap();
         let partitions: Vec<_> = ["3202", "3203", "6926.01", "HB103", "JC002"]
             .iter()
             .map(|key| three.of_key(key.as_bytes()))
             .collect();
         // Another result would send rows a second time, to another partition.
         expect_test::expect!["[1, 0, 2, 1, 2]"].assert_eq(&format!("{partitions:?}"));
+    }
+
+    #[test]
+    fn a_topic_with_more_partitions_than_a_key_can_name_is_refused() {
+        assert!(Partitions::of_topic("trips", 1_024).unwrap().is_some());
+        let refused = Partitions::of_topic("trips", 1_025).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "topic \"trips\" has 1025 partitions: records of at most 1024 can be stored"
+        );
     }
 }

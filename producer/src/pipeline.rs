@@ -166,7 +166,8 @@ pub(crate) async fn find_partitions(
     let started = clock::now();
     loop {
         let shape = cluster.topic_shape(topic).await.map_err(error)?;
-        let partitions = shape.and_then(|shape| Partitions::new(shape.partitions));
+        let count = shape.map_or(0, |shape| shape.partitions);
+        let partitions = Partitions::of_topic(topic, count)?;
         let missing = match partitions {
             None => ClientError {
                 doing: format!("find topic \"{topic}\" in Fluvio"),
