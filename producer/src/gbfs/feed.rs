@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use domain::{Service, System, time};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -37,6 +38,14 @@ const YEARS: std::ops::Range<i32> = 2000..2100;
 /// A feed's clock and this machine's may differ by so much (chosen: more than machines without a time
 /// server were seen to, and far less than a time zone).
 const AHEAD_MAX: TimeDelta = TimeDelta::minutes(5);
+
+/// What a system's id may not hold as it is; the percent sign is among it, so that no two ids become
+/// one.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'_')
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b':');
 
 /// Where the clocks are of a feed that does not say so.
 const UTC: &str = "UTC";
@@ -238,16 +247,7 @@ fn plain_tag(tag: &str) -> &str {
 
 /// The id as a part of a source's name, where `#` and `@` have a meaning, and of log lines.
 fn plain_id(id: &str) -> String {
-    let mut plain = String::with_capacity(id.len());
-    for byte in id.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-' | b'.' | b':' => {
-                plain.push(char::from(byte));
-            }
-            other => plain.push_str(&format!("%{other:02X}")),
-        }
-    }
-    plain
+    utf8_percent_encode(id, RESERVED).to_string()
 }
 
 /// Reads `station_information.json`.
