@@ -36,7 +36,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Install what is missing, build what it runs (all but the Kafka bridge) in release, start it
+    /// Install what is missing, build what it runs (all but the Kafka bridge), start it
     /// and print the address.
     ///
     /// What follows is passed on to `bikeshare up`, for example

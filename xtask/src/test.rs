@@ -1,6 +1,6 @@
 //! `cargo xtask test`: exactly what CI runs.
 //!
-//! Two builds serve all steps: one in release for the tests and the program they start, one
+//! Two builds serve all steps: one, quick to compile, for the tests and the program they start, one
 //! check for clippy and the documentation; the wasm32 crates come beside them.
 
 use std::io::{BufRead, BufReader};
@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::report::Report;
 use crate::wasm_toolchain::{TARGET, WasmToolchain};
+use crate::workspace::PROFILE;
 use crate::{deny, setup, shell, tidy, wasm};
 
 /// Runs every step, also after one failed, and ends with the sum of all tests.
@@ -124,7 +125,7 @@ fn documentation() -> Result<()> {
 
 /// Unit, integration and documentation tests of the whole workspace.
 fn tests(report: &mut Report) -> Result<()> {
-    let mut command = shell::cargo(&["test", "--release", "--workspace", "--no-fail-fast"]);
+    let mut command = shell::cargo(&["test", "--profile", PROFILE, "--workspace", "--no-fail-fast"]);
     command.args(["--", "--show-output"]);
     if let Ok(python) = setup::python() {
         command.env("BIKESHARE_PYTHON", python);

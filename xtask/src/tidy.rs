@@ -4,7 +4,6 @@
 
 mod files;
 mod layers;
-mod levels;
 mod links;
 mod metadata;
 mod references;
@@ -35,7 +34,6 @@ fn violations() -> Result<Vec<String>> {
     let mut violations = Vec::new();
     violations.extend(stages::check(root)?);
     violations.extend(layers::check(root)?);
-    violations.extend(levels::check(root)?);
     violations.extend(sources::check(root)?);
     violations.extend(links::check(root)?);
     violations.extend(references::check(root)?);

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use crate::workspace::PROFILE;
 use crate::{setup, shell, wasm, workspace};
 
 /// Sets up, builds and becomes `bikeshare up`.
@@ -17,13 +18,14 @@ pub(crate) fn run(arguments: Vec<OsString>) -> Result<()> {
     wasm::run()?;
     shell::run(&mut shell::cargo(&[
         "build",
-        "--release",
+        "--profile",
+        PROFILE,
         "--package",
         "cli",
         // The Kafka bridge, which has no part in this.
         "--no-default-features",
     ]))?;
-    let program = workspace::target()?.join("release/bikeshare");
+    let program = workspace::target()?.join(PROFILE).join("bikeshare");
     // Replaces this process, so that Ctrl-C and the exit status are bikeshare's own.
     let error = Command::new(&program).arg("up").args(arguments).exec();
     Err(error).with_context(|| format!("could not start {program:?}"))

@@ -8,19 +8,20 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use crate::wasm_toolchain::{TARGET, WasmToolchain};
+use crate::workspace::PROFILE;
 use crate::{browser_client, shell, workspace};
 
 /// Package names of the SmartModules: also their names on the cluster.
 const SMART_MODULES: [&str; 2] = ["trip-split", "dock-window"];
-/// Settings of the release profile for them, from the workspace's root.
-const PROFILE: &str = "xtask/wasm.toml";
+/// Settings of the profile for them, from the workspace's root.
+const CONFIG: &str = "xtask/wasm.toml";
 
 /// Builds, post-processes and prints sizes.
 ///
 /// # Errors
 /// If there is no compiler for wasm32, or something does not compile.
 pub(crate) fn run() -> Result<()> {
-    let mut arguments = vec!["build", "--lib", "--release", "--config", PROFILE];
+    let mut arguments = vec!["build", "--lib", "--profile", PROFILE, "--config", CONFIG];
     arguments.extend(["--target", TARGET]);
     for package in SMART_MODULES {
         arguments.extend(["--package", package]);
@@ -36,7 +37,7 @@ pub(crate) fn run() -> Result<()> {
     arguments.push("--keep-going");
     let outcome = shell::run(&mut WasmToolchain::find_or_install()?.cargo(&arguments)?);
 
-    let built = workspace::target()?.join(TARGET).join("release");
+    let built = workspace::target()?.join(TARGET).join(PROFILE);
     let modules = workspace::assets().join("smartmodules");
     let copied = SMART_MODULES
         .iter()

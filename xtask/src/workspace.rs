@@ -5,6 +5,9 @@ use std::sync::LazyLock;
 
 use anyhow::{Context, Result};
 
+/// The profile of all that is built here: optimized where it counts, and soon compiled.
+pub(crate) const PROFILE: &str = "quick";
+
 /// Folder of the workspace's `Cargo.toml`.
 ///
 /// `cargo run` says where the package is; it may run a program that was compiled in another clone
@@ -21,7 +24,7 @@ pub(crate) fn root() -> &'static Path {
 
 /// Cargo's target folder, wherever `CARGO_TARGET_DIR` or a config file put it.
 ///
-/// This program runs from `<target>/release/xtask`, so its own path tells.
+/// This program runs from `<target>/quick/xtask`, so its own path tells.
 ///
 /// # Errors
 /// If the program was copied out of a target folder.

@@ -1,6 +1,6 @@
 //! Throws broken requests at the broker's own sessions, without a network between.
 //!
-//! `BIKESHARE_FUZZ_FRAMES=10000000 BIKESHARE_FUZZ_SEED=7 cargo test --release -p embedded-broker --lib
+//! `BIKESHARE_FUZZ_FRAMES=10000000 BIKESHARE_FUZZ_SEED=7 cargo test --profile quick -p embedded-broker --lib
 //! fuzz -- --nocapture` sends so many; what fails is sent again by the seed it prints.
 
 #![expect(clippy::print_stdout, reason = "a seed must be seen")]

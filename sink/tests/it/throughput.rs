@@ -1,6 +1,6 @@
 //! How fast trips become rows, and how fresh the page's tables are. Measurements:
 //!
-//! `cargo xtask wasm && cargo test --release -p sink --test it throughput -- --ignored --nocapture`
+//! `cargo xtask wasm && cargo test --profile quick -p sink --test it throughput -- --ignored --nocapture`
 
 use std::time::{Duration, Instant};
 

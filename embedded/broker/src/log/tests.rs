@@ -335,7 +335,7 @@ fn who_follows_the_end_is_told() {
     assert_eq!(*end.borrow_and_update(), 2);
 }
 
-/// `cargo test --release -p embedded-broker --lib a_gigabyte -- --ignored --nocapture`
+/// `cargo test --profile quick -p embedded-broker --lib a_gigabyte -- --ignored --nocapture`
 #[test]
 #[ignore = "a measurement, not a check"]
 #[expect(clippy::print_stdout, reason = "the figures are the result")]

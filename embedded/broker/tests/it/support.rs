@@ -1,6 +1,6 @@
 //! A cluster to test against: an embedded broker, or a real one whose address is given.
 //!
-//! `BIKESHARE_TEST_CLUSTER=HOST:PORT cargo test --release --workspace --test it -- conformance chains`
+//! `BIKESHARE_TEST_CLUSTER=HOST:PORT cargo test --profile quick --workspace --test it -- conformance chains`
 //! runs the same bodies against a real cluster. Each test uses topics and modules of its own.
 
 use std::path::Path;

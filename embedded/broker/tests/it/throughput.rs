@@ -1,6 +1,6 @@
 //! How fast trips go in and, through both modules of the project, out again. A measurement:
 //!
-//! `cargo xtask wasm && cargo test --release -p embedded-broker --test it throughput -- --ignored --nocapture`
+//! `cargo xtask wasm && cargo test --profile quick -p embedded-broker --test it throughput -- --ignored --nocapture`
 
 use std::time::{Duration, Instant};
 

@@ -1,6 +1,6 @@
 //! What a trip costs in this engine and in the real SPU's. A measurement:
 //!
-//! `cargo xtask wasm && cargo test --release -p embedded-broker --lib speed -- --ignored --nocapture`
+//! `cargo xtask wasm && cargo test --profile quick -p embedded-broker --lib speed -- --ignored --nocapture`
 
 use std::time::Instant;
 
