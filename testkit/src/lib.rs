@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 
+#[cfg(feature = "archives")]
+pub mod archives;
 #[cfg(feature = "broker")]
 pub mod broker;
 #[cfg(feature = "kafka")]

@@ -125,7 +125,13 @@ fn documentation() -> Result<()> {
 
 /// Unit, integration and documentation tests of the whole workspace.
 fn tests(report: &mut Report) -> Result<()> {
-    let mut command = shell::cargo(&["test", "--profile", PROFILE, "--workspace", "--no-fail-fast"]);
+    let mut command = shell::cargo(&[
+        "test",
+        "--profile",
+        PROFILE,
+        "--workspace",
+        "--no-fail-fast",
+    ]);
     command.args(["--", "--show-output"]);
     if let Ok(python) = setup::python() {
         command.env("BIKESHARE_PYTHON", python);

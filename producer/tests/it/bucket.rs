@@ -6,11 +6,11 @@ use std::time::Duration;
 use domain::{Body, error_chain};
 use expect_test::expect;
 use producer::{FilesConfig, ProducerConfig, ProducerError, S3Config, Source};
+use testkit::archives::{city, shuffled, zip};
+use testkit::s3::{Fault, S3Server};
 use tokio_util::sync::CancellationToken;
 use trip_files::TripFilesError;
 
-use crate::archives::{city, shuffled, zip};
-use crate::s3_server::{Fault, S3Server};
 use crate::support::{assert_whole, cluster, rows, testdata};
 
 /// Sends from the server's bucket; `spill_dir` keeps what was read.

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use domain::Body;
 use expect_test::expect;
 use producer::{ProducerConfig, ProducerError, Source};
+use testkit::within_patience;
 use tokio_util::sync::CancellationToken;
 use trip_files::TripFilesError;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::support::{
     PARTITIONS, assert_whole, at_full_speed, cluster, path_source, rows, start_broker, testdata,
-    within_patience,
 };
 
 #[tokio::test(flavor = "multi_thread")]

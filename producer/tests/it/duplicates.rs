@@ -6,12 +6,13 @@ use std::path::Path;
 
 use domain::Body;
 use producer::{FilesConfig, ProducerConfig, Progress, S3Config, Source, Speed, Summary};
+use testkit::archives::{city, gzip, zip};
+use testkit::s3::S3Server;
+use testkit::within_patience;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::archives::{city, gzip, zip};
-use crate::s3_server::S3Server;
-use crate::support::{Cluster, at_full_speed, cluster, path_source, rows, within_patience};
+use crate::support::{Cluster, at_full_speed, cluster, path_source, rows};
 
 const TRIPS: usize = 2_000;
 

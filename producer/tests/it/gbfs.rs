@@ -6,10 +6,11 @@ use domain::source::SourceName;
 use domain::{Body, Inferred, System};
 use expect_test::{Expect, expect};
 use producer::{ProducerConfig, ProducerError, Source, Summary};
+use testkit::within_patience;
 use tokio_util::sync::CancellationToken;
 
 use crate::feed::{COUNTS, FeedServer, Play, polls, recorded};
-use crate::support::{Cluster, Stored, cluster, within_patience};
+use crate::support::{Cluster, Stored, cluster};
 
 const POLLS: [Play; 3] = [
     Play::File("v2.3/station_status-1.json"),

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use fluvio::FluvioClusterConfig;
 use producer::{FilesConfig, ProducerConfig, Progress, S3Config};
+use testkit::within_patience;
 use tokio::process::Command;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Cluster, RESPONSE_MAX, within_patience};
+use crate::support::{Cluster, RESPONSE_MAX};
 
 const ADDRESS: &str = "PRODUCER_TEST_ADDRESS";
 const SOURCE: &str = "PRODUCER_TEST_SOURCE";
@@ -102,9 +103,9 @@ pub(crate) async fn live_and_die(cluster: &Cluster, process: &mut Command, after
 #[ignore = "a measurement, not a check"]
 #[expect(clippy::print_stdout, reason = "the figures are the result")]
 async fn memory_of_a_month_of_four_million_trips() {
-    use crate::archives::{city, shuffled, zip};
+    use testkit::archives::{city, shuffled, zip};
 
-    let server = crate::s3_server::S3Server::start().await;
+    let server = testkit::s3::S3Server::start().await;
     let text = shuffled(&city("trips=4000000,days=30,stations=600,bikes=30000"));
     server.put("202606-trips.zip", &zip(&[("202606-trips.csv", &text)]));
     drop(text);

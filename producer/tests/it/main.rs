@@ -4,8 +4,6 @@
     reason = "a test panics where its data is not as it says"
 )]
 
-#[path = "../../../trip-files/tests/it/archives.rs"]
-mod archives;
 mod bucket;
 mod delivery;
 mod duplicates;
@@ -15,8 +13,5 @@ mod life;
 mod pacing;
 mod prepared;
 mod resume;
-#[expect(dead_code, reason = "the tests of trip-files use the rest")]
-#[path = "../../../trip-files/tests/it/s3_server.rs"]
-mod s3_server;
 mod support;
 mod takeover;

@@ -3,12 +3,12 @@
 use std::fs;
 
 use producer::{FilesConfig, ProducerConfig, S3Config, Source};
+use testkit::archives::city;
+use testkit::s3::{Fault, S3Server};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use trip_files::{PrepareSummary, Progress, TripFilesError};
 
-use crate::archives::city;
-use crate::s3_server::{Fault, S3Server};
 use crate::support::{cluster, testdata};
 
 async fn prepare(source: &str, to: &str, s3: S3Config) -> Result<PrepareSummary, TripFilesError> {

@@ -5,9 +5,9 @@ use std::time::Duration;
 use domain::Body;
 use producer::{FilesConfig, Source, Speed};
 use proptest::prelude::*;
+use testkit::archives::{city as city_file, shuffled};
 use tokio_util::sync::CancellationToken;
 
-use crate::archives::{city as city_file, shuffled};
 use crate::life::{live_and_die, process};
 use crate::support::{assert_whole, at_full_speed, cluster, path_source, rows, testdata};
 

@@ -13,13 +13,11 @@ use fluvio::{
 use futures_util::StreamExt;
 use producer::{ProducerConfig, ProducerError, Progress, Source, Speed, Summary};
 use tempfile::TempDir;
+use testkit::within_patience;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) const PARTITIONS: u32 = 3;
-
-/// Longer than anything a test waits for, even on a loaded machine.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// No response of the broker takes longer.
 pub(crate) const RESPONSE_MAX: Duration = Duration::from_secs(5);
@@ -206,12 +204,4 @@ pub(crate) fn assert_whole(partitions: &[Vec<Stored>], count: u64) {
     seqs.sort_unstable();
     let expected: Vec<_> = (0..count).collect();
     assert!(seqs == expected, "{} rows of {count}", seqs.len());
-}
-
-/// Fails the test, instead of hanging, if something does not happen.
-pub(crate) async fn within_patience<T>(what: &str, future: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(PATIENCE, future).await {
-        Ok(value) => value,
-        Err(_) => panic!("gave up waiting until {what}"),
-    }
 }

@@ -7,12 +7,11 @@ use domain::source::SourceName;
 use domain::{Body, Record, Service, Sources, Station, Status};
 use producer::{ProducerConfig, ProducerError, Source, Summary};
 use serde_json::json;
+use testkit::within_patience;
 use tokio_util::sync::CancellationToken;
 
 use crate::feed::{FeedServer, Play, polls};
-use crate::support::{
-    Cluster, Stored, at_full_speed, cluster, path_source, rows, testdata, within_patience,
-};
+use crate::support::{Cluster, Stored, at_full_speed, cluster, path_source, rows, testdata};
 
 const STATIONS: usize = 87;
 const MORNING: i64 = 1_793_707_200;

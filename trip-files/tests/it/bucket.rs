@@ -7,10 +7,10 @@ use std::time::Duration;
 use domain::error_chain;
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
+use testkit::archives::{city, gzip, shuffled, zip};
+use testkit::s3::{Asked, Fault, S3Server};
 use trip_files::{FilesConfig, S3Config, Source};
 
-use crate::archives::{city, gzip, shuffled, zip};
-use crate::s3_server::{Asked, Fault, S3Server};
 use crate::support::{Rows, read, testdata, try_read};
 
 /// Reads from the server's bucket.

@@ -4,9 +4,7 @@
     reason = "a test panics where its data is not as it says"
 )]
 
-mod archives;
 mod bucket;
 mod moto;
 mod prepare;
-mod s3_server;
 mod support;

@@ -1,29 +1,14 @@
 //! A second opinion on S3: moto's server from `PyPI`, which shares no code with the other one.
 
-#![expect(clippy::print_stdout, reason = "a skipped test must be seen")]
-
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 
+use testkit::archives::{city, shuffled, zip};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use trip_files::{FilesConfig, S3Config};
 
-use crate::archives::{city, shuffled, zip};
-use crate::support::{read, within_patience};
-
-/// The interpreter that has moto; `cargo xtask test` names it.
-fn python() -> Option<PathBuf> {
-    let python = std::env::var_os("BIKESHARE_PYTHON").map(PathBuf::from);
-    if python.is_none() {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "BIKESHARE_PYTHON names no interpreter"
-        );
-        println!("SKIPPED: BIKESHARE_PYTHON names no interpreter with PyPI's moto");
-    }
-    python
-}
+use crate::support::read;
 
 /// Starts a server with the folder's files as objects; gives its address.
 async fn start(python: &Path, folder: &Path) -> (Child, String) {
@@ -37,7 +22,7 @@ async fn start(python: &Path, folder: &Path) -> (Child, String) {
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
-    let line = within_patience("moto listens", lines.next_line()).await;
+    let line = testkit::within_patience("moto listens", lines.next_line()).await;
     (server, line.unwrap().expect("moto has ended"))
 }
 
@@ -55,7 +40,9 @@ fn config(endpoint: String) -> FilesConfig {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn moto_lists_in_pages_answers_ranges_and_keeps_what_is_private() {
-    let Some(python) = python() else { return };
+    let Some(python) = testkit::python("moto") else {
+        return;
+    };
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
     let text = shuffled(&city("trips=40000,stations=60,bikes=600,days=5"));

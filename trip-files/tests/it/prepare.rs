@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use expect_test::{Expect, expect, expect_file};
 use parquet::file::reader::{FileReader, SerializedFileReader};
+use testkit::archives::{city, gzip, shuffled};
+use testkit::s3::{Fault, S3Server};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use trip_files::{FilesConfig, PrepareSummary, Progress, S3Config, Source, Target, TripFilesError};
 
-use crate::archives::{city, gzip, shuffled};
-use crate::s3_server::{Fault, S3Server};
 use crate::support::{Rows, read, testdata};
 
 async fn prepare(source: &str, to: &str, s3: S3Config) -> Result<PrepareSummary, TripFilesError> {

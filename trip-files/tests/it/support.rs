@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use domain::{Body, Record, Trip};
 use tokio::sync::watch;
@@ -11,9 +10,6 @@ use trip_files::{
     Content, Encoder, FilesConfig, HeldFiles, Merged, Progress, Reading, Source, Spill,
     TripFilesError,
 };
-
-/// Longer than anything a test waits for, even on a loaded machine.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) fn testdata(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -110,13 +106,5 @@ impl Rows {
         let seqs = self.records.iter().map(|record| record.seq);
         assert!(seqs.eq(0..self.len() as u64), "{} rows", self.len());
         assert!(self.trips().map(|(_, trip)| trip.departed_at).is_sorted());
-    }
-}
-
-/// Fails the test, instead of hanging, if something does not happen.
-pub(crate) async fn within_patience<T>(what: &str, future: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(PATIENCE, future).await {
-        Ok(value) => value,
-        Err(_) => panic!("gave up waiting until {what}"),
     }
 }

@@ -1,16 +1,16 @@
-//! Trip files made for a test, and their packings.
+//! Trip files made for a test, plain and compressed.
 
 use std::io::Write;
 
 /// A simulated city's trips as a file.
-pub(crate) fn city(parameters: &str) -> Vec<u8> {
+pub fn city(parameters: &str) -> Vec<u8> {
     let mut text = Vec::new();
     trip_files::simulate::write_csv(&parameters.parse().unwrap(), &mut text).unwrap();
     text
 }
 
 /// The same rows in another order, the same in every run.
-pub(crate) fn shuffled(text: &[u8]) -> Vec<u8> {
+pub fn shuffled(text: &[u8]) -> Vec<u8> {
     let mut lines: Vec<_> = text.split_inclusive(|byte| *byte == b'\n').collect();
     let header = lines.remove(0);
     // A step that has no divisor in common with the number of rows meets every row once.
@@ -22,13 +22,15 @@ pub(crate) fn shuffled(text: &[u8]) -> Vec<u8> {
     header.iter().chain(rows).copied().collect()
 }
 
-pub(crate) fn gzip(text: &[u8]) -> Vec<u8> {
+/// The text as a `.csv.gz`.
+pub fn gzip(text: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     encoder.write_all(text).unwrap();
     encoder.finish().unwrap()
 }
 
-pub(crate) fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
+/// A `.zip` of members by name.
+pub fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
     let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     for (name, text) in members {
         let options = zip::write::SimpleFileOptions::default();
