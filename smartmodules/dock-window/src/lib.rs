@@ -16,7 +16,8 @@
 use std::cell::RefCell;
 
 use fluvio_smartmodule::dataplane::smartmodule::SmartModuleExtraParams;
-use fluvio_smartmodule::{RecordData, Result, SmartModuleRecord, eyre, smartmodule};
+use fluvio_smartmodule::{Result, eyre};
+use smartmodule_frame::{InputRecord, Outputs};
 
 mod params;
 
@@ -25,11 +26,12 @@ thread_local! {
     static WINDOWS: RefCell<Option<domain::Windows>> = const { RefCell::new(None) };
 }
 
+smartmodule_frame::export!(array_map = dock_window, init = init);
+
 /// Takes the parameters, once, before the first record.
 ///
 /// # Errors
 /// If a parameter is not of its form: the stream is refused, nothing has been read.
-#[smartmodule(init)]
 pub fn init(params: SmartModuleExtraParams) -> Result<()> {
     let windows = params::windows(&params)?;
     WINDOWS.with_borrow_mut(|slot| *slot = Some(windows));
@@ -40,12 +42,12 @@ pub fn init(params: SmartModuleExtraParams) -> Result<()> {
 ///
 /// # Errors
 /// Only if `init` was never called: a bug of the broker.
-#[smartmodule(array_map)]
-pub fn dock_window(record: &SmartModuleRecord) -> Result<Vec<(Option<RecordData>, RecordData)>> {
+pub fn dock_window(record: &InputRecord<'_>, outputs: &mut Outputs<'_>) -> Result<()> {
     WINDOWS.with_borrow_mut(|slot| {
         let windows = slot.as_mut().ok_or_else(|| eyre!("record before init"))?;
-        let output = windows.push(record.offset(), record.value().as_ref());
-        let outputs = output.iter().map(|output| (None, output.to_json().into()));
-        Ok(outputs.collect())
+        if let Some(output) = windows.push(record.offset(), record.value()) {
+            outputs.push(&[&output.to_json()]);
+        }
+        Ok(())
     })
 }

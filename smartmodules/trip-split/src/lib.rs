@@ -5,17 +5,18 @@
 //!
 //! Not here: the rule itself (see [`domain::split()`]), removing repeats (see `sink`).
 
-use fluvio_smartmodule::{RecordData, Result, SmartModuleRecord, smartmodule};
+use fluvio_smartmodule::Result;
+use smartmodule_frame::{InputRecord, Outputs};
+
+smartmodule_frame::export!(array_map = trip_split);
 
 /// Splits a trip into its departure and its arrival; bytes that are no record become a reject.
 ///
 /// # Errors
 /// Never: an error would stop the batch inside the broker.
-#[smartmodule(array_map)]
-pub fn trip_split(record: &SmartModuleRecord) -> Result<Vec<(Option<RecordData>, RecordData)>> {
-    let outputs = domain::split_json(record.offset(), record.value().as_ref());
-    Ok(outputs
-        .into_iter()
-        .map(|output| (None, output.into()))
-        .collect())
+pub fn trip_split(record: &InputRecord<'_>, outputs: &mut Outputs<'_>) -> Result<()> {
+    for output in domain::split_json(record.offset(), record.value()) {
+        outputs.push(&[&output]);
+    }
+    Ok(())
 }

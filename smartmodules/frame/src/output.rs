@@ -1,0 +1,82 @@
+//! Outputs, written in wire form as a rule gives them.
+//!
+//! ```text
+//! count i32 │ records │ 0, or 1 and an error
+//! record: length │ attributes i8 0 │ time 0 │ offset 0 │ key 0 │ length of the value │ value │ headers 0
+//! ```
+//! Source: as of [`crate::input`].
+
+/// Attributes, time, offset and the lack of a key.
+const FRONT: [u8; 4] = [0; 4];
+/// Headers.
+const BACK: [u8; 1] = [0];
+
+/// Where a rule puts what it gives; each output is a record without a key.
+#[derive(Debug)]
+pub struct Outputs<'a> {
+    bytes: &'a mut Vec<u8>,
+    count: i32,
+}
+
+/// A place among outputs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mark {
+    bytes: usize,
+    count: i32,
+}
+
+impl<'a> Outputs<'a> {
+    /// Begins at the start of an empty buffer.
+    pub(crate) fn start(bytes: &'a mut Vec<u8>) -> Self {
+        bytes.extend_from_slice(&[0; 4]);
+        Self { bytes, count: 0 }
+    }
+
+    /// Adds an output whose value is these pieces, one after the other.
+    pub fn push(&mut self, value: &[&[u8]]) {
+        let length = value.iter().map(|piece| piece.len()).sum();
+        let inner = FRONT.len() + varint_bytes(length) + length + BACK.len();
+        self.bytes.reserve(varint_bytes(inner) + inner);
+        push_varint(inner, self.bytes);
+        self.bytes.extend_from_slice(&FRONT);
+        push_varint(length, self.bytes);
+        for piece in value {
+            self.bytes.extend_from_slice(piece);
+        }
+        self.bytes.extend_from_slice(&BACK);
+        self.count += 1;
+    }
+
+    pub(crate) fn mark(&self) -> Mark {
+        Mark {
+            bytes: self.bytes.len(),
+            count: self.count,
+        }
+    }
+
+    /// Forgets the outputs behind a mark.
+    pub(crate) fn back_to(&mut self, mark: Mark) {
+        self.bytes.truncate(mark.bytes);
+        self.count = mark.count;
+    }
+
+    /// Writes the count; gives it.
+    pub(crate) fn finish(self) -> i32 {
+        self.bytes[..4].copy_from_slice(&self.count.to_be_bytes());
+        self.count
+    }
+}
+
+fn varint_bytes(length: usize) -> usize {
+    let zigzag = (length as u64) << 1;
+    (64 - zigzag.leading_zeros()).div_ceil(7).max(1) as usize
+}
+
+fn push_varint(length: usize, into: &mut Vec<u8>) {
+    let mut zigzag = (length as u64) << 1;
+    while zigzag >= 0x80 {
+        into.push(zigzag as u8 | 0x80);
+        zigzag >>= 7;
+    }
+    into.push(zigzag as u8);
+}
