@@ -1,13 +1,15 @@
 //! Rules on Rust sources that clippy has no lint for.
 //!
 //! `Display` of an error never includes its source, because the chain is printed once, where it is
-//! handled. Only `sink` writes SQL, because the delivery guarantee rests on one writer.
+//! handled. Only `sink` writes SQL, because the delivery guarantee rests on one writer. Only the SmartModules' frame has `unsafe`, because what it needs it for is said there.
 
 use std::path::Path;
 
 use anyhow::Result;
 
 use super::files;
+
+const HOME_OF_UNSAFE: &str = "smartmodules/frame";
 
 /// Checks every `.rs` file outside `target`.
 pub(super) fn check(root: &Path) -> Result<Vec<String>> {
@@ -32,11 +34,18 @@ fn violations_of(path: &str, text: &str) -> Vec<String> {
         if line.trim_end().ends_with(")]") {
             in_message = false;
         }
+        if !path.starts_with(HOME_OF_UNSAFE) && allows_unsafe(line) {
+            violations.push(format!("{path}:{number}: only {HOME_OF_UNSAFE} has unsafe"));
+        }
         if reads_only && writes_sql(line) {
             violations.push(format!("{path}:{number}: only sink writes SQL"));
         }
     }
     violations
+}
+
+fn allows_unsafe(line: &str) -> bool {
+    line.trim_start().starts_with('#') && line.contains("unsafe_code")
 }
 
 fn writes_sql(line: &str) -> bool {
@@ -74,5 +83,15 @@ mod tests {
         let text = r#"sqlx::query("insert into records values (1)")"#;
         assert_eq!(violations_of("app/src/query.rs", text).len(), 1);
         assert!(violations_of("sink/src/write.rs", text).is_empty());
+    }
+
+    #[test]
+    fn unsafe_code_has_one_home() {
+        let text = "    #[expect(unsafe_code, reason = \"fast\")]\n    unsafe {}";
+        assert_eq!(
+            violations_of("sink/src/write.rs", text),
+            ["sink/src/write.rs:1: only smartmodules/frame has unsafe"]
+        );
+        assert!(violations_of("smartmodules/frame/src/abi.rs", text).is_empty());
     }
 }
