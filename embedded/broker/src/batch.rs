@@ -98,10 +98,10 @@ impl BatchHead {
     }
 
     /// The records as they were before the producer compressed them.
-    pub(crate) fn records(&self, batch: &Bytes) -> io::Result<Vec<u8>> {
+    pub(crate) fn records(&self, batch: &Bytes) -> io::Result<Bytes> {
         let stored = batch.slice(HEAD_BYTES + schema_bytes(self.attributes)..);
         let decompressed = decompress(self.compression()?, &stored)?;
-        Ok(decompressed.unwrap_or_else(|| stored.to_vec()))
+        Ok(decompressed.map_or(stored, Bytes::from))
     }
 
     /// How the producer compressed the records.

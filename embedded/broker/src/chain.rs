@@ -35,7 +35,7 @@ use fluvio_spu_schema::server::smartmodule::{
 use crate::batch::BatchHead;
 use crate::compression::decompress;
 use crate::engine::{
-    EngineError, Fault, InputHead, MODULES_MAX, ModuleConfig, Records, Runner, unpack,
+    Engine, EngineError, Fault, InputHead, MODULES_MAX, ModuleConfig, Records, Runner, unpack,
 };
 use crate::log::Log;
 use crate::node::Node;
@@ -63,7 +63,7 @@ pub(crate) struct Input {
     /// How the batch was compressed: outputs are compressed alike.
     pub(crate) compression: Compression,
     /// Not compressed.
-    pub(crate) records: Vec<u8>,
+    pub(crate) records: Bytes,
 }
 
 impl Input {
@@ -90,7 +90,7 @@ impl Input {
             leader_epoch: batch.get_header().partition_leader_epoch,
             first_timestamp: batch.get_base_timestamp(),
             compression,
-            records: decompressed.unwrap_or_else(|| records.to_vec()),
+            records: decompressed.map_or_else(|| records.clone(), Bytes::from),
         })
     }
 }
@@ -132,12 +132,21 @@ impl Chain {
             .zip(&modules)
             .map(|(invocation, wasm)| config_of(invocation, wasm, version))
             .collect();
-        let runner =
-            Runner::start(&node.engine, &configs, node.chain_bytes_max).map_err(not_started)?;
-        Ok(Some(Self {
-            runner,
-            look_back_bytes_max: node.chain_bytes_max,
-        }))
+        Self::of(&node.engine, &configs, node.chain_bytes_max)
+            .map(Some)
+            .map_err(not_started)
+    }
+
+    /// Compiles and starts modules, which may take `memory_bytes_max` all together.
+    pub(crate) fn of(
+        engine: &Engine,
+        modules: &[ModuleConfig<'_>],
+        memory_bytes_max: usize,
+    ) -> Result<Self, EngineError> {
+        Ok(Self {
+            runner: Runner::start(engine, modules, memory_bytes_max)?,
+            look_back_bytes_max: memory_bytes_max,
+        })
     }
 
     /// Shows the newest stored records to those modules that look back.
@@ -430,7 +439,7 @@ mod tests {
             leader_epoch: 3,
             first_timestamp: 0,
             compression: Compression::None,
-            records: Vec::new(),
+            records: Bytes::new(),
         }
     }
 

@@ -1,6 +1,16 @@
-//! Whether a SmartModule can be run: the trial before it replaces another.
+//! A SmartModule outside a broker: the trial before it replaces another, and a rehearsal to measure it.
 
-use crate::engine::{Engine, EngineError};
+use bytes::Bytes;
+use fluvio_compression::Compression;
+use fluvio_protocol::link::ErrorCode;
+use fluvio_smartmodule::dataplane::smartmodule::SmartModuleExtraParams;
+use fluvio_spu_schema::COMMON_VERSION;
+
+use crate::chain::{Chain, Input};
+use crate::engine::{Engine, EngineError, ModuleConfig};
+
+/// Memory of a module at work outside a broker. Chosen: that of a stream's, by default.
+const MEMORY_BYTES_MAX: usize = 1 << 30;
 
 /// What a module is tried with, for people.
 const SAMPLE: &str = "empty values, text, JSON and bytes, which it may refuse";
@@ -43,4 +53,56 @@ pub(crate) fn check_with(engine: &Engine, name: &str, wasm: &[u8]) -> Result<(),
         },
     };
     engine.check(name, wasm).map_err(refused)
+}
+
+/// One module at work outside a broker, as a stream of the broker has it: for measurements.
+#[derive(Debug)]
+pub struct Rehearsal {
+    chain: Chain,
+}
+
+impl Rehearsal {
+    /// Compiles and starts a module, without parameters.
+    ///
+    /// # Errors
+    /// If it is no SmartModule or does not start.
+    pub fn start(name: &str, wasm: &[u8]) -> Result<Self, CheckError> {
+        let engine = Engine::start().map_err(CheckError::Engine)?;
+        let config = ModuleConfig {
+            name,
+            wasm,
+            params: SmartModuleExtraParams::default(),
+            accumulator: Vec::new(),
+            version: COMMON_VERSION,
+        };
+        let chain = Chain::of(&engine, &[config], MEMORY_BYTES_MAX);
+        let refused = |error: EngineError| CheckError::Refused {
+            name: name.to_owned(),
+            reason: error.to_string(),
+        };
+        Ok(Self {
+            chain: chain.map_err(refused)?,
+        })
+    }
+
+    /// Runs a stored batch: from its records, not compressed, with their count in front, to the
+    /// records of the response, likewise.
+    ///
+    /// # Errors
+    /// As the client gets it, if the module fails.
+    pub fn process(&mut self, base_offset: i64, records: Bytes) -> Result<Bytes, ErrorCode> {
+        let input = Input {
+            base_offset,
+            last_offset_delta: 0,
+            leader_epoch: 0,
+            first_timestamp: 0,
+            compression: Compression::None,
+            records,
+        };
+        let output = self.chain.process([Ok(input)].into_iter(), usize::MAX)?;
+        match output.error {
+            Some(error) => Err(ErrorCode::SmartModuleRuntimeError(Box::new(error))),
+            None => Ok(output.batch.own_records().0),
+        }
+    }
 }

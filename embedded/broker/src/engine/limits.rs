@@ -38,6 +38,11 @@ impl Limits {
             table_entries: 0,
         }
     }
+
+    #[cfg(test)]
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.memory_bytes
+    }
 }
 
 impl ResourceLimiter for Limits {

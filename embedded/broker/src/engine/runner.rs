@@ -63,6 +63,12 @@ impl Runner {
         Ok(())
     }
 
+    /// What all modules take.
+    #[cfg(test)]
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.store.data().limits.memory_bytes()
+    }
+
     /// Shows earlier records to those modules that look back; `read` gives them in wire form.
     pub(crate) fn look_back(
         &mut self,

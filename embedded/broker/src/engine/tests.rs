@@ -2,5 +2,6 @@
 
 mod against_spu;
 mod harm;
+mod memory;
 mod modules;
 mod speed;

@@ -49,7 +49,7 @@ fn contents(log: &Log, from: i64) -> Vec<(i64, Vec<String>)> {
 
 fn values_of((head, stored): (BatchHead, Bytes)) -> (i64, Vec<String>) {
     use fluvio_protocol::Decoder;
-    let mut records = Bytes::from(head.records(&stored).unwrap());
+    let mut records = head.records(&stored).unwrap();
     let records = Vec::<Record>::decode_from(&mut records, 0).unwrap();
     let values = records
         .iter()

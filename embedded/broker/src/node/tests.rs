@@ -67,8 +67,8 @@ fn records_of(node: &Node, topic: &str, partition: u32) -> Result<Vec<(i64, Stri
     for stored in partition.log.batches(0, partition.log.end_offset()) {
         let (head, batch) = stored.map_err(|error| error.to_string())?;
         let bytes = head.records(&batch).map_err(|error| error.to_string())?;
-        let decoded = Vec::<Record>::decode_from(&mut bytes.as_slice(), 0)
-            .map_err(|error| error.to_string())?;
+        let decoded =
+            Vec::<Record>::decode_from(&mut &bytes[..], 0).map_err(|error| error.to_string())?;
         records.extend(decoded.iter().map(|record| {
             let value = record.value().as_utf8_lossy_string().into_owned();
             (head.base_offset + record.offset_delta(), value)

@@ -14,29 +14,27 @@ use crate::engine::{Engine, InputHead, ModuleConfig, Runner};
 
 const BATCHES: usize = 400;
 /// About what a batch of the producer holds.
-const BATCH_TRIPS: usize = 180;
+pub(super) const BATCH_TRIPS: usize = 180;
 const ROUNDS: usize = 5;
 const MEMORY_BYTES_MAX: usize = 1 << 30;
 
 fn trip(seq: usize) -> String {
     let (minute, second) = (seq / 60 % 60, seq % 60);
-    let hour = seq / 3600 % 24;
+    let (day, hour) = (1 + seq / 86_400 % 28, seq / 3600 % 24);
     format!(
-        r#"{{"source":"city.csv#5f0c2a9b1d3e4f60","seq":{seq},"trip":{{"bike_id":"{}","departed_at":"2020-03-01T{hour:02}:{minute:02}:{second:02}Z","from":{{"station_id":"3202","street":"Newport PATH","lat":40.7272235,"lon":-74.0337589}},"arrived_at":"2020-03-02T05:20:36.088Z","to":{{"station_id":"3203","street":"Hamilton Park","lat":40.727595966,"lon":-74.044247311}},"rider":"member"}}}}"#,
+        r#"{{"source":"city.csv#5f0c2a9b1d3e4f60","seq":{seq},"trip":{{"bike_id":"{}","departed_at":"2020-03-{day:02}T{hour:02}:{minute:02}:{second:02}Z","from":{{"station_id":"3202","street":"Newport PATH","lat":40.7272235,"lon":-74.0337589}},"arrived_at":"2020-03-02T05:20:36.088Z","to":{{"station_id":"3203","street":"Hamilton Park","lat":40.727595966,"lon":-74.044247311}},"rider":"member"}}}}"#,
         42_000 + seq % 1_000
     )
 }
 
-fn batches() -> Vec<Vec<u8>> {
-    let batch = |number: usize| {
-        let values = (0..BATCH_TRIPS).map(|index| trip(number * BATCH_TRIPS + index));
-        let mut records: Vec<_> = values.map(Record::new).collect();
-        for (record, delta) in records.iter_mut().zip(0..) {
-            record.preamble.set_offset_delta(delta);
-        }
-        records.as_bytes(0).unwrap().to_vec()
-    };
-    (0..BATCHES).map(batch).collect()
+/// The records of a stored batch.
+pub(super) fn batch(number: usize) -> Vec<u8> {
+    let values = (0..BATCH_TRIPS).map(|index| trip(number * BATCH_TRIPS + index));
+    let mut records: Vec<_> = values.map(Record::new).collect();
+    for (record, delta) in records.iter_mut().zip(0..) {
+        record.preamble.set_offset_delta(delta);
+    }
+    records.as_bytes(0).unwrap().to_vec()
 }
 
 /// Nanoseconds a trip, outputs encoded for the client, and milliseconds of the start.
@@ -124,7 +122,7 @@ fn figures(run: std::time::Duration, start: std::time::Duration) -> (f64, f64) {
 #[ignore = "a measurement, not a check"]
 #[expect(clippy::print_stdout, reason = "the figures are the result")]
 fn what_a_trip_costs() {
-    let batches = batches();
+    let batches: Vec<_> = (0..BATCHES).map(batch).collect();
     for module in ["trip-split", "dock-window"] {
         let wasm = smartmodule(module);
         let engine = Engine::start().unwrap();
