@@ -1,7 +1,7 @@
 //! Runs `SmartModule`s, which are other people's programs, so that they harm nobody.
 //!
 //! ```text
-//! wasm ─unpack─▶ bytes ─compile─▶ module (kept by content) ─start─▶ runner: one store, one chain
+//! wasm ─unpack─▶ bytes ─compile─▶ module (kept by content, on disk too) ─start─▶ runner: one store, one chain
 //!                                                                     │ per batch and module:
 //!                                                   alloc, write in, call, read out, decode
 //! ```
@@ -23,6 +23,7 @@ mod accepted;
 mod cache;
 mod clock;
 mod code;
+mod compiled;
 mod config;
 mod console;
 mod error;
@@ -39,12 +40,14 @@ mod wasi;
 mod tests;
 
 use std::io;
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use wasmtime::{Config, Module};
 
 use self::accepted::Accepted;
 use self::cache::{Digest, ModuleCache};
+use self::compiled::CompiledModules;
 
 pub(crate) use self::code::unpack;
 pub(crate) use self::config::ModuleConfig;
@@ -64,8 +67,9 @@ pub(crate) struct Engine {
     /// The modules that were used last, compiled. A mutex: it is held for a look-up.
     cache: Mutex<ModuleCache>,
     /// Held while a module is compiled or tried: that takes one core, however many streams want it,
-    /// and the one that waited finds the module in the cache.
-    compiling: Mutex<()>,
+    /// and the one that waited finds the module in the cache. With the files of compiled modules, if
+    /// they are kept.
+    compiling: Mutex<Option<CompiledModules>>,
     /// Versions of uploaded modules that may be sent along with a request.
     accepted: Accepted,
 }
@@ -76,16 +80,31 @@ impl Engine {
     /// # Errors
     /// If the system gives no thread.
     pub(crate) fn start() -> io::Result<Self> {
+        Self::start_with(None)
+    }
+
+    /// Starts an engine that keeps compiled modules in a folder.
+    ///
+    /// # Errors
+    /// If the system gives no thread. If the folder cannot be used, each start compiles.
+    pub(crate) fn start_in(folder: &Path) -> io::Result<Self> {
+        let compiled = CompiledModules::open(folder)
+            .inspect_err(|error| tracing::warn!(?folder, %error, "compiled modules are not kept"));
+        Self::start_with(compiled.ok())
+    }
+
+    fn start_with(compiled: Option<CompiledModules>) -> io::Result<Self> {
         let mut config = Config::new();
         config
             .epoch_interruption(true)
-            .max_wasm_stack(STACK_BYTES_MAX);
+            .max_wasm_stack(STACK_BYTES_MAX)
+            .cache(compiled.as_ref().map(CompiledModules::cache));
         let wasm = wasmtime::Engine::new(&config).expect("the configuration is a constant");
         clock::start(&wasm)?;
         Ok(Self {
             wasm,
             cache: Mutex::default(),
-            compiling: Mutex::default(),
+            compiling: Mutex::new(compiled),
             accepted: Accepted::default(),
         })
     }
@@ -96,11 +115,11 @@ impl Engine {
         if let Some(found) = self.cached(&digest) {
             return Ok(found);
         }
-        let _compiling = self.compile_alone();
+        let mut compiled = self.compile_alone();
         if let Some(found) = self.cached(&digest) {
             return Ok(found);
         }
-        let module = self.compile(wasm)?;
+        let module = self.compile(wasm, compiled.as_mut())?;
         self.keep(digest, wasm, &module);
         Ok(module)
     }
@@ -111,11 +130,11 @@ impl Engine {
     /// If it is no `SmartModule`, panics, runs for too long, wants too much memory, or points
     /// outside its memory.
     pub(crate) fn check(&self, name: &str, wasm: &[u8]) -> Result<(), EngineError> {
-        let _compiling = self.compile_alone();
+        let mut compiled = self.compile_alone();
         let digest = Digest::of(wasm);
         let module = match self.cached(&digest) {
             Some(found) => found,
-            None => self.compile(wasm)?,
+            None => self.compile(wasm, compiled.as_mut())?,
         };
         trial::run(self, name, &module)?;
         self.keep(digest, wasm, &module);
@@ -137,9 +156,19 @@ impl Engine {
         self.accepted.contains(&Digest::of(wasm))
     }
 
-    fn compile(&self, wasm: &[u8]) -> Result<Module, EngineError> {
+    /// Compiles a module, or takes it from the files.
+    fn compile(
+        &self,
+        wasm: &[u8],
+        compiled: Option<&mut CompiledModules>,
+    ) -> Result<Module, EngineError> {
         code::check_sizes(wasm)?;
-        Module::new(&self.wasm, wasm).map_err(|error| EngineError::invalid(format!("{error:#}")))
+        let module = Module::new(&self.wasm, wasm);
+        let module = module.map_err(|error| EngineError::invalid(format!("{error:#}")))?;
+        if let Some(Err(error)) = compiled.map(CompiledModules::add_new) {
+            tracing::warn!(%error, "a compiled module is not kept");
+        }
+        Ok(module)
     }
 
     fn cached(&self, digest: &Digest) -> Option<Module> {
@@ -152,7 +181,7 @@ impl Engine {
         cache.put(digest, wasm.len(), module.clone());
     }
 
-    fn compile_alone(&self) -> MutexGuard<'_, ()> {
+    fn compile_alone(&self) -> MutexGuard<'_, Option<CompiledModules>> {
         self.compiling
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

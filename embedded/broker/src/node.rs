@@ -61,7 +61,7 @@ impl Node {
         let node = Self {
             metadata: MetadataStore::open(data_dir)?,
             consumers: ConsumerOffsets::open(data_dir)?,
-            engine: Engine::start().map_err(BrokerError::Engine)?,
+            engine: Engine::start_in(&data_dir.join("compiled")).map_err(BrokerError::Engine)?,
             adhoc_modules: false,
             chain_bytes_max: SPU_SMARTENGINE_STORE_MAX_BYTES,
             logs: TopicLogs::open(data_dir)?,

@@ -3,5 +3,5 @@
 mod against_spu;
 mod harm;
 mod memory;
-mod modules;
+pub(super) mod modules;
 mod speed;

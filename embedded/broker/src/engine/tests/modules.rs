@@ -66,7 +66,7 @@ fn end_of(kind: &str) -> &'static str {
 }
 
 /// Gives the records that it gets.
-pub(super) fn identity(kind: &str) -> Vec<u8> {
+pub(in crate::engine) fn identity(kind: &str) -> Vec<u8> {
     // Records are behind the base offset and their length, whose first byte is the highest.
     let length = "(i32.or (i32.shl (i32.load8_u offset=9 (local.get 0)) (i32.const 16))
         (i32.or (i32.shl (i32.load8_u offset=10 (local.get 0)) (i32.const 8))
