@@ -470,6 +470,10 @@ impl Header<'_> {
 
     fn find(&self, meaning: Meaning) -> Option<Column> {
         let spelling = COLUMNS.iter().find(|(m, _)| *m == meaning)?.1[self.generation];
+        // A generation without the column; a column of row numbers has an empty name, too.
+        if spelling.is_empty() {
+            return None;
+        }
         let index = self.names.iter().position(|name| *name == bare(spelling))?;
         Some(Column {
             index,
@@ -852,8 +856,10 @@ mod tests {
             let twice = format!(",Unnamed: 0,{header},");
             assert!(Columns::from_header(&fields(&twice)).is_ok(), "{twice}");
         }
-        let trip = parse(&format!(",{LEGACY}"), &format!("17,{LEGACY_ROW}")).unwrap();
-        assert_eq!(trip, parse(LEGACY, LEGACY_ROW).unwrap());
+        for (header, row) in [(LEGACY, LEGACY_ROW), (NEW, NEW_ROW)] {
+            let trip = parse(&format!(",{header}"), &format!("17,{row}")).unwrap();
+            assert_eq!(trip, parse(header, row).unwrap());
+        }
     }
 
     #[test]
