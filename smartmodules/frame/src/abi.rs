@@ -28,7 +28,7 @@ thread_local! {
     static OUTPUT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Makes room for an input; the one before is gone.
+/// Gives a buffer for an input; the input before is gone.
 #[must_use]
 pub fn alloc(bytes: usize) -> *mut u8 {
     INPUT.with_borrow_mut(|input| {
@@ -50,7 +50,7 @@ pub fn array_map(
     version: i32,
     rule: impl FnMut(&InputRecord<'_>, &mut Outputs<'_>) -> Result<(), Error>,
 ) -> i32 {
-    answer(at, bytes, |input, output| {
+    call_with(at, bytes, |input, output| {
         call::array_map(input, version as i16, rule, output)
     })
     .unwrap_or(SmartModuleTransformErrorStatus::DecodingBaseInput as i32)
@@ -66,7 +66,7 @@ pub fn init(
     version: i32,
     init: impl FnOnce(SmartModuleExtraParams) -> Result<(), Error>,
 ) -> i32 {
-    answer(at, bytes, |input, output| {
+    call_with(at, bytes, |input, output| {
         call::init(input, version as i16, init, output)
     })
     .unwrap_or(SmartModuleInitErrorStatus::DecodingInput as i32)
@@ -74,7 +74,7 @@ pub fn init(
 
 /// Calls with what the broker has written, and shows it the output; `None` if it has not written
 /// there.
-fn answer(
+fn call_with(
     at: *const u8,
     bytes: usize,
     call: impl FnOnce(&[u8], &mut Vec<u8>) -> i32,
