@@ -7,11 +7,10 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use bytes::Bytes;
-use domain::Position;
 use fluvio::Isolation;
 use fluvio_protocol::api::{Request, RequestMessage};
 use fluvio_protocol::link::ErrorCode;
-use fluvio_protocol::record::{Batch, RawRecords, RecordSet, ReplicaKey};
+use fluvio_protocol::record::{Batch, RawRecords, RecordSet};
 use fluvio_protocol::{Decoder, Encoder};
 use fluvio_socket::{FluvioSocket, Versions};
 use fluvio_spu_schema::produce::{
@@ -26,7 +25,8 @@ use fluvio_spu_schema::server::stream_fetch::{
 use crate::cluster::Cluster;
 use crate::error::{Cause, ClientError, within};
 use crate::fetch::fetch_request;
-use crate::stream::{OffsetRange, checksum, leader_epoch};
+use crate::partition::{OffsetRange, TopicPartition, find_range};
+use crate::stream::{checksum, leader_epoch};
 
 /// How much later than the broker we give up waiting for a write.
 const APPEND_GRACE: Duration = Duration::from_secs(2);
@@ -38,33 +38,6 @@ const BATCH_BYTES_FIRST: i32 = 64 << 10;
 const BATCH_BYTES_MAX: i32 = 64 << 20;
 /// How much larger the next response may be.
 const BATCH_BYTES_GROWTH: i32 = 8;
-
-/// A topic and one of its partitions; shown as `trips/0`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TopicPartition {
-    /// The topic's name.
-    pub topic: String,
-    /// The partition's number, from 0.
-    pub partition: u32,
-}
-
-impl TopicPartition {
-    /// A place in its log.
-    #[must_use]
-    pub fn at(&self, offset: i64) -> Position {
-        Position {
-            topic: self.topic.clone(),
-            partition: self.partition,
-            offset,
-        }
-    }
-}
-
-impl fmt::Display for TopicPartition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.topic, self.partition)
-    }
-}
 
 /// A connection to a partition's leader. After an error another one is to be opened: a late response
 /// would be taken for the next request's.
@@ -312,21 +285,4 @@ fn holding(batches: Vec<Batch<RawRecords>>, offset: i64) -> anyhow::Result<Batch
     batches
         .find(|batch| batch.base_offset <= offset && offset <= batch.get_last_offset())
         .ok_or_else(|| anyhow!("no batch holds offset {offset}"))
-}
-
-/// What a leader says of a partition's log.
-pub(crate) fn find_range(
-    response: <FetchOffsetsRequest as Request>::Response,
-    partition: &TopicPartition,
-) -> anyhow::Result<OffsetRange> {
-    let replica = ReplicaKey::new(partition.topic.clone(), partition.partition);
-    let found = response.find_partition(&replica);
-    let found = found.ok_or_else(|| anyhow!("no such partition"))?;
-    match &found.error_code {
-        ErrorCode::None => Ok(OffsetRange {
-            start: found.start_offset,
-            end: found.last_stable_offset,
-        }),
-        code => Err(Cause::Refused(code.clone()).into()),
-    }
 }

@@ -4,7 +4,7 @@ use fluvio::Isolation;
 use fluvio_protocol::record::{RawRecords, RecordSet};
 use fluvio_spu_schema::server::stream_fetch::StreamFetchRequestBuilder;
 
-use crate::client::TopicPartition;
+use crate::partition::TopicPartition;
 
 /// What all streams say: which partition, from which offset on, at most how many bytes at once.
 pub(crate) fn fetch_request(

@@ -8,9 +8,9 @@ use fluvio::metadata::spu::SpuSpec;
 use fluvio_future::net::DomainConnector;
 use fluvio_socket::{ClientConfig, VersionedSocket};
 
-use crate::client::TopicPartition;
 use crate::cluster::Cluster;
 use crate::error::{ClientError, within};
+use crate::partition::TopicPartition;
 
 /// The SPU that leads a partition.
 struct Leader {

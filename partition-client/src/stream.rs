@@ -31,11 +31,11 @@ use fluvio_spu_schema::server::stream_fetch::{
 use fluvio_spu_schema::server::update_offset::{OffsetUpdate, UpdateOffsetsRequest};
 use futures_util::StreamExt;
 
-use crate::client::{TopicPartition, find_range};
 use crate::cluster::Cluster;
 use crate::error::{Cause, ClientError, guarded, within};
 use crate::fetch::fetch_request;
 use crate::module::SmartModule;
+use crate::partition::{OffsetRange, TopicPartition, find_range};
 
 /// Which request a response belongs to.
 const FETCH: i32 = 1;
@@ -96,15 +96,6 @@ impl<'a> StreamRequest<'a> {
             ..self
         }
     }
-}
-
-/// The replicated part of a partition's log: `[start, end)`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OffsetRange {
-    /// Offset of the first record.
-    pub start: i64,
-    /// Offset after the last record.
-    pub end: i64,
 }
 
 /// What a broker sends on a stream.

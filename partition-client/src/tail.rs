@@ -8,9 +8,9 @@ use anyhow::anyhow;
 use fluvio_protocol::record::{Batch, RawRecords};
 use futures_util::FutureExt;
 
-use crate::client::TopicPartition;
 use crate::cluster::Cluster;
 use crate::error::{Cause, ClientError, within};
+use crate::partition::TopicPartition;
 use crate::stream::{FetchResponse, PartitionStream, StreamEvent, StreamRequest, read_failed};
 
 /// When a log that is not replicated yet sends nothing for so long, its end was reached.

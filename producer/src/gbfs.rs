@@ -16,6 +16,7 @@ mod error;
 mod feed;
 mod owner;
 mod poll;
+mod raw;
 mod url;
 mod v2;
 mod v3;

@@ -28,8 +28,8 @@ use self::memory::Memory;
 use self::publish::Published;
 use crate::database;
 use crate::error::SinkError;
+use crate::shared::{Shared, stop_deadline};
 use crate::state::AvailabilityState;
-use crate::task::{Shared, stop_deadline};
 
 /// Held by the one task that publishes.
 pub(crate) const PUBLISHER_LOCK: i64 = 0x6269_6b65_0002;

@@ -3,10 +3,11 @@
 use fluvio_protocol::record::Record;
 use partition_client::FetchResponse;
 
-use crate::cursor::{Cursor, StreamKey};
+use crate::cursor::Cursor;
 use crate::error::SinkError;
 use crate::module::Module;
 use crate::split::{KnownStation, SplitChunk, SplitDecoder};
+use crate::stream_key::StreamKey;
 use crate::window::{WindowChunk, WindowDecoder};
 
 /// Turns a module's outputs into rows.

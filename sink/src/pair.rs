@@ -12,12 +12,13 @@ use sqlx::postgres::PgConnection;
 
 use crate::availability::PUBLISHER_LOCK;
 use crate::config::{OtherLog, SinkConfig};
-use crate::cursor::{self, Cursor, StreamKey};
+use crate::cursor::{self, Cursor};
 use crate::database;
 use crate::error::SinkError;
-use crate::last_record;
-use crate::split::storable;
-use crate::task::Shared;
+use crate::log_check;
+use crate::shared::Shared;
+use crate::storable::storable;
+use crate::stream_key::StreamKey;
 
 /// A stream whose cursor does not fit the log.
 struct Mismatch {
@@ -84,7 +85,7 @@ async fn mismatches(shared: &Shared, partitions: u32) -> Result<Vec<Mismatch>, S
     for key in StreamKey::all(topic, partitions) {
         let peeking = cursor::peek(&mut connection, &key);
         let cursor = database::with_timeout(*limit, "read the cursors", peeking).await?;
-        match last_record::check(&shared.cluster, &key, &cursor).await {
+        match log_check::check(&shared.cluster, &key, &cursor).await {
             Ok(_) => {}
             Err(error) if error.is_log_mismatch() => found.push(Mismatch { key, cursor, error }),
             Err(error) => return Err(error),

@@ -14,12 +14,13 @@ use tokio_util::sync::CancellationToken;
 use crate::availability;
 use crate::cluster::RESPONSE_MAX;
 use crate::config::SinkConfig;
-use crate::cursor::StreamKey;
 use crate::error::SinkError;
 use crate::module::{self, LoadedModules, ModuleSources};
 use crate::pair;
+use crate::shared::Shared;
 use crate::state::SinkState;
-use crate::task::{Shared, StreamTask};
+use crate::stream_key::StreamKey;
+use crate::task::StreamTask;
 
 /// Stores the modules' outputs until stopped; gives the last state.
 ///

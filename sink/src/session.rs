@@ -19,13 +19,14 @@ use tokio::time::{timeout, timeout_at};
 
 use crate::batch::{Batch, Decoder};
 use crate::config::SinkConfig;
-use crate::cursor::{Cursor, StreamKey};
+use crate::cursor::Cursor;
 use crate::error::SinkError;
-use crate::last_record;
 use crate::locations::load_stations;
+use crate::log_check;
 use crate::module::{LoadedModule, LoadedModules, Module};
+use crate::shared::Shared;
 use crate::state::{StreamEntry, StreamStatus};
-use crate::task::Shared;
+use crate::stream_key::StreamKey;
 use crate::write::{Writer, Written};
 
 /// A stream's first response may take so many times longer: the broker compiles the module, and
@@ -78,7 +79,7 @@ impl Session<'_> {
         connection: &mut PgConnection,
         cursor: &Cursor,
     ) -> Result<SessionOutcome, SinkError> {
-        let range = last_record::check(&self.shared.cluster, self.key, cursor).await?;
+        let range = log_check::check(&self.shared.cluster, self.key, cursor).await?;
         let (stations, locations) = match self.key.module {
             Module::TripSplit => {
                 let loading = load_stations(connection, self.key.partition);

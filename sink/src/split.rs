@@ -10,9 +10,11 @@ use domain::{
     SplitOutput, Status, System,
 };
 
-use crate::cursor::{Cursor, StreamKey};
+use crate::cursor::Cursor;
 use crate::error::SinkError;
 use crate::last_record::LastRecord;
+use crate::storable::{push_storable, storable};
+use crate::stream_key::StreamKey;
 
 /// Rows of one response of the broker, ready to be written.
 #[derive(Debug, Default)]
@@ -399,22 +401,6 @@ fn storable_location(station: &StationRef<'_>) -> Location {
     }
 }
 
-/// The text without what Postgres cannot store: a NUL becomes U+FFFD.
-pub(crate) fn storable(text: &str) -> String {
-    let mut stored = String::with_capacity(text.len());
-    push_storable(&mut stored, text);
-    stored
-}
-
-fn push_storable(stored: &mut String, text: &str) {
-    let mut parts = text.split('\0');
-    stored.push_str(parts.next().unwrap_or_default());
-    for part in parts {
-        stored.push(char::REPLACEMENT_CHARACTER);
-        stored.push_str(part);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use expect_test::expect;
@@ -584,11 +570,5 @@ mod tests {
             error.to_string(),
             "trips/1@0: module trip-split gave no usable output: expected value at line 1 column 1"
         );
-    }
-
-    #[test]
-    fn what_postgres_cannot_store_is_replaced() {
-        assert_eq!(storable("a\0b\0"), "a\u{fffd}b\u{fffd}");
-        assert_eq!(storable("E 14 St"), "E 14 St");
     }
 }

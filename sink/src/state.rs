@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 
-use crate::cursor::StreamKey;
 use crate::module::Module;
+use crate::stream_key::StreamKey;
 
 /// Everything the sink shows at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -7,65 +7,19 @@
 //! is stored. [`Recovery`] decides what follows a session.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use partition_client::{
-    Backoff, Cluster, ModuleChoice, Next, Recovery, RecoveryConfig, SessionEnd,
-};
+use partition_client::{Backoff, ModuleChoice, Next, Recovery, SessionEnd};
 use sqlx::postgres::PgConnection;
-use tokio::sync::{Notify, watch};
-use tokio_util::sync::CancellationToken;
 
-use crate::config::SinkConfig;
-use crate::cursor::{self, Cursor, StreamKey};
+use crate::cursor::{self, Cursor};
 use crate::database;
 use crate::error::SinkError;
 use crate::module::{LoadedModule, LoadedModules};
 use crate::session::{Session, SessionOutcome};
-use crate::state::{SinkState, StreamEntry, StreamStatus};
-
-/// Largest response requested where a batch was skipped.
-const FETCH_BYTES_LIMIT: i32 = 512 << 20;
-
-/// What all tasks of a sink share.
-#[derive(Clone)]
-pub(crate) struct Shared {
-    pub(crate) config: Arc<SinkConfig>,
-    pub(crate) cluster: Arc<Cluster>,
-    /// Set by [`crate::module::follow`].
-    pub(crate) modules: watch::Receiver<LoadedModules>,
-    /// Each task writes its own entry; the owner of the sink reads.
-    pub(crate) state: watch::Sender<SinkState>,
-    /// Wakes the availability task after each commit.
-    pub(crate) written: Arc<Notify>,
-    pub(crate) stop: CancellationToken,
-}
-
-impl Shared {
-    /// Waits before a retry, unless the sink is stopped.
-    pub(crate) async fn pause(&self, pause: Duration) {
-        tokio::select! {
-            () = self.stop.cancelled() => {}
-            () = tokio::time::sleep(pause) => {}
-        }
-    }
-
-    /// The backoff between retries.
-    pub(crate) fn backoff(&self) -> Backoff {
-        let (first, longest) = self.config.retry;
-        Backoff::new(first, longest)
-    }
-
-    /// When to retry, and with what limits.
-    pub(crate) fn recovery(&self) -> Recovery {
-        Recovery::new(RecoveryConfig {
-            fetch_bytes: self.config.fetch_bytes_max,
-            fetch_bytes_max: FETCH_BYTES_LIMIT,
-            silence_max: self.config.silence_max,
-            beyond_end_max: self.config.beyond_end_max,
-        })
-    }
-}
+use crate::shared::{Shared, stop_deadline};
+use crate::state::{StreamEntry, StreamStatus};
+use crate::stream_key::StreamKey;
 
 /// Reads one partition through one module and stores what comes.
 pub(crate) struct StreamTask {
@@ -292,10 +246,4 @@ impl Shared {
         let doing = format!("{doing} of {key}");
         database::with_timeout(self.config.database_max, &doing, work).await
     }
-}
-
-/// Ends `limit` after the sink was stopped.
-pub(crate) async fn stop_deadline(stop: CancellationToken, limit: Duration) {
-    stop.cancelled().await;
-    tokio::time::sleep(limit).await;
 }

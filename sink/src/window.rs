@@ -6,10 +6,11 @@ use chrono::{DateTime, Utc};
 use domain::record::{Counted, WindowState};
 use domain::{Sources, WindowOutput};
 
-use crate::cursor::{Cursor, StreamKey};
+use crate::cursor::Cursor;
 use crate::error::SinkError;
 use crate::last_record::LastRecord;
-use crate::split::storable;
+use crate::storable::storable;
+use crate::stream_key::StreamKey;
 
 /// Windows of one response of the broker, ready to be written; later chunks are merged into it.
 #[derive(Debug, Default)]

@@ -13,11 +13,13 @@ use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 
 use crate::copy::{RecordColumns, RecordRow, RecordsEncoder};
-use crate::cursor::{Cursor, StreamKey, fenced};
+use crate::cursor::{Cursor, fenced};
 use crate::error::SinkError;
 use crate::last_record::LastRecord;
 use crate::locations::{self, insert_stations};
-use crate::split::{RejectRow, SplitChunk, StatusRow, storable};
+use crate::split::{RejectRow, SplitChunk, StatusRow};
+use crate::storable::storable;
+use crate::stream_key::StreamKey;
 use crate::window::WindowChunk;
 
 /// Writes one stream's batches, as long as the stream's session lives.

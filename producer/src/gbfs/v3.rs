@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::feed::{Flags, Id, Link, RawCount, RawStation};
+use super::raw::{Flags, Id, Link, RawCount, RawStation};
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Station {

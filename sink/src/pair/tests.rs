@@ -10,11 +10,13 @@ use domain::{Body, Ordinal, Record, Reject, Sources, Station, Trip};
 use partition_client::OffsetRange;
 use proptest::prelude::*;
 
-use crate::cursor::{Cursor, StreamKey};
+use crate::cursor::Cursor;
 use crate::error::SinkError;
-use crate::last_record::{LastRecord, compare};
+use crate::last_record::LastRecord;
+use crate::log_check::compare;
 use crate::module::Module;
 use crate::split::SplitDecoder;
+use crate::stream_key::StreamKey;
 
 const CASES: u32 = 10_000;
 /// Data folders, and databases.
