@@ -160,7 +160,7 @@ pub(crate) async fn with_timeout<T>(
 }
 
 fn timed_out(limit: Duration) -> sqlx::Error {
-    let text = format!("postgres gave no answer for {limit:?}");
+    let text = format!("postgres gave no response for {limit:?}");
     sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, text))
 }
 

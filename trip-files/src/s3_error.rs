@@ -50,7 +50,7 @@ pub enum S3Error {
     #[error("the connection was cut {0} bytes into the object")]
     Cut(u64),
     /// Nothing came.
-    #[error("no answer within {} ms", .0.as_millis())]
+    #[error("no response within {} ms", .0.as_millis())]
     Silent(Duration),
     /// Anything else.
     #[error("{0}")]

@@ -24,14 +24,14 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     database: DatabaseFlag,
     #[command(flatten)]
-    on_other_log: OtherLogFlag,
+    sink: SinkFlags,
     #[command(flatten)]
     data_dir: DataDirFlag,
 }
 
-/// `--on-other-log`
+/// Settings of the sink that `up` has, too.
 #[derive(Debug, Clone, Copy, Args)]
-pub(crate) struct OtherLogFlag {
+pub(crate) struct SinkFlags {
     /// What to do if the tables were filled from another log (a topic created anew, a data folder
     /// restored or exchanged, a tail lost in a power cut).
     #[arg(
@@ -53,7 +53,7 @@ enum OnOtherLog {
     Continue,
 }
 
-impl OtherLogFlag {
+impl SinkFlags {
     fn policy(self) -> OtherLog {
         match self.on_other_log {
             OnOtherLog::Stop => OtherLog::Stop,
@@ -64,11 +64,11 @@ impl OtherLogFlag {
 }
 
 /// The sink's configuration, the same in `up`.
-pub(crate) fn config(database_url: String, on_other_log: OtherLogFlag) -> SinkConfig {
+pub(crate) fn config(database_url: String, flags: SinkFlags) -> SinkConfig {
     SinkConfig {
         topic: cluster::TOPIC.to_owned(),
         database_url,
-        on_other_log: on_other_log.policy(),
+        on_other_log: flags.policy(),
         ..SinkConfig::default()
     }
 }
@@ -82,7 +82,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let database_url = arguments.database.resolve_for_sink(&arguments.data_dir)?;
     let stop = shutdown::on_signal()?;
     sink::migrate(&database_url).await?;
-    let config = config(database_url, arguments.on_other_log);
+    let config = config(database_url, arguments.sink);
     let (state, _watching) = watch::channel(SinkState::default());
     let (_unchanged, sources) = watch::channel(ModuleSources::default());
     let last = sink::run(cluster_config(&fluvio), config, sources, state, stop).await;

@@ -23,7 +23,7 @@ use crate::cluster::{Action, apply};
 use crate::command::cluster_command;
 use crate::command::produce::SourceFlags;
 use crate::command::serve::PageFlags;
-use crate::command::sink_command::OtherLogFlag;
+use crate::command::sink_command::SinkFlags;
 use crate::data_dir::{self, DataDir, Running};
 use crate::database_url::DatabaseUrl;
 use crate::shutdown;
@@ -69,7 +69,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE", env = "BIKESHARE_CLUSTER")]
     cluster: Option<PathBuf>,
     #[command(flatten)]
-    on_other_log: OtherLogFlag,
+    sink: SinkFlags,
     #[command(flatten)]
     page: PageFlags,
     #[command(flatten)]
@@ -167,7 +167,7 @@ async fn work(
     if arguments.source.is_live() {
         page.stale_after.get_or_insert(LIVE_STALE_AFTER_S);
     }
-    let mut roles = Roles::start(fluvio.address(), &page, database, arguments.on_other_log).await?;
+    let mut roles = Roles::start(fluvio.address(), &page, database, arguments.sink).await?;
     let _announcement = data_dir.announce(&Running {
         fluvio: fluvio.address().to_owned(),
         database_url: database.reader_url().to_owned(),

@@ -1,4 +1,4 @@
-//! From one poll to the next: which bikes came and went, as far as counts can tell.
+//! From one poll to the next: which bikes came and went, as far as counts show.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,12 +9,12 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::error::FeedError;
 use super::feed::{BadEntry, Counted, Listing, STATIONS_MAX};
 
-/// A station whose count has not changed for so long, by the feed's time, is told all the same: so
+/// A station whose count has not changed for so long, by the feed's time, is reported all the same: so
 /// any wrong count is right again after this time and one poll.
 ///
 /// Chosen: a rider who comes back looks at another count. Cost: at most 3.8 records a second, 83 MB
 /// a day, for 2,300 stations where nothing moves; a station that is busy costs nothing.
-pub(crate) const TOLD_EVERY: TimeDelta = TimeDelta::minutes(10);
+pub(crate) const REPORT_EVERY: TimeDelta = TimeDelta::minutes(10);
 
 /// What is known of a feed after some polls.
 #[derive(Debug, Default)]
@@ -23,7 +23,7 @@ pub(crate) struct Changes {
     clock: Option<DateTime<Utc>>,
     stations: BTreeMap<String, Station>,
     /// By station.
-    told: BTreeMap<String, Told>,
+    reported: BTreeMap<String, Reported>,
     /// Bad entries of the last reading of each file: a bad entry is rejected once, not at each poll.
     bad_stations: BTreeSet<BadKey>,
     bad_counts: BTreeSet<BadKey>,
@@ -31,7 +31,7 @@ pub(crate) struct Changes {
 
 /// What was said of a station last; its name and place are those in [`Changes::stations`].
 #[derive(Debug)]
-struct Told {
+struct Reported {
     bikes: u32,
     service: Service,
     /// When, by the feed's time.
@@ -79,12 +79,12 @@ impl Changes {
 
     /// How many stations have a count.
     pub(crate) fn counted(&self) -> usize {
-        self.told.len()
+        self.reported.len()
     }
 
     /// Takes the list of stations over; those that are not on it any more stay known.
     ///
-    /// What is renamed or moved is told at the next count. A place that differs by a few metres is no
+    /// What is renamed or moved is reported at the next count. A place that differs by a few metres is no
     /// news, whatever it is at each reading.
     pub(crate) fn take_stations(&mut self, url: &str, listing: Listing<Station>) -> Vec<Reject> {
         let mut bad = Vec::new();
@@ -112,8 +112,8 @@ impl Changes {
         if known.is_some_and(|known| known.location().is_same(&station.location())) {
             return;
         }
-        if let Some(told) = self.told.get_mut(&station.station_id) {
-            told.moved = true;
+        if let Some(reported) = self.reported.get_mut(&station.station_id) {
+            reported.moved = true;
         }
         self.stations.insert(station.station_id.clone(), station);
     }
@@ -122,24 +122,27 @@ impl Changes {
         self.stations.len() >= STATIONS_MAX && !self.stations.contains_key(station_id)
     }
 
-    /// Stations that have been renamed or moved and are told at the next count.
+    /// Stations that have been renamed or moved and are reported at the next count.
     pub(crate) fn moved(&self) -> usize {
-        self.told.values().filter(|told| told.moved).count()
+        self.reported
+            .values()
+            .filter(|reported| reported.moved)
+            .count()
     }
 
     /// Whether a station has a count in the listing and is not known.
     pub(crate) fn lacks_station(&self, listing: &Listing<Counted>) -> bool {
         let mut counts = listing.entries.iter().flatten();
         counts.any(|count| {
-            let told = self.bad_counts.iter().any(|(rank, _)| *rank == count.index);
-            !told && !self.stations.contains_key(&count.station_id)
+            let reported = self.bad_counts.iter().any(|(rank, _)| *rank == count.index);
+            !reported && !self.stations.contains_key(&count.station_id)
         })
     }
 
     /// Compares the counts with those of the poll before.
     ///
     /// What happened between two polls gets the time at which the station reported it, if that lies
-    /// between them, or else the later poll's. A station that is missing is told once, with the time
+    /// between them, or else the later poll's. A station that is missing is reported once, with the time
     /// of the poll that had it last.
     ///
     /// # Errors
@@ -167,64 +170,71 @@ impl Changes {
                 Ok((station, count)) => {
                     let between = |at: &DateTime<Utc>| from < *at && *at < to;
                     let at = count.reported_at.filter(between).unwrap_or(to);
-                    found.statuses.extend(self.tell(&station, &count, (at, to)));
+                    found
+                        .statuses
+                        .extend(self.report(&station, &count, (at, to)));
                 }
                 Err(entry) => bad.push(entry),
             }
         }
         found.rejects = rejects(url, bad, &mut self.bad_counts);
-        found.missing = self.told.len() - seen.len();
-        found.statuses.extend(self.tell_missing(&seen, from));
+        found.missing = self.reported.len() - seen.len();
+        found.statuses.extend(self.report_missing(&seen, from));
         found.statuses.sort_by_key(|status| status.at);
         Ok(found)
     }
 
     /// A last count of the stations that have gone since the poll at `last_seen`.
-    fn tell_missing(&mut self, seen: &BTreeSet<String>, last_seen: DateTime<Utc>) -> Vec<Status> {
+    fn report_missing(&mut self, seen: &BTreeSet<String>, last_seen: DateTime<Utc>) -> Vec<Status> {
         let stations = &self.stations;
-        let told = self.told.iter_mut();
-        let gone = told.filter(|(id, told)| !told.missing && !seen.contains(*id));
-        let tell = |(id, told): (&String, &mut Told)| {
-            told.missing = true;
+        let reported = self.reported.iter_mut();
+        let gone = reported.filter(|(id, reported)| !reported.missing && !seen.contains(*id));
+        let report = |(id, reported): (&String, &mut Reported)| {
+            reported.missing = true;
             Some(Status {
                 missing: true,
-                ..count_of(stations.get(id)?, last_seen, (told.bikes, told.service))
+                ..count_of(
+                    stations.get(id)?,
+                    last_seen,
+                    (reported.bikes, reported.service),
+                )
             })
         };
-        gone.filter_map(tell).collect()
+        gone.filter_map(report).collect()
     }
 
     /// What there is to say of a station that has its count since the first instant; the second is the
     /// poll's.
-    fn tell(
+    fn report(
         &mut self,
         station: &Station,
         count: &Counted,
         (at, to): (DateTime<Utc>, DateTime<Utc>),
     ) -> Vec<Status> {
         let Counted { bikes, service, .. } = *count;
-        let now = Told {
+        let now = Reported {
             bikes,
             service,
             at: to,
             missing: false,
             moved: false,
         };
-        let Some(told) = self.told.get_mut(&station.station_id) else {
-            let at_first = to - told_early(&station.station_id);
-            let now = Told {
+        let Some(reported) = self.reported.get_mut(&station.station_id) else {
+            let at_first = to - report_early(&station.station_id);
+            let now = Reported {
                 at: at_first,
                 ..now
             };
-            self.told.insert(station.station_id.clone(), now);
+            self.reported.insert(station.station_id.clone(), now);
             return vec![count_of(station, at, (bikes, service))];
         };
-        let is_same =
-            (told.bikes, told.service) == (bikes, service) && !told.missing && !told.moved;
-        if is_same && to - told.at < TOLD_EVERY {
+        let is_same = (reported.bikes, reported.service) == (bikes, service)
+            && !reported.missing
+            && !reported.moved;
+        if is_same && to - reported.at < REPORT_EVERY {
             return Vec::new();
         }
-        let before = std::mem::replace(told, now);
+        let before = std::mem::replace(reported, now);
         match before.bikes == bikes {
             true => vec![count_of(station, to, (bikes, service))],
             false => steps(station, at, before.bikes, (bikes, service)),
@@ -256,9 +266,9 @@ impl Changes {
 }
 
 /// By how much a station's first count is taken for older than it is, so that the stations, which
-/// are all counted first at one time, are not all told again at one time.
-fn told_early(station_id: &str) -> TimeDelta {
-    let every = TOLD_EVERY.num_seconds().unsigned_abs();
+/// are all counted first at one time, are not all reported again at one time.
+fn report_early(station_id: &str) -> TimeDelta {
+    let every = REPORT_EVERY.num_seconds().unsigned_abs();
     let seconds = xxh3_64(station_id.as_bytes()) % every;
     TimeDelta::seconds(seconds.cast_signed())
 }
@@ -434,7 +444,7 @@ mod tests {
     }
 
     #[test]
-    fn a_station_that_was_renamed_or_moved_is_told_at_the_next_count_and_once() {
+    fn a_station_that_was_renamed_or_moved_is_reported_at_the_next_count_and_once() {
         let mut changes = feed(&["a", "b", "c"]);
         let counts = [("a", 7, 0), ("b", 3, 0), ("c", 5, 0)];
         changes.take("u", poll(60, &counts)).unwrap();
@@ -454,17 +464,18 @@ mod tests {
         let stations = vec![Ok(renamed), Ok(moved), Ok(jittered)];
         changes.take_stations("u", listing(70, stations));
         let found = changes.take("u", poll(70, &counts)).unwrap();
-        let told = found.statuses.iter();
-        let told = told.map(|status| (&*status.station.street, status.station.lat, status.bikes));
+        let reported = found.statuses.iter();
+        let reported =
+            reported.map(|status| (&*status.station.street, status.station.lat, status.bikes));
         assert_eq!(
-            told.collect::<Vec<_>>(),
+            reported.collect::<Vec<_>>(),
             [("Rue Jeanne d'Arc", 40.7, 7), ("b St", 40.701, 3)]
         );
         check(&mut changes, poll(80, &counts), expect!["missing 0"]);
     }
 
     #[test]
-    fn stations_that_are_missing_keep_their_count_and_are_told_when_they_were_seen() {
+    fn stations_that_are_missing_keep_their_count_and_are_reported_when_they_were_seen() {
         let mut changes = feed(&["a", "b"]);
         changes
             .take("u", poll(60, &[("a", 7, 60), ("b", 3, 60)]))
@@ -494,7 +505,7 @@ mod tests {
     }
 
     #[test]
-    fn a_station_that_closes_is_told_at_once() {
+    fn a_station_that_closes_is_reported_at_once() {
         let mut changes = feed(&["a"]);
         changes.take("u", poll(60, &[("a", 7, 60)])).unwrap();
         let closing = |seconds, bikes, renting| {
@@ -554,9 +565,9 @@ mod tests {
     }
 
     proptest! {
-        /// After each poll the last status of a station is its count, told less than ten minutes ago,
+        /// After each poll the last status of a station is its count, reported less than ten minutes ago,
         /// or that it is missing;
-        /// every status differs from the one before by the one bike it tells of, and time never goes
+        /// every status differs from the one before by the one bike it reports, and time never goes
         /// back.
         #[test]
         fn statuses_lead_from_each_poll_to_the_next_one_bike_at_a_time(
@@ -588,12 +599,12 @@ mod tests {
                     missing.insert(status.station.station_id.clone(), status.missing);
                     let before = shown.insert(status.station.station_id, status.bikes);
                     let step = before.map(|before| bikes - i64::from(before));
-                    let told = status.inferred.map(|inferred| match inferred {
+                    let reported = status.inferred.map(|inferred| match inferred {
                         Inferred::Departure => -1,
                         Inferred::Arrival => 1,
                     });
                     // A count without an event is the first one, or says again what is known.
-                    prop_assert_eq!(step.filter(|step| *step != 0), told);
+                    prop_assert_eq!(step.filter(|step| *step != 0), reported);
                 }
                 for (id, is_missing) in &missing {
                     let is_present = present.iter().any(|(present, ..)| present == id);
@@ -601,7 +612,7 @@ mod tests {
                 }
                 for (id, bikes, _) in present {
                     prop_assert_eq!(shown.get(id), Some(&bikes));
-                    prop_assert!(now - told_at[id] < TOLD_EVERY.num_seconds(), "{} at {}", id, now);
+                    prop_assert!(now - told_at[id] < REPORT_EVERY.num_seconds(), "{} at {}", id, now);
                 }
             }
         }

@@ -10,7 +10,7 @@ use super::url::FeedUrlError;
 #[derive(Debug, thiserror::Error)]
 pub enum FeedError {
     /// The server cannot be reached, or broke off.
-    #[error("{url}: no answer")]
+    #[error("{url}: no response")]
     Unreachable {
         /// The file's address.
         url: String,

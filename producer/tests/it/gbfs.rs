@@ -476,5 +476,5 @@ async fn a_feed_that_is_away_is_waited_for_and_waiting_can_be_stopped() {
     assert!(summary.stopped);
     let error = cluster.run(source, polls(Some(1)), CancellationToken::new());
     let error = chain(&error.await.unwrap_err());
-    assert!(error.contains("/gbfs.json: no answer: "), "{error}");
+    assert!(error.contains("/gbfs.json: no response: "), "{error}");
 }

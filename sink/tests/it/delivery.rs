@@ -215,7 +215,7 @@ async fn a_sink_goes_on_where_it_stopped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reopening_the_stream_at_every_answer_changes_nothing() {
+async fn reopening_the_stream_at_every_response_changes_nothing() {
     let cluster = Cluster::start().await;
     cluster
         .produce(&resent(&City::default().records(), 3))
@@ -262,7 +262,7 @@ async fn small_transactions_give_the_same_tables() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_too_small_for_a_batch_is_asked_for_again_larger() {
+async fn a_response_too_small_for_a_batch_is_requested_again_larger() {
     let cluster = Cluster::start().await;
     let records = City {
         // Windows may be silent about fewer records than one in 1,024.
@@ -282,7 +282,7 @@ async fn an_answer_too_small_for_a_batch_is_asked_for_again_larger() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn windows_of_a_batch_that_did_not_fit_into_an_answer_are_not_lost() {
+async fn windows_of_a_batch_that_did_not_fit_into_a_response_are_not_lost() {
     let cluster = Cluster::start().await;
     let records = City {
         rows: 3_000,

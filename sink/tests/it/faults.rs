@@ -247,7 +247,7 @@ async fn a_postgres_that_falls_silent_is_tried_again_and_holds_no_stop_up() {
         let streams = state.streams.values();
         streams.into_iter().any(|stream| {
             let error = stream.last_error.as_deref().unwrap_or_default();
-            error.contains("postgres gave no answer")
+            error.contains("postgres gave no response")
         })
     })
     .await;

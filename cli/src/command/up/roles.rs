@@ -13,7 +13,7 @@ use super::services::Database;
 use crate::addresses::cluster_config;
 use crate::cluster::TOPIC;
 use crate::command::serve::PageFlags;
-use crate::command::sink_command::{self, OtherLogFlag};
+use crate::command::sink_command::{self, SinkFlags};
 use crate::shutdown;
 
 /// How long a role may take to stop. Chosen: the page waits up to 3 s for open responses.
@@ -60,7 +60,7 @@ impl Roles {
         fluvio: &str,
         page: &PageFlags,
         database: &Database,
-        on_other_log: OtherLogFlag,
+        sink: SinkFlags,
     ) -> Result<Self> {
         // The page first: only it can fail here, and then nothing is to be stopped.
         let server = Server::bind(page.config(database.reader_url().to_owned())).await?;
@@ -71,7 +71,7 @@ impl Roles {
             stop,
         };
 
-        let config = sink_command::config(database.writer_url().to_owned(), on_other_log);
+        let config = sink_command::config(database.writer_url().to_owned(), sink);
         let (state, sink_state) = watch::channel(SinkState::default());
         let (module_sources, sources) = watch::channel(ModuleSources::default());
         let stop = CancellationToken::new();
