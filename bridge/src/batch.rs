@@ -13,6 +13,7 @@ use bytes::Bytes;
 use fluvio_protocol::record::{
     Batch, NO_TIMESTAMP, RawRecords, Record as FluvioRecord, RecordData,
 };
+use partition_client::{BatchError, outputs, stored_records};
 
 use crate::record::Record;
 use crate::stamp::{Origin, Stamp};
@@ -49,15 +50,6 @@ impl Decoded {
             ..self.record
         })
     }
-}
-
-/// A stored batch that does not hold what its head says.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum BatchError {
-    #[error("undecodable batch")]
-    Undecodable(#[source] fluvio_compression::CompressionError),
-    #[error("incomplete batch: {found} of {expected} records")]
-    Incomplete { found: usize, expected: usize },
 }
 
 /// Makes batches of records with rising offsets; each covers offsets without a gap.
@@ -106,7 +98,7 @@ fn encode_run(run: Vec<Record>, origin: Origin) -> Result<Batch<RawRecords>, Bat
         first_offset,
     }
     .write(header);
-    batch.try_into().map_err(BatchError::Undecodable)
+    Ok(batch.try_into()?)
 }
 
 fn encode_record(record: Record, first_timestamp: Option<i64>) -> FluvioRecord {
@@ -131,13 +123,7 @@ fn encode_record(record: Record, first_timestamp: Option<i64>) -> FluvioRecord {
 
 /// Reads a batch; records that another producer than the bridge has written have no Kafka offset.
 pub(crate) fn decode(batch: &Batch<RawRecords>) -> Result<Vec<Decoded>, BatchError> {
-    let stored = batch.memory_records().map_err(BatchError::Undecodable)?;
-    if stored.len() != batch.records_len() {
-        return Err(BatchError::Incomplete {
-            found: stored.len(),
-            expected: batch.records_len(),
-        });
-    }
+    let stored = stored_records(batch)?;
     let stamp = Stamp::read(batch.get_header());
     let kafka_first = stamp.map(|stamp| stamp.first_offset);
     let first_timestamp = batch.get_base_timestamp();
@@ -164,7 +150,6 @@ pub(crate) fn decode(batch: &Batch<RawRecords>) -> Result<Vec<Decoded>, BatchErr
 /// Reads what a SmartModule gave for a range of records: keys and values are its own, times it
 /// cannot give.
 pub(crate) fn decode_outputs(batch: &Batch<RawRecords>) -> Result<Vec<Record>, BatchError> {
-    let outputs = batch.memory_records().map_err(BatchError::Undecodable)?;
     let record = |output: FluvioRecord| Record {
         offset: batch.base_offset,
         key: output.key.map(bytes_of),
@@ -172,7 +157,7 @@ pub(crate) fn decode_outputs(batch: &Batch<RawRecords>) -> Result<Vec<Record>, B
         timestamp: None,
         headers: Vec::new(),
     };
-    Ok(outputs.into_iter().map(record).collect())
+    Ok(outputs(batch)?.into_iter().map(record).collect())
 }
 
 fn bytes_of(data: RecordData) -> Bytes {

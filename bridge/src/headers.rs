@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use anyhow::anyhow;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use fluvio_protocol::record::{Batch, RawRecords, Record as FluvioRecord};
-use partition_client::{Cluster, PartitionStream, StreamRequest, TopicPartition};
+use partition_client::{Cluster, PartitionStream, StreamRequest, TopicPartition, stored_records};
 
 use crate::config::BridgeConfig;
 use crate::error::BridgeError;
@@ -159,7 +159,7 @@ impl<'a> HeaderReader<'a> {
     }
 
     fn keep(&mut self, batch: &Batch<RawRecords>) -> Result<(), BridgeError> {
-        let records = batch.memory_records();
+        let records = stored_records(batch);
         let records = records.map_err(|source| BridgeError::unreadable(&self.partition, source))?;
         for (offset, record) in (batch.base_offset..).zip(records) {
             // The first batch may begin before the offset that was asked for.

@@ -26,6 +26,7 @@ use crate::cluster::Cluster;
 use crate::error::{Cause, ClientError, within};
 use crate::fetch::fetch_request;
 use crate::partition::{OffsetRange, TopicPartition, find_range};
+use crate::records::stored_records;
 use crate::stream::{checksum, leader_epoch};
 
 /// How much later than the broker we give up waiting for a write.
@@ -172,7 +173,7 @@ impl PartitionClient {
     pub async fn record_at(&mut self, offset: i64) -> Result<(Option<i32>, Bytes), ClientError> {
         let batch = self.batch_at(offset).await?;
         let index = usize::try_from(offset - batch.base_offset).ok();
-        let records = batch.memory_records().map_err(anyhow::Error::from);
+        let records = stored_records(&batch).map_err(anyhow::Error::from);
         let record = records.and_then(|records| {
             let record = index.and_then(|index| records.into_iter().nth(index));
             record.ok_or_else(|| anyhow!("the log has no record {offset}"))

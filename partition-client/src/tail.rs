@@ -9,8 +9,9 @@ use fluvio_protocol::record::{Batch, RawRecords};
 use futures_util::FutureExt;
 
 use crate::cluster::Cluster;
-use crate::error::{Cause, ClientError, within};
+use crate::error::{Cause, ClientError};
 use crate::partition::TopicPartition;
+use crate::records::stored_records;
 use crate::stream::{FetchResponse, PartitionStream, StreamEvent, StreamRequest, read_failed};
 
 /// When a log that is not replicated yet sends nothing for so long, its end was reached.
@@ -64,7 +65,7 @@ impl TailReader {
     /// Reads the records in `offsets`, all of which are replicated, in order.
     ///
     /// # Errors
-    /// If the leader does not answer, or does not have them.
+    /// If the leader does not respond, or does not have them.
     pub async fn read_range(
         cluster: &Cluster,
         partition: TopicPartition,
@@ -75,12 +76,12 @@ impl TailReader {
             return Ok(());
         }
         let mut reader = Self::open(cluster, partition, offsets.start).await?;
+        let response_max = reader.response_max;
         while reader.next_offset < offsets.end {
-            let response = async { Ok(reader.stream.next_response().await) };
-            let response = within(reader.response_max, response).await;
-            let response = response.map_err(|cause| read_failed(&reader.partition, cause))??;
-            reader.take(&response, offsets.end, on_value)?;
-            reader.stream.acknowledge(&response).await?;
+            let more = reader.read_more(offsets.end, on_value);
+            let more = tokio::time::timeout(response_max, more).await;
+            let silent = |_| read_failed(&reader.partition, Cause::Timeout(response_max));
+            more.map_err(silent)??;
         }
         Ok(())
     }
@@ -98,14 +99,24 @@ impl TailReader {
         let request = StreamRequest::unreplicated(offset);
         let mut reader = Self::with(cluster, partition, request, offset).await?;
         // No response says where such a log ends; only no more of them come.
-        while let Ok(response) =
-            tokio::time::timeout(QUIET_AFTER, reader.stream.next_response()).await
+        while let Ok(more) =
+            tokio::time::timeout(QUIET_AFTER, reader.read_more(i64::MAX, on_value)).await
         {
-            let response = response?;
-            reader.take(&response, i64::MAX, on_value)?;
-            reader.stream.acknowledge(&response).await?;
+            more?;
         }
         Ok(reader.next_offset)
+    }
+
+    /// Reads until there was a record: a broker that sends responses without any is as silent as one
+    /// that sends none.
+    async fn read_more(&mut self, end: i64, on_value: &mut OnValue<'_>) -> Result<(), ClientError> {
+        let before = self.next_offset;
+        while self.next_offset == before {
+            let response = self.stream.next_response().await?;
+            self.take(&response, end, on_value)?;
+            self.stream.acknowledge(&response).await?;
+        }
+        Ok(())
     }
 
     /// Reads the records that have arrived by now, without waiting; [`TailReader::next_offset`] tells
@@ -132,31 +143,34 @@ impl TailReader {
     ) -> Result<(), ClientError> {
         response.check(&self.partition)?;
         for batch in &response.batches {
-            let next_offset = self.take_batch(batch, end, on_value);
+            let next_offset = take_batch(batch, self.next_offset, end, on_value);
             self.next_offset = next_offset.map_err(|cause| read_failed(&self.partition, cause))?;
         }
         Ok(())
     }
+}
 
-    fn take_batch(
-        &self,
-        batch: &Batch<RawRecords>,
-        end: i64,
-        on_value: &mut OnValue<'_>,
-    ) -> Result<i64, Cause> {
-        let expected = self.next_offset;
-        let records = batch.memory_records().map_err(anyhow::Error::from)?;
-        if batch.base_offset > expected {
-            let found = batch.base_offset;
-            return Err(anyhow!("{found} came where {expected} should have").into());
-        }
-        for (offset, record) in (batch.base_offset..end).zip(records) {
-            if offset >= expected {
-                on_value(record.value.as_ref());
-            }
-        }
-        Ok(batch.get_last_offset() + 1)
+/// Takes the records of a batch from `expected` on and before `end`; gives the offset behind the batch.
+///
+/// # Errors
+/// If the batch does not hold the record at `expected`, or not all that its head says.
+fn take_batch(
+    batch: &Batch<RawRecords>,
+    expected: i64,
+    end: i64,
+    on_value: &mut OnValue<'_>,
+) -> Result<i64, Cause> {
+    let (first, next) = (batch.base_offset, batch.get_last_offset() + 1);
+    if first > expected || next <= expected {
+        return Err(anyhow!("{first} to {next} came where {expected} should have").into());
     }
+    let records = stored_records(batch).map_err(anyhow::Error::from)?;
+    for (offset, record) in (first..end).zip(records) {
+        if offset >= expected {
+            on_value(record.value.as_ref());
+        }
+    }
+    Ok(next)
 }
 
 /// Whether the log has records from `end` on, where its replicated part ends.
@@ -178,5 +192,50 @@ pub async fn has_unreplicated(
             response.check(partition)?;
             Ok(!response.batches.is_empty())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+    use fluvio_protocol::record::Record;
+
+    use super::*;
+
+    /// Takes the batch of offsets 4 to 6 where `expected` should come; gives what was taken.
+    fn taken(expected: i64, end: i64, change: impl FnOnce(&mut Batch<RawRecords>)) -> String {
+        let records: Vec<_> = ["a", "b", "c"].map(Record::new).into();
+        let mut batch: Batch<RawRecords> = Batch::from(records).try_into().unwrap();
+        batch.set_base_offset(4);
+        change(&mut batch);
+        let mut values = String::new();
+        let mut on_value = |value: &[u8]| values.push_str(std::str::from_utf8(value).unwrap());
+        match take_batch(&batch, expected, end, &mut on_value) {
+            Ok(next) => format!("{values}, then {next}"),
+            Err(cause) => cause.to_string(),
+        }
+    }
+
+    #[test]
+    fn each_record_is_taken_once_and_what_does_not_fit_is_an_error() {
+        let unchanged = |_: &mut Batch<RawRecords>| {};
+        let judgements = [
+            taken(4, 9, unchanged),
+            taken(5, 9, unchanged),
+            taken(4, 6, unchanged),
+            taken(3, 9, unchanged),
+            taken(7, 9, unchanged),
+            taken(4, 9, |batch| batch.header.last_offset_delta = 9),
+            taken(4, 9, |batch| batch.header.last_offset_delta = -1),
+        ];
+        expect![[r#"
+            abc, then 7
+            bc, then 7
+            ab, then 7
+            4 to 7 came where 3 should have
+            4 to 7 came where 7 should have
+            incomplete batch: 3 of 10 records
+            4 to 4 came where 4 should have"#]]
+        .assert_eq(&judgements.join("\n"));
     }
 }

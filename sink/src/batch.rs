@@ -1,7 +1,7 @@
 //! What travels from the reader to the writer of a stream: outputs decoded into rows.
 
 use fluvio_protocol::record::Record;
-use partition_client::FetchResponse;
+use partition_client::{FetchResponse, outputs};
 
 use crate::cursor::Cursor;
 use crate::error::SinkError;
@@ -61,8 +61,7 @@ impl Decoder {
 fn records(response: &FetchResponse, key: &StreamKey) -> Result<Vec<Record>, SinkError> {
     let mut records = Vec::new();
     for batch in &response.batches {
-        let decoded = batch.memory_records();
-        let mut more = decoded
+        let mut more = outputs(batch)
             .map_err(|source| SinkError::broker(format!("decode what {key} gave"), source))?;
         if records.is_empty() {
             records = more
