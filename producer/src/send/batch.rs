@@ -19,7 +19,6 @@ pub(super) fn encode(records: &[Outgoing], at_ms: i64) -> anyhow::Result<Batch<R
 
 fn record(outgoing: &Outgoing) -> Record {
     let mut record = Record::new(outgoing.value.clone());
-    let key = outgoing.key.as_ref();
-    record.key = key.map(|key| RecordData::from(key.to_vec()));
+    record.key = outgoing.key.clone().map(RecordData::from);
     record
 }

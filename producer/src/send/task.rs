@@ -24,6 +24,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The longest pause between two tries.
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
+/// Most bytes of a batch, whatever is configured: a broker takes 2 MiB.
+const BATCH_BYTES_MAX: usize = 512 << 10;
+
 /// How long a run that was told to stop still waits for a response.
 const STOP_GRACE: Duration = Duration::from_secs(2);
 
@@ -92,7 +95,7 @@ impl<'a> Task<'a> {
         let mut batch = vec![first];
         while let Some(record) = more(waiting, deadline).await {
             bytes += record.bytes();
-            if bytes > self.config.batch_bytes {
+            if bytes > self.config.batch_bytes.min(BATCH_BYTES_MAX) {
                 *next = Some(record);
                 break;
             }
