@@ -50,10 +50,10 @@ impl fmt::Display for LastRecord {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn last(epoch: Option<i32>, source: &str, seq: u64) -> LastRecord {
+    pub(crate) fn last(epoch: Option<i32>, source: &str, seq: u64) -> LastRecord {
         LastRecord {
             epoch,
             source: source.to_owned(),

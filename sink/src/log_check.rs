@@ -92,15 +92,8 @@ mod tests {
     use expect_test::expect;
 
     use super::*;
+    use crate::last_record::tests::last;
     use crate::module::Module;
-
-    fn last(epoch: Option<i32>, source: &str, seq: u64) -> LastRecord {
-        LastRecord {
-            epoch,
-            source: source.to_owned(),
-            seq,
-        }
-    }
 
     fn compared_text(next_offset: i64, range: std::ops::Range<i64>, found: Option<u64>) -> String {
         let key = StreamKey {

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use domain::{Body, Record, Station, Trip, error_chain};
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
+use testkit::archives::{gzip, zip};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -482,24 +483,6 @@ fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
         std::fs::copy(testdata().join(original), folder.path().join(name)).unwrap();
     }
     folder
-}
-
-fn gzip(text: &[u8]) -> Vec<u8> {
-    use std::io::Write;
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    encoder.write_all(text).unwrap();
-    encoder.finish().unwrap()
-}
-
-fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
-    use std::io::Write;
-    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    for (name, text) in members {
-        let options = zip::write::SimpleFileOptions::default();
-        archive.start_file(*name, options).unwrap();
-        archive.write_all(text).unwrap();
-    }
-    archive.finish().unwrap().into_inner()
 }
 
 fn check_folder(folder: &Path, expected: Expect) {

@@ -188,7 +188,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::compact::CompactTrip;
+    use crate::samples::still_trip;
     use crate::sort::{MemoryLimit, SortConfig, Sorter};
 
     /// A file whose rows departed at these times; `None` is a reject.
@@ -202,7 +202,7 @@ mod tests {
         let mut names = Names::default();
         for departure in departures {
             match departure {
-                Some(at) => sorter.push(trip(&mut names, *at)).unwrap(),
+                Some(at) => sorter.push(still_trip(&mut names, *at)).unwrap(),
                 None => sorter
                     .push_reject(Reject::new(name, 1, "no trip", ""))
                     .unwrap(),
@@ -216,23 +216,6 @@ mod tests {
             sample: crate::sample::Sample::default(),
         };
         RowStream::file(name, table, Path::new("never-written")).unwrap()
-    }
-
-    fn trip(names: &mut Names, departed_at: i64) -> CompactTrip {
-        let place = names.place(&domain::Station {
-            station_id: "1".to_owned(),
-            street: "Oak St".to_owned(),
-            lat: 40.7,
-            lon: -73.9,
-        });
-        CompactTrip {
-            departed_at,
-            arrived_at: departed_at,
-            bike: None,
-            from: place,
-            to: place,
-            rider: None,
-        }
     }
 
     proptest! {

@@ -3,7 +3,7 @@
 use domain::{Rider, Station, Trip};
 use proptest::prelude::*;
 
-use crate::compact::instant;
+use crate::compact::{CompactTrip, Names, instant};
 
 fn station() -> impl Strategy<Value = Station> {
     let texts = ("[0-9.é]{1,7}", "[A-Z \"\\\\é&]{0,12}");
@@ -33,4 +33,22 @@ pub(crate) fn trip(times: impl Strategy<Value = (i64, i64)>) -> impl Strategy<Va
             rider,
         },
     )
+}
+
+/// A trip between one dock and itself that takes no time, departed at so many microseconds.
+pub(crate) fn still_trip(names: &mut Names, departed_at: i64) -> CompactTrip {
+    let place = names.place(&Station {
+        station_id: "1".to_owned(),
+        street: "Oak St".to_owned(),
+        lat: 40.7,
+        lon: -73.9,
+    });
+    CompactTrip {
+        departed_at,
+        arrived_at: departed_at,
+        bike: None,
+        from: place,
+        to: place,
+        rider: None,
+    }
 }

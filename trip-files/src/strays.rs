@@ -260,6 +260,7 @@ mod tests {
     use super::*;
     use crate::compact::Names;
     use crate::row::Content;
+    use crate::samples::still_trip;
     use crate::sort::{MemoryLimit, SortConfig};
 
     /// What a file gives in the end: trips by their departures, rejects by their reasons.
@@ -278,7 +279,7 @@ mod tests {
                 strays.push_reject(reject, &mut sorter).unwrap();
                 continue;
             };
-            let trip = trip(&mut names, at);
+            let trip = still_trip(&mut names, at);
             let place = || RowOrigin {
                 line,
                 departure: format!("starttime \"{}\"", instant(at).format("%F")),
@@ -297,23 +298,6 @@ mod tests {
             });
         }
         found
-    }
-
-    fn trip(names: &mut Names, departed_at: i64) -> CompactTrip {
-        let place = names.place(&domain::Station {
-            station_id: "1".to_owned(),
-            street: "Oak St".to_owned(),
-            lat: 40.7,
-            lon: -73.9,
-        });
-        CompactTrip {
-            departed_at,
-            arrived_at: departed_at,
-            bike: None,
-            from: place,
-            to: place,
-            rider: None,
-        }
     }
 
     fn noon(date: &str) -> i64 {
