@@ -81,10 +81,13 @@ mod tests {
 
     #[test]
     fn a_length_of_minus_one_is_an_error_and_no_panic() {
-        // Length, attributes, time, offset, no key, then the length of the value.
-        let value_length_at = 5;
         let judgement = judged(|mut bytes| {
-            bytes[value_length_at] = 1;
+            let value_at = bytes
+                .windows(3)
+                .position(|window| window == b"one")
+                .unwrap();
+            // Before a value stands its length, in zigzag encoding.
+            bytes[value_at - 1] = 1;
             bytes
         });
         assert_eq!(judgement, "undecodable batch: a length in it cannot be");
