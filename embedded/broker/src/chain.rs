@@ -14,6 +14,7 @@
 //!   ends where the epoch changes: so a client knows to which epoch the offset it has reached belongs;
 //! - a module that requests bring along runs only if it was uploaded before, or if the
 //!   configuration allows it;
+//! - outputs are not compressed as their batch was: they go no further than this machine;
 //! - what a module may take of time, memory and tables is bounded, for all modules of a chain
 //!   together, and an error for it names the module.
 //!
@@ -23,7 +24,6 @@ use std::io;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use fluvio_compression::Compression;
 use fluvio_protocol::link::ErrorCode;
 use fluvio_protocol::link::smartmodule::SmartModuleTransformRuntimeError;
 use fluvio_protocol::record::{Batch, RawRecords};
@@ -60,8 +60,6 @@ pub(crate) struct Input {
     pub(crate) leader_epoch: i32,
     /// Milliseconds since 1970, or −1.
     pub(crate) first_timestamp: i64,
-    /// How the batch was compressed: outputs are compressed alike.
-    pub(crate) compression: Compression,
     /// Not compressed.
     pub(crate) records: Bytes,
 }
@@ -74,7 +72,6 @@ impl Input {
             last_offset_delta: head.last_offset_delta,
             leader_epoch: head.leader_epoch,
             first_timestamp: head.first_timestamp,
-            compression: head.compression()?,
             records: head.records(batch)?,
         })
     }
@@ -89,7 +86,6 @@ impl Input {
             last_offset_delta: batch.last_offset_delta(),
             leader_epoch: batch.get_header().partition_leader_epoch,
             first_timestamp: batch.get_base_timestamp(),
-            compression,
             records: decompressed.map_or_else(|| records.clone(), Bytes::from),
         })
     }
@@ -193,8 +189,8 @@ impl Chain {
 /// Outputs of several batches, on their way to be one.
 #[derive(Debug)]
 struct Gathered {
-    /// Of the first batch that gave records.
-    first: Option<(i64, Compression)>,
+    /// Offset of the first batch that gave records.
+    first: Option<i64>,
     last_offset_delta: i32,
     /// Of the last batch.
     leader_epoch: i32,
@@ -227,9 +223,7 @@ impl Gathered {
     fn add(&mut self, input: &Input, records: Records<'_>, max_bytes: usize) -> bool {
         let count = records.len();
         if count > 0 {
-            let (base_offset, _) = *self
-                .first
-                .get_or_insert((input.base_offset, input.compression));
+            let base_offset = *self.first.get_or_insert(input.base_offset);
             // As the SPU: of the wrong sign.
             let offset_shift = base_offset - input.base_offset;
             let before = self.encoded.len();
@@ -259,21 +253,12 @@ impl Gathered {
     ) -> Result<Output, ErrorCode> {
         let mut batch = Batch::<RawRecords>::default();
         batch.set_offset_delta(self.last_offset_delta);
-        let (base_offset, compression) = self.first.unwrap_or((-1, Compression::None));
-        batch.set_base_offset(base_offset);
+        batch.set_base_offset(self.first.unwrap_or(-1));
         batch.get_mut_header().partition_leader_epoch = self.leader_epoch;
         if self.count > 0 {
             let count = i32::try_from(self.count).map_err(failed)?;
             self.encoded[..COUNT_BYTES].copy_from_slice(&count.to_be_bytes());
-            batch.get_mut_header().set_compression(compression);
-            let encoded = Bytes::from(self.encoded);
-            let stored = match compression {
-                Compression::None => encoded,
-                compression => compression
-                    .compress(&encoded)
-                    .map_err(|_| ErrorCode::CompressionError)?,
-            };
-            *batch.mut_records() = RawRecords(stored);
+            *batch.mut_records() = RawRecords(self.encoded.into());
         }
         Ok(Output { batch, error })
     }
@@ -438,7 +423,6 @@ mod tests {
             last_offset_delta: 9,
             leader_epoch: 3,
             first_timestamp: 0,
-            compression: Compression::None,
             records: Bytes::new(),
         }
     }

@@ -1,7 +1,6 @@
 //! A SmartModule outside a broker: the trial before it replaces another, and a rehearsal to measure it.
 
 use bytes::Bytes;
-use fluvio_compression::Compression;
 use fluvio_protocol::link::ErrorCode;
 use fluvio_smartmodule::dataplane::smartmodule::SmartModuleExtraParams;
 use fluvio_spu_schema::COMMON_VERSION;
@@ -96,7 +95,6 @@ impl Rehearsal {
             last_offset_delta: 0,
             leader_epoch: 0,
             first_timestamp: 0,
-            compression: Compression::None,
             records,
         };
         let output = self.chain.process([Ok(input)].into_iter(), usize::MAX)?;
