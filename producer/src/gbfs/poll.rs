@@ -7,7 +7,6 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use domain::source::FEED_PREFIX;
 use domain::{Body, Record, Reject, System, error_chain};
-use fluvio_protocol::record::RecordData;
 use partition_client::{Backoff, Cluster};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -476,7 +475,7 @@ impl<'a> Polling<'a> {
             seq: self.next_seq,
             body: Body::Tick(at),
         };
-        let value = RecordData::from(record.to_json());
+        let value = Bytes::from(record.to_json());
         for partition in self.partitions.iter() {
             let value = value.clone();
             queues

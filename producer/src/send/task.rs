@@ -6,6 +6,7 @@ use std::time::Duration;
 use domain::record::RecordHead;
 use domain::source::SourceName;
 use domain::{Position, error_chain};
+use fluvio_compression::Compression;
 use partition_client::{Backoff, Cause, ClientError, Cluster, PartitionClient, TopicPartition};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
@@ -35,6 +36,7 @@ pub(super) struct Task<'a> {
     log: Log<'a>,
     cluster: &'a Cluster,
     config: &'a ProducerConfig,
+    compression: Compression,
     /// Where the next record will stand, or later if others write too.
     next_offset: i64,
     /// None before the first batch and after an error.
@@ -47,6 +49,7 @@ impl<'a> Task<'a> {
     pub(super) fn new(
         cluster: &'a Cluster,
         config: &'a ProducerConfig,
+        compression: Compression,
         partition: u32,
         next_offset: i64,
         confirmed: &'a AtomicU64,
@@ -57,6 +60,7 @@ impl<'a> Task<'a> {
             log: Log::new(cluster, TopicPartition { topic, partition }),
             cluster,
             config,
+            compression,
             next_offset,
             client: None,
             confirmed,
@@ -182,7 +186,8 @@ impl<'a> Task<'a> {
             None => PartitionClient::open(self.cluster, self.log.partition.clone()).await?,
         };
         let at_ms = clock::wall_clock_ms();
-        let encoded = batch::encode(batch, at_ms).map_err(|error| self.not_stored(error.into()))?;
+        let encoded = batch::encode(batch, at_ms, self.compression)
+            .map_err(|error| self.not_stored(error.into()))?;
         let base_offset = client.append(vec![encoded]).await?;
         self.client = Some(client);
         Ok(base_offset + i64::try_from(batch.len()).unwrap_or(i64::MAX))

@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 
 use domain::Body;
 use expect_test::expect;
+use fluvio::metadata::topic::CompressionAlgorithm;
+use fluvio_compression::Compression;
+use partition_client::{PartitionClient, TopicPartition};
 use producer::{ProducerConfig, ProducerError, Source};
 use testkit::within_patience;
 use tokio_util::sync::CancellationToken;
@@ -12,7 +15,7 @@ use trip_files::TripFilesError;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::support::{
-    PARTITIONS, assert_whole, at_full_speed, cluster, path_source, rows, start_broker, testdata,
+    PARTITIONS, assert_whole, at_full_speed, cluster, cluster_with, path_source, rows, start_broker, testdata,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -36,6 +39,30 @@ async fn a_file_becomes_records_in_the_contracts_words() {
         0 None {"source":"cut-in-quotes.csv#9c508119f598bfb1","seq":4,"tick":"2019-05-06T12:02:05Z"}
         1 None {"source":"cut-in-quotes.csv#9c508119f598bfb1","seq":4,"tick":"2019-05-06T12:02:05Z"}
         2 None {"source":"cut-in-quotes.csv#9c508119f598bfb1","seq":4,"tick":"2019-05-06T12:02:05Z"}"#]].assert_eq(&lines.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn batches_are_compressed_as_the_topic_asks_and_else_by_zstd() {
+    for (asked, compression) in [
+        (CompressionAlgorithm::Any, Compression::Zstd),
+        (CompressionAlgorithm::Zstd, Compression::Zstd),
+        (CompressionAlgorithm::Lz4, Compression::Lz4),
+        (CompressionAlgorithm::Snappy, Compression::Snappy),
+        (CompressionAlgorithm::Gzip, Compression::Gzip),
+        (CompressionAlgorithm::None, Compression::None),
+    ] {
+        let cluster = cluster_with(asked.clone()).await;
+        let source = "simulate:trips=200,stations=40,bikes=50".parse().unwrap();
+        cluster.produce(source, at_full_speed()).await;
+        assert_whole(&cluster.stored().await, 200);
+        let partition = TopicPartition {
+            topic: "trips".to_owned(),
+            partition: 0,
+        };
+        let opening = PartitionClient::open(&cluster.partitions, partition);
+        let batch = opening.await.unwrap().batch_at(0).await.unwrap();
+        assert_eq!(batch.get_compression().unwrap(), compression, "{asked}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use domain::{Body, Record};
 use embedded_broker::{Broker, BrokerConfig};
-use fluvio::metadata::topic::TopicSpec;
+use fluvio::metadata::topic::{CompressionAlgorithm, TopicSpec};
 use fluvio::{
     ConsumerConfig, Fluvio, FluvioAdmin, FluvioClusterConfig, Offset, TopicProducerConfigBuilder,
 };
@@ -32,12 +32,18 @@ pub(crate) struct Cluster {
 }
 
 pub(crate) async fn cluster() -> Cluster {
+    cluster_with(CompressionAlgorithm::Any).await
+}
+
+/// A broker whose topic asks for this compression.
+pub(crate) async fn cluster_with(compression: CompressionAlgorithm) -> Cluster {
     let folder = tempfile::tempdir().unwrap();
     let broker = start_broker(folder.path(), "127.0.0.1:0".parse().unwrap()).await;
     let address = broker.address();
     let config = FluvioClusterConfig::new(address.to_string());
     let admin = FluvioAdmin::connect_with_config(&config).await.unwrap();
-    let spec = TopicSpec::new_computed(PARTITIONS, 1, None);
+    let mut spec = TopicSpec::new_computed(PARTITIONS, 1, None);
+    spec.set_compression_type(compression);
     admin.create("trips".to_owned(), false, spec).await.unwrap();
     Cluster {
         partitions: partition_client::Cluster::new(config, RESPONSE_MAX),
