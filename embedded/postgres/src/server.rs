@@ -39,8 +39,9 @@ const SHARED_MEMORY_PATIENCE: Duration = Duration::from_secs(15);
 const GUARD: &str = r#"read -r _; kill -INT "$1""#;
 
 /// Settings of a private server on a small machine: durable (fsync and synchronous commit
-/// stay on), few and large checkpoints, no replication, little memory.
-const SETTINGS: [&str; 14] = [
+/// stay on), few and large checkpoints, no replication, little memory, no log kept for later use: it
+/// would take more room than the tables of a million trips.
+const SETTINGS: [&str; 15] = [
     "listen_addresses=127.0.0.1",
     "unix_socket_permissions=0700",
     "max_connections=50",
@@ -50,6 +51,7 @@ const SETTINGS: [&str; 14] = [
     "wal_level=minimal",
     "max_wal_senders=0",
     "max_wal_size=2GB",
+    "wal_recycle=off",
     "checkpoint_timeout=15min",
     "jit=off",
     "logging_collector=off",
