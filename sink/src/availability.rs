@@ -18,6 +18,7 @@ mod committed;
 mod locations;
 mod memory;
 mod publish;
+mod recent;
 
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,7 @@ use sqlx::postgres::PgConnection;
 use self::committed::CommittedOffsets;
 use self::memory::Memory;
 use self::publish::Published;
+pub(crate) use self::recent::{Committed, Recent};
 use crate::database;
 use crate::error::SinkError;
 use crate::shared::{Shared, stop_deadline};
@@ -67,7 +69,10 @@ async fn publish_session(shared: &Shared) -> Result<(), SinkError> {
     let (url, limit) = (&config.database_url, config.database_max);
     let mut connection = database::connect(url, "sink availability", limit).await?;
     if wait_for_lock(shared, &mut connection).await? {
-        publish_until_stopped(shared, &mut connection).await?;
+        shared.recent.open();
+        let ended = publish_until_stopped(shared, &mut connection).await;
+        shared.recent.close();
+        ended?;
     }
     database::close(connection).await;
     Ok(())
@@ -131,7 +136,7 @@ async fn publish_until_stopped(
         let committed = with_timeout(shared, "read the cursors", loading).await?;
         // Bounded steps, so that a long catching up is shown and saved on its way.
         while !shared.stop.is_cancelled() {
-            let step = memory.step(connection, &committed);
+            let step = memory.step(connection, &committed, &shared.recent);
             let is_last = !with_timeout(shared, "read the records", step).await?;
             if is_last {
                 pace.wait().await;

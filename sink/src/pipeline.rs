@@ -52,6 +52,7 @@ pub async fn run(
         modules,
         state: state.clone(),
         written: Arc::new(Notify::new()),
+        recent: Arc::default(),
         stop,
     };
     let Some(partitions) = find_topic(&shared).await? else {

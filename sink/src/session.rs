@@ -91,7 +91,12 @@ impl Session<'_> {
         };
         let stream = self.open(cursor, range).await?;
         let decoder = Decoder::resume(self.key.clone(), cursor, stations);
-        let writer = Writer::resume(self.key.clone(), cursor, locations);
+        let writer = Writer::resume(
+            self.key.clone(),
+            cursor,
+            locations,
+            Arc::clone(&self.shared.recent),
+        );
         let (batches, queue) = mpsc::channel(1);
         let reader = Reader {
             session: &self,

@@ -7,6 +7,7 @@ use partition_client::{Backoff, Cluster, Recovery, RecoveryConfig};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::availability::Recent;
 use crate::config::SinkConfig;
 use crate::module::LoadedModules;
 use crate::state::SinkState;
@@ -25,6 +26,8 @@ pub(crate) struct Shared {
     pub(crate) state: watch::Sender<SinkState>,
     /// Wakes the availability task after each commit.
     pub(crate) written: Arc<Notify>,
+    /// What the stream tasks have committed, for the availability task.
+    pub(crate) recent: Arc<Recent>,
     pub(crate) stop: CancellationToken,
 }
 

@@ -6,12 +6,15 @@
 //! read again, and it alone says whether the transaction was committed.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use domain::System;
+use domain::availability::BikeEvent;
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 
+use crate::availability::{Committed, Recent};
 use crate::copy::{RecordColumns, RecordRow, RecordsEncoder};
 use crate::cursor::{Cursor, fenced};
 use crate::error::SinkError;
@@ -28,8 +31,10 @@ pub(crate) struct Writer {
     key: StreamKey,
     generation: i64,
     next_offset: i64,
+    id_shift: i64,
     /// `location_id` of each station, by its number in this stream.
     locations: Vec<i32>,
+    recent: Arc<Recent>,
 }
 
 /// What a transaction changed.
@@ -56,12 +61,19 @@ struct CursorUpdate<'a> {
 
 impl Writer {
     /// Goes on at the cursor; `locations` belong to the stations given to the decoder.
-    pub(crate) fn resume(key: StreamKey, cursor: &Cursor, locations: Vec<i32>) -> Self {
+    pub(crate) fn resume(
+        key: StreamKey,
+        cursor: &Cursor,
+        locations: Vec<i32>,
+        recent: Arc<Recent>,
+    ) -> Self {
         Self {
             key,
             generation: cursor.generation,
             next_offset: cursor.next_offset,
+            id_shift: cursor.id_shift,
             locations,
+            recent,
         }
     }
 
@@ -131,6 +143,7 @@ impl Writer {
                 .map_err(failed())?;
         }
         transaction.commit().await.map_err(failed())?;
+        self.offer(chunks, last.next_offset);
         Ok(self.written(&update, rows, rejects.len()))
     }
 
@@ -344,6 +357,30 @@ impl Writer {
     /// The `location_id` of a station by its number in this stream.
     fn location(&self, station: u32) -> i32 {
         self.locations[station as usize]
+    }
+
+    /// Hands what was committed to the availability task, if that is in this process.
+    fn offer(&self, chunks: &[SplitChunk], next_offset: i64) {
+        if !self.recent.is_open() {
+            return;
+        }
+        let events = chunks.iter().flat_map(|chunk| {
+            let of_trips = chunk.events.iter().filter(|event| !event.inferred);
+            of_trips.filter_map(|event| {
+                Some(BikeEvent {
+                    at: event.at.to_utc()?,
+                    id: event.id.0,
+                    bike_id: chunk.bike_id(event).map(Box::from),
+                    location_id: self.location(event.station),
+                    docked: event.docked,
+                })
+            })
+        });
+        let committed = Committed {
+            offsets: self.next_offset + self.id_shift..next_offset + self.id_shift,
+            events: events.collect(),
+        };
+        self.recent.offer(self.key.partition, committed);
     }
 
     fn encode(&self, chunks: &[SplitChunk], rows: usize, columns: RecordColumns) -> bytes::Bytes {

@@ -13,6 +13,7 @@ use sqlx::postgres::PgConnection;
 use super::checkpoint::Checkpoint;
 use super::committed::CommittedOffsets;
 use super::locations::Locations;
+use super::recent::Recent;
 use crate::copy::RecordsDecoder;
 use crate::error::SinkError;
 
@@ -115,7 +116,7 @@ impl Memory {
         changed
     }
 
-    /// Applies the next rows and moves the clock; false if there was nothing to read.
+    /// Applies the next rows, of `recent` or of the tables, and moves the clock; false if there were none.
     ///
     /// The partition with the least watermark is read first, and with it those that are little
     /// ahead: like a merge by time, so that few events wait in memory for the clock.
@@ -123,6 +124,7 @@ impl Memory {
         &mut self,
         connection: &mut PgConnection,
         committed: &CommittedOffsets,
+        recent: &Recent,
     ) -> Result<bool, SinkError> {
         let active = self.active(committed);
         let Some(start) = active.values().map(|range| range.0).min() else {
@@ -134,8 +136,14 @@ impl Memory {
             .into_iter()
             .filter(|(_, range)| range.0 < end)
             .collect();
-        let mut events = read(connection, start, end, active.keys().copied()).await?;
-        events.retain(|event| is_in(&active, event.record_id()));
+        let (mut events, missing) = take_recent(recent, &active, end);
+        if !missing.is_empty() {
+            let read = read(connection, start, end, missing.keys().copied()).await?;
+            events.extend(
+                read.into_iter()
+                    .filter(|event| is_in(&missing, event.record_id())),
+            );
+        }
         let mut statuses = read_statuses(connection, start, end).await?;
         statuses.retain(|status| is_in(&active, RecordId(status.id)));
         let ids = (first_id(start), first_id(end));
@@ -217,6 +225,23 @@ impl Memory {
         let applied = self.partitions.entry(id.partition()).or_default();
         applied.watermark = applied.watermark.max(Some(at));
     }
+}
+
+/// Takes what is kept of the ranges up to `end`; gives the ranges back of which some is not.
+fn take_recent(
+    recent: &Recent,
+    active: &BTreeMap<u32, (i64, i64)>,
+    end: i64,
+) -> (Vec<BikeEvent>, BTreeMap<u32, (i64, i64)>) {
+    let mut events = Vec::new();
+    let mut missing = BTreeMap::new();
+    for (partition, range) in active {
+        match recent.take(*partition, range.0..range.1.min(end)) {
+            Some(more) => events.extend(more),
+            None => drop(missing.insert(*partition, *range)),
+        }
+    }
+    (events, missing)
 }
 
 fn is_in(active: &BTreeMap<u32, (i64, i64)>, id: RecordId) -> bool {
