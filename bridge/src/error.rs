@@ -1,7 +1,5 @@
 //! What can go wrong, and whether a retry can help.
 
-use std::net::SocketAddr;
-
 use domain::{Position, error_chain};
 use partition_client::{ClientError, TopicPartition};
 use rdkafka::error::KafkaError;
@@ -48,17 +46,8 @@ pub enum BridgeError {
         reason: String,
     },
     /// The address for metrics cannot be used.
-    #[error(
-        "metrics cannot be served at {address}: stop the program that listens there, or choose \
-         another address with --metrics"
-    )]
-    Metrics {
-        /// The address.
-        address: SocketAddr,
-        /// The system's word.
-        #[source]
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Metrics(#[from] telemetry::ServingError),
     /// Fluvio cannot be reached, does not respond or refuses.
     #[error("could not {doing}")]
     Fluvio {

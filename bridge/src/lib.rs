@@ -14,6 +14,7 @@ mod pipeline;
 mod progress;
 mod properties;
 mod record;
+mod report;
 mod retry;
 mod route;
 mod stamp;

@@ -16,6 +16,7 @@ use fluvio::FluvioClusterConfig;
 use futures_util::future::{join_all, try_join_all};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use partition_client::Cluster;
+use telemetry::Role;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
@@ -25,9 +26,10 @@ use crate::error::BridgeError;
 use crate::groups::{Groups, Memory, topic_syncs};
 use crate::kafka::Kafka;
 use crate::lag::Measuring;
-use crate::metrics;
+use crate::metrics::BridgeRole;
 use crate::module;
 use crate::progress;
+use crate::report;
 use crate::retry::Retry;
 use crate::route::{Route, Side, check_routes};
 use crate::to_fluvio::ToFluvio;
@@ -65,7 +67,11 @@ pub async fn run(
         stop: &stop,
     };
     let _serving = match config.metrics {
-        Some(address) => Some(metrics::serve(address, Arc::clone(&bridge.counts)).await?),
+        Some(address) => {
+            let role: Arc<dyn Role> = Arc::new(BridgeRole(Arc::clone(&bridge.counts)));
+            let version = env!("CARGO_PKG_VERSION");
+            Some(telemetry::serve(address, vec![role], version).await?)
+        }
         None => None,
     };
     let measured = config.routes.iter().map(|route| bridge.measure(route));
@@ -74,7 +80,7 @@ pub async fn run(
             mirrored?;
         }
         never = join_all(measured) => drop(never),
-        never = metrics::report(&bridge.counts, config.report_every) => match never {},
+        never = report::regularly(&bridge.counts, config.report_every) => match never {},
     }
     Ok(bridge.counts.summary())
 }
