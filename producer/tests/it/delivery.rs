@@ -9,13 +9,14 @@ use fluvio::metadata::topic::CompressionAlgorithm;
 use fluvio_compression::Compression;
 use partition_client::{PartitionClient, TopicPartition};
 use producer::{ProducerConfig, ProducerError, Source};
-use testkit::within_patience;
+use testkit::{wait_until, within_patience};
 use tokio_util::sync::CancellationToken;
 use trip_files::TripFilesError;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::support::{
-    PARTITIONS, assert_whole, at_full_speed, cluster, cluster_with, path_source, rows, start_broker, testdata,
+    PARTITIONS, assert_whole, at_full_speed, cluster, cluster_with, path_source, rows,
+    start_broker, testdata,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -226,7 +227,11 @@ async fn a_broker_that_stays_away_ends_the_run_with_the_position() {
     };
     let broker = cluster.broker.take().unwrap();
     let away = async {
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        wait_until("a row is stored", async || {
+            let ends = cluster.partitions.log_ends("trips").await.unwrap();
+            ends.values().all(|end| *end > 0)
+        })
+        .await;
         broker.shutdown().await.unwrap();
     };
     let run = cluster.run(source, config, CancellationToken::new());
