@@ -16,6 +16,7 @@ mod gbfs;
 mod health;
 mod limits;
 mod live;
+mod meters;
 mod page;
 mod quota;
 mod responses;
@@ -29,9 +30,13 @@ use std::net::SocketAddr;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use meters::Meters;
+use quota::Quota;
+
 pub use config::AppConfig;
 pub use error::AppError;
 pub use limits::Limits;
+pub use meters::PageRole;
 pub use router::router;
 pub use shared_board::{News, SharedBoard, Subscriber};
 pub use state::AppState;
@@ -42,6 +47,9 @@ pub struct Server {
     config: AppConfig,
     listener: TcpListener,
     address: SocketAddr,
+    board: SharedBoard,
+    streams: Quota,
+    meters: Meters,
 }
 
 impl Server {
@@ -59,11 +67,27 @@ impl Server {
         let (address, listener) = bind
             .await
             .map_err(|source| AppError::of_bind(asked, source))?;
+        let limits = &config.limits;
+        let streams = Quota::new(limits.streams, limits.streams_per_peer);
         Ok(Self {
             config,
             listener,
             address,
+            board: SharedBoard::new(),
+            streams,
+            meters: Meters::default(),
         })
+    }
+
+    /// The page as a role that is watched, now and while it runs.
+    #[must_use]
+    pub fn role(&self) -> PageRole {
+        PageRole {
+            board: self.board.clone(),
+            streams: self.streams.clone(),
+            meters: self.meters.clone(),
+            stale_after_ms: state::milliseconds(self.config.stale_after),
+        }
     }
 
     /// The address browsers can ask, with the port the system chose if `listen` had port 0.
@@ -81,8 +105,10 @@ impl Server {
         let asked_to_stop = stop;
         // Cancelled when the follower ends too: without it the page would never change again.
         let stop = asked_to_stop.child_token();
-        let board = SharedBoard::new();
-        let state = AppState::new(&self.config, board.clone(), stop.clone())?;
+        let board = self.board;
+        let mut state = AppState::new(&self.config, board.clone(), stop.clone())?;
+        state.streams = self.streams;
+        state.meters = self.meters;
         tracing::info!(address = %self.address, "serving the page at http://{}/", self.address);
         let ends_all = stop.clone().drop_guard();
         let follow = follow::follow(self.config.database_url.clone(), board, stop.clone());

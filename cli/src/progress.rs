@@ -13,14 +13,12 @@ use trip_files::{FileProgress, Progress};
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
 /// Starts the display; it ends when the sender is dropped.
-pub(crate) fn start() -> (watch::Sender<Progress>, JoinHandle<()>) {
-    let (sender, receiver) = watch::channel(Progress::default());
-    let shown = if std::io::stderr().is_terminal() {
-        tokio::spawn(draw(receiver))
+pub(crate) fn show(progress: watch::Receiver<Progress>) -> JoinHandle<()> {
+    if std::io::stderr().is_terminal() {
+        tokio::spawn(draw(progress))
     } else {
-        tokio::spawn(print(receiver))
-    };
-    (sender, shown)
+        tokio::spawn(print(progress))
+    }
 }
 
 async fn draw(mut progress: watch::Receiver<Progress>) {

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod audit;
 mod availability;
 mod batch;
 mod cluster;
@@ -11,6 +12,8 @@ mod error;
 mod last_record;
 mod locations;
 mod log_check;
+mod log_end;
+mod metrics;
 mod migrations;
 mod module;
 mod pair;
@@ -26,11 +29,13 @@ mod task;
 mod window;
 mod write;
 
+pub use audit::{AuditRole, AuditState, Finding, Law, audit};
 pub use cluster::log_ends;
 pub use config::{OtherLog, SinkConfig};
 pub use database::migrate;
 pub use error::SinkError;
+pub use metrics::SinkRole;
 pub use module::{Module, ModuleSource, ModuleSources};
 pub use pipeline::run;
 pub use roles::{READER, WRITER, make_roles};
-pub use state::{AvailabilityState, SinkState, StreamState, StreamStatus};
+pub use state::{AvailabilityState, LogEnd, SinkState, StreamState, StreamStatus};

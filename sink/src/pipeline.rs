@@ -15,6 +15,7 @@ use crate::availability;
 use crate::cluster::RESPONSE_MAX;
 use crate::config::SinkConfig;
 use crate::error::SinkError;
+use crate::log_end;
 use crate::module::{self, LoadedModules, ModuleSources};
 use crate::pair;
 use crate::shared::Shared;
@@ -75,7 +76,12 @@ pub async fn run(
         followers.cancel();
         result
     };
-    let (result, (), ()) = tokio::join!(streaming, publishing, following);
+    let log_ends = Shared {
+        stop: followers.clone(),
+        ..shared.clone()
+    };
+    let log_ends = log_end::follow(&log_ends, partitions);
+    let (result, (), (), ()) = tokio::join!(streaming, publishing, following, log_ends);
     result?;
     let last = state.borrow().clone();
     tracing::info!(records = last.records(), "sink has stopped");

@@ -6,7 +6,7 @@
 //! ```
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use domain::window::RECORDS_BETWEEN_OUTPUTS_MAX;
 use partition_client::{
@@ -147,11 +147,12 @@ impl Session<'_> {
                     Batch::Windows(chunk) => writer.write_windows(connection, chunk).await,
                 }
             };
+            let started = Instant::now();
             let written = self
                 .shared
                 .with_timeout("write rows", self.key, writing)
                 .await?;
-            self.show_written(&written);
+            self.show_written(&written, started.elapsed());
             self.shared.written.notify_one();
         }
         Ok(())
@@ -187,8 +188,10 @@ impl Session<'_> {
         }
     }
 
-    fn show_written(&self, written: &Written) {
+    fn show_written(&self, written: &Written, took: Duration) {
         self.entry.update(|stream| {
+            stream.commits += 1;
+            stream.writing += took;
             stream.next_offset = written.next_offset;
             stream.high_watermark = stream.high_watermark.max(written.next_offset);
             stream.watermark = stream.watermark.max(written.watermark);

@@ -1,6 +1,7 @@
 //! What a running sink shows: where each stream stands, and the city's clock.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tokio::sync::watch;
@@ -13,8 +14,19 @@ use crate::stream_key::StreamKey;
 pub struct SinkState {
     /// One entry a partition and module; empty until the topic has been found.
     pub streams: BTreeMap<(u32, Module), StreamState>,
+    /// Where each partition's log ends; empty until it has been looked at.
+    pub log_ends: BTreeMap<u32, LogEnd>,
     /// What the app reads.
     pub availability: AvailabilityState,
+}
+
+/// Where a partition's log ends, looked at every few seconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LogEnd {
+    /// The offset after its last record.
+    pub offset: i64,
+    /// Event time of the last record seen there that has one.
+    pub at: Option<DateTime<Utc>>,
 }
 
 /// Where one stream stands.
@@ -44,6 +56,12 @@ pub struct StreamState {
     pub late_events: u64,
     /// How often a stream was opened.
     pub opened: u64,
+    /// Sessions that ended with an error and were tried again.
+    pub retries: u64,
+    /// Transactions of rows and cursor.
+    pub commits: u64,
+    /// Time in these transactions.
+    pub writing: Duration,
     /// Version of the SmartModule that runs.
     pub module_version: String,
     /// The last error, with its causes.
@@ -211,6 +229,7 @@ mod tests {
         SinkState {
             streams,
             availability,
+            ..SinkState::default()
         }
     }
 

@@ -160,6 +160,7 @@ impl StreamTask {
             "{} retries", self.key);
         self.entry.update(|stream| {
             stream.status = StreamStatus::Retrying;
+            stream.retries += 1;
             stream.last_error = Some(text);
         });
         self.shared.pause(pause).await;

@@ -139,6 +139,12 @@ impl Board {
         }
     }
 
+    /// How many docks there are.
+    #[must_use]
+    pub(crate) fn docks(&self) -> usize {
+        self.docks.len()
+    }
+
     /// The replay clock; none before the first publish.
     #[must_use]
     pub(crate) fn clock(&self) -> Option<&Moment> {

@@ -25,7 +25,7 @@ pub(super) async fn healthz(State(app): State<AppState>) -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, fresh, text).into_response()
 }
 
-fn causes(board: &Board, stale_after_ms: u64) -> Vec<String> {
+pub(super) fn causes(board: &Board, stale_after_ms: u64) -> Vec<String> {
     let heartbeat = board.heartbeat();
     let mut causes = Vec::new();
     if heartbeat.database == Database::Down {

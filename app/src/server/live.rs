@@ -16,6 +16,7 @@ use serde::Deserialize;
 use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
+use super::meters::Meters;
 use super::quota::Permit;
 use super::responses::{busy, client};
 use super::shared_board::{News, Subscriber};
@@ -37,6 +38,7 @@ struct LiveQuery {
 /// Answers `/live?since=12`.
 pub(crate) async fn live(State(app): State<AppState>, request: Request) -> Response {
     let Some(permit) = app.streams.take(client(&request).peer, 1) else {
+        app.meters.stream_refused();
         return busy("too many pages are open");
     };
     app.board.wait_for_reading().await;
@@ -45,6 +47,7 @@ pub(crate) async fn live(State(app): State<AppState>, request: Request) -> Respo
     let event_stream = EventStream {
         subscriber: app.board.subscribe(version_of(&request)),
         heartbeat,
+        meters: app.meters,
         stop: app.stop,
         _permit: permit,
     };
@@ -80,6 +83,7 @@ fn version_of(request: &Request) -> Option<i64> {
 struct EventStream {
     subscriber: Subscriber,
     heartbeat: Interval,
+    meters: Meters,
     stop: CancellationToken,
     _permit: Permit,
 }
@@ -93,15 +97,17 @@ impl EventStream {
             news = self.subscriber.next() => news?,
             _ = self.heartbeat.tick() => News::Heartbeat(self.subscriber.heartbeat()),
         };
+        let event = Event::default();
         Some(match news {
-            News::Docks(version, json) => Event::default()
-                .event("docks")
-                .id(version.to_string())
-                .retry(RETRY)
-                .data(json),
+            News::Docks(version, json) => {
+                self.meters.event(json.len());
+                let event = event.event("docks").id(version.to_string());
+                event.retry(RETRY).data(json)
+            }
             News::Heartbeat(heartbeat) => {
                 let json = serde_json::to_string(&heartbeat).unwrap_or_default();
-                Event::default().event("heartbeat").data(json)
+                self.meters.event(json.len());
+                event.event("heartbeat").data(json)
             }
         })
     }

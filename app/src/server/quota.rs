@@ -53,6 +53,13 @@ impl Quota {
     }
 }
 
+impl Quota {
+    /// How much is taken now.
+    pub(crate) fn held(&self) -> usize {
+        self.0.held().all
+    }
+}
+
 impl Shared {
     fn held(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)

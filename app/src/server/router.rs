@@ -7,6 +7,7 @@ use axum::routing::get;
 use tower_http::compression::CompressionLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
+use super::meters::count;
 use super::responses::bounded;
 use super::state::AppState;
 use super::{assets, gbfs, health, live, page, search};
@@ -37,6 +38,7 @@ pub fn router(state: AppState) -> Router {
         ))
         .layer(always(header::X_FRAME_OPTIONS, "DENY"))
         .layer(from_fn_with_state(state.quotas.clone(), bounded))
+        .layer(from_fn_with_state(state.meters.clone(), count))
         .with_state(state)
 }
 

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::config::AppConfig;
 use super::error::AppError;
 use super::gbfs::settings::FeedSettings;
+use super::meters::Meters;
 use super::quota::Quota;
 use super::responses::Quotas;
 use super::shared_board::SharedBoard;
@@ -25,6 +26,7 @@ pub struct AppState {
     pub(super) gbfs: Arc<FeedSettings>,
     /// Open event streams.
     pub(super) streams: Quota,
+    pub(super) meters: Meters,
     pub(super) quotas: Quotas,
     pub(super) stop: CancellationToken,
 }
@@ -61,6 +63,7 @@ impl AppState {
             tile_origin,
             gbfs,
             streams: Quota::new(limits.streams, limits.streams_per_peer),
+            meters: Meters::default(),
             quotas: Quotas::new(limits),
             stop,
         })
@@ -68,8 +71,12 @@ impl AppState {
 
     /// Milliseconds without a publish after which the page calls itself stale.
     pub(super) fn stale_after_ms(&self) -> u64 {
-        u64::try_from(self.stale_after.as_millis()).unwrap_or(u64::MAX)
+        milliseconds(self.stale_after)
     }
+}
+
+pub(super) fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// `https://tiles.example/{z}/…` → `https://tiles.example`, for the page's security policy.

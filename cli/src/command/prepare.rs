@@ -4,8 +4,9 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use producer::Source;
+use producer::{Progress, Source};
 use serde::Serialize;
+use tokio::sync::watch;
 use trip_files::{PrepareSummary, Target, TripFilesError};
 
 use crate::command::produce::BucketFlags;
@@ -67,7 +68,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let stop = shutdown::on_signal()?;
     let started = Instant::now();
     let name = source.to_string();
-    let (progress, shown) = progress::start();
+    let (progress, watched) = watch::channel(Progress::default());
+    let shown = progress::show(watched);
     let prepared = match source {
         Source::Trips(source) => {
             trip_files::prepare(source, to, bucket.config(), progress, stop).await

@@ -1,17 +1,21 @@
 //! `bikeshare produce`: stage ① alone, against a cluster given by address.
 
+use std::sync::Arc;
+
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use clap::Args;
 use domain::time::{self, TimeError};
 use partition_client::Cluster;
-use producer::{ProducerConfig, Source, Speed, Summary};
+use producer::{ProducerConfig, ProducerRole, Progress, Source, Speed, Summary};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use trip_files::{FilesConfig, S3Config, Source as Trips};
 
 use crate::addresses::{DataDirFlag, FluvioFlag, connect_cluster};
 use crate::cluster::TOPIC;
 use crate::data_dir::DataDir;
+use crate::metrics::MetricsFlag;
 use crate::{progress, shutdown};
 
 /// Send trips to topic trips, paced by their departures; ends when the source does.
@@ -31,6 +35,8 @@ pub(crate) struct Arguments {
     source: SourceFlags,
     #[command(flatten)]
     fluvio: FluvioFlag,
+    #[command(flatten)]
+    metrics: MetricsFlag,
     #[command(flatten)]
     data_dir: DataDirFlag,
     /// Poll a live feed once, then end.
@@ -143,6 +149,7 @@ impl SourceFlags {
         cluster: &Cluster,
         data_dir: Option<&DataDir>,
         polls_max: Option<u64>,
+        progress: watch::Sender<Progress>,
         stop: CancellationToken,
     ) -> Result<Summary> {
         let config = ProducerConfig {
@@ -157,7 +164,7 @@ impl SourceFlags {
             polls_max,
             ..ProducerConfig::default()
         };
-        let (progress, shown) = progress::start();
+        let shown = progress::show(progress.subscribe());
         let summary = producer::run(cluster, self.source.clone(), config, progress, stop).await;
         shown.await.context("the progress display panicked")?;
         summary.with_context(|| format!("could not send {}", self.source))
@@ -178,10 +185,13 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
         true => Some(DataDir::open(path)?),
         false => None,
     };
+    let (progress, watched) = watch::channel(Progress::default());
+    let role = Arc::new(ProducerRole(watched));
+    let _serving = arguments.metrics.serve(vec![role]).await?;
     let polls_max = arguments.once.then_some(1);
     let produce = arguments
         .source
-        .produce(&cluster, data_dir.as_ref(), polls_max, stop);
+        .produce(&cluster, data_dir.as_ref(), polls_max, progress, stop);
     let summary = produce.await?;
     println!(
         "{} rows read, {} produced, {} rejected, {} of them by an earlier run",

@@ -1,6 +1,7 @@
 //! `bikeshare serve`: stage ④ alone, any number of them on one database.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -8,6 +9,7 @@ use app::{AppConfig, Limits, Server};
 use clap::Args;
 
 use crate::addresses::{DataDirFlag, DatabaseFlag};
+use crate::metrics::MetricsFlag;
 use crate::shutdown;
 
 /// Serve the page from what the sink stored. Runs until stopped; any number may run.
@@ -20,6 +22,8 @@ Its user needs no more than the role bikeshare_reader.")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     page: PageFlags,
+    #[command(flatten)]
+    metrics: MetricsFlag,
     #[command(flatten)]
     database: DatabaseFlag,
     #[command(flatten)]
@@ -110,6 +114,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let database_url = arguments.database.resolve(&arguments.data_dir)?;
     let stop = shutdown::on_signal()?;
     let server = Server::bind(arguments.page.config(database_url)).await?;
+    let role = Arc::new(server.role());
+    let _serving = arguments.metrics.serve(vec![role]).await?;
     println!("http://{}", server.address());
     Ok(server.run(stop).await?)
 }

@@ -1,11 +1,14 @@
 //! `bikeshare sink`: stage ③ alone, against a cluster and a database given by address.
 
+use std::sync::Arc;
+
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use sink::{ModuleSources, OtherLog, SinkConfig, SinkState};
+use sink::{ModuleSources, OtherLog, SinkConfig, SinkRole, SinkState};
 use tokio::sync::watch;
 
 use crate::addresses::{DataDirFlag, DatabaseFlag, FluvioFlag, cluster_config};
+use crate::metrics::MetricsFlag;
 use crate::{cluster, shutdown};
 
 /// Store what the SmartModules give: topic trips → Postgres. Runs until stopped.
@@ -25,6 +28,8 @@ pub(crate) struct Arguments {
     database: DatabaseFlag,
     #[command(flatten)]
     sink: SinkFlags,
+    #[command(flatten)]
+    metrics: MetricsFlag,
     #[command(flatten)]
     data_dir: DataDirFlag,
 }
@@ -83,7 +88,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let stop = shutdown::on_signal()?;
     sink::migrate(&database_url).await?;
     let config = config(database_url, arguments.sink);
-    let (state, _watching) = watch::channel(SinkState::default());
+    let (state, watching) = watch::channel(SinkState::default());
+    let role = Arc::new(SinkRole(watching));
+    let _serving = arguments.metrics.serve(vec![role]).await?;
     let (_unchanged, sources) = watch::channel(ModuleSources::default());
     let last = sink::run(cluster_config(&fluvio), config, sources, state, stop).await;
     let last = last.context("the sink has stopped")?;

@@ -12,10 +12,13 @@ mod services;
 
 use std::net::TcpListener;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use producer::{ProducerRole, Progress};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::addresses::{DataDirFlag, connect_cluster};
@@ -26,6 +29,7 @@ use crate::command::serve::PageFlags;
 use crate::command::sink_command::SinkFlags;
 use crate::data_dir::{self, DataDir, Running};
 use crate::database_url::DatabaseUrl;
+use crate::metrics::MetricsFlag;
 use crate::shutdown;
 
 use outcome::Outcome;
@@ -72,6 +76,8 @@ pub(crate) struct Arguments {
     sink: SinkFlags,
     #[command(flatten)]
     page: PageFlags,
+    #[command(flatten)]
+    metrics: MetricsFlag,
     #[command(flatten)]
     data_dir: DataDirFlag,
 }
@@ -179,9 +185,15 @@ async fn work(
         started.elapsed().as_secs_f32()
     );
     println!("\n    The map:  {}\n", roles.page());
-    let outcome = tokio::select! {
-        outcome = produce_and_wait(arguments, services, &mut roles, &stop) => outcome,
-        failure = database.failure() => Err(failure),
+    let (progress, watched) = watch::channel(Progress::default());
+    let mut watched_roles = roles.watched();
+    watched_roles.push(Arc::new(ProducerRole(watched)));
+    let outcome = match arguments.metrics.serve(watched_roles).await {
+        Ok(_serving) => tokio::select! {
+            outcome = produce_and_wait(arguments, services, &mut roles, progress, &stop) => outcome,
+            failure = database.failure() => Err(failure),
+        },
+        Err(error) => Err(error),
     };
     both(outcome, roles.stop().await)
 }
@@ -191,6 +203,7 @@ async fn produce_and_wait(
     arguments: &Arguments,
     services: Services<'_>,
     roles: &mut Roles,
+    progress: watch::Sender<Progress>,
     stop: &CancellationToken,
 ) -> Result<Option<Outcome>> {
     let Services {
@@ -202,10 +215,9 @@ async fn produce_and_wait(
     let cluster = connect_cluster(fluvio.address()).await?;
     let stop_producing = stop.child_token();
     let polls_max = arguments.once.then_some(1);
-    let produce =
-        arguments
-            .source
-            .produce(&cluster, Some(data_dir), polls_max, stop_producing.clone());
+    let stopping = stop_producing.clone();
+    let source = &arguments.source;
+    let produce = source.produce(&cluster, Some(data_dir), polls_max, progress, stopping);
     let mut produce = std::pin::pin!(produce);
     let summary = tokio::select! {
         summary = &mut produce => summary?,

@@ -1,10 +1,11 @@
 //! The sink and the page as tasks of this process.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
-use app::{AppError, Server};
-use sink::{ModuleSources, SinkError, SinkState};
+use app::{AppError, PageRole, Server};
+use sink::{ModuleSources, SinkError, SinkRole, SinkState};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -26,6 +27,7 @@ pub(super) struct Roles {
     /// Written by the sink's tasks, closed when the sink has ended.
     sink_state: watch::Receiver<SinkState>,
     page_address: String,
+    page_role: PageRole,
     /// Held so that the sink keeps following the cluster's modules.
     _module_sources: watch::Sender<ModuleSources>,
 }
@@ -65,6 +67,7 @@ impl Roles {
         // The page first: only it can fail here, and then nothing is to be stopped.
         let server = Server::bind(page.config(database.reader_url().to_owned())).await?;
         let page_address = format!("http://{}", server.address());
+        let page_role = server.role();
         let stop = CancellationToken::new();
         let page = Role {
             task: tokio::spawn(server.run(stop.clone())),
@@ -85,6 +88,7 @@ impl Roles {
             page,
             sink_state,
             page_address,
+            page_role,
             _module_sources: module_sources,
         })
     }
@@ -92,6 +96,12 @@ impl Roles {
     /// Where the page is.
     pub(super) fn page(&self) -> &str {
         &self.page_address
+    }
+
+    /// Sink and page, for those who watch them.
+    pub(super) fn watched(&self) -> Vec<Arc<dyn telemetry::Role>> {
+        let sink = SinkRole(self.sink_state.clone());
+        vec![Arc::new(sink), Arc::new(self.page_role.clone())]
     }
 
     /// Waits for a role to end that should not, and says why it did.
