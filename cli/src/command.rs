@@ -1,5 +1,6 @@
 //! One file per subcommand; each has its `Arguments` and its `run`.
 
+pub(crate) mod audit;
 pub(crate) mod bridge_command;
 pub(crate) mod cluster_command;
 pub(crate) mod doctor;

@@ -16,6 +16,7 @@ mod data_dir;
 mod database_url;
 mod failure;
 mod logging;
+mod metrics;
 mod modules;
 mod progress;
 mod shutdown;
@@ -26,7 +27,7 @@ use clap::{Parser, Subcommand};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use command::{
-    bridge_command, cluster_command, doctor, migrate, prepare, produce, rejected, serve,
+    audit, bridge_command, cluster_command, doctor, migrate, prepare, produce, rejected, serve,
 };
 use command::{simulate, sink_command, smartmodule, status, up};
 
@@ -72,6 +73,7 @@ enum Command {
     #[command(name = "smartmodule")]
     SmartModule(smartmodule::Arguments),
     Rejected(rejected::Arguments),
+    Audit(audit::Arguments),
     Status(status::Arguments),
     Doctor(doctor::Arguments),
     Simulate(simulate::Arguments),
@@ -105,6 +107,7 @@ fn start(arguments: Arguments) -> anyhow::Result<()> {
             Command::Cluster(cluster) => Box::pin(cluster_command::run(cluster)).await,
             Command::SmartModule(module) => Box::pin(smartmodule::run(module)).await,
             Command::Rejected(rejected) => rejected::run(rejected).await,
+            Command::Audit(audit) => audit::run(audit).await,
             Command::Status(status) => Box::pin(status::run(status)).await,
             Command::Doctor(doctor) => Box::pin(doctor::run(doctor)).await,
             Command::Simulate(simulate) => simulate::run(simulate),

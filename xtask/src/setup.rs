@@ -69,6 +69,17 @@ pub(crate) fn browser() -> Result<()> {
     )
 }
 
+/// Makes sure that Prometheus' tool is there, for the tests of the alerts.
+///
+/// # Errors
+/// If it is missing and cannot be installed.
+pub(crate) fn prometheus() -> Result<()> {
+    if shell::is_installed("promtool") {
+        return Ok(());
+    }
+    need(&["prometheus"], "Prometheus' promtool")
+}
+
 /// A Python with the packages that tests need; gives the interpreter's path.
 ///
 /// # Errors

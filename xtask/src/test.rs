@@ -77,6 +77,7 @@ fn set_up() -> Result<()> {
         ("browser", setup::browser()),
         ("python", setup::python().map(drop)),
         ("kafka", setup::kafka().map(drop)),
+        ("promtool", setup::prometheus()),
     ];
     for (name, outcome) in optional {
         match outcome {

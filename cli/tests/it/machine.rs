@@ -214,6 +214,12 @@ impl Tables {
             .unwrap()
     }
 
+    /// Changes something that no role would.
+    pub(crate) async fn execute(&mut self, statement: &'static str) {
+        let statement = sqlx::query(statement);
+        statement.execute(&mut self.connection).await.unwrap();
+    }
+
     pub(crate) async fn close(self) {
         self.connection.close().await.unwrap();
         self.postgres.shutdown().await.unwrap();

@@ -15,6 +15,7 @@ mod kafka;
 mod kill;
 mod machine;
 mod modules;
+mod monitoring;
 mod page;
 mod pair;
 mod privileges;
