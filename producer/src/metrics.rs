@@ -48,11 +48,6 @@ impl Role for ProducerRole {
                     .clock
                     .map(|clock| clock.timestamp_micros() as f64 / 1e6),
             ),
-            Metric::gauge(
-                "rows_per_second",
-                "Rows taken over the last tenths of a second",
-                Some(progress.rows_per_second),
-            ),
         ]
     }
 

@@ -59,8 +59,8 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Looks at all laws; needs the role `bikeshare_reader`. Reads `records` in full several times: about
-/// 5 seconds a million trips.
+/// Looks at all laws; needs the role `bikeshare_reader`. Reads `records` in full several times: a
+/// million trips took 23 seconds on two busy cores.
 ///
 /// # Errors
 /// If Postgres is away or has other tables.

@@ -1,4 +1,4 @@
-//! Metrics as OpenMetrics text.
+//! Metrics as text for Prometheus.
 
 use std::fmt;
 use std::sync::Arc;

@@ -14,7 +14,7 @@ use crate::addresses::{DataDirFlag, DatabaseFlag};
 use crate::metrics::MetricsFlag;
 use crate::shutdown;
 
-/// Check the tables against the laws that they always keep; what breaks one is listed, exit code 1.
+/// Check that the tables keep their laws; if one is broken, exit code 1.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -30,8 +30,7 @@ fn the_subcommands_are_named_with_what_they_do() {
         cluster      Make a Fluvio cluster what fluvio-cluster.yaml declares: topics and SmartModules
         smartmodule  Upload or list the SmartModules that run inside the broker
         rejected     List the rows that could not become trips: file, line and reason
-        audit        Check the tables against the laws that they always keep; what breaks one is listed,
-        exit code 1
+        audit        Check that the tables keep their laws; if one is broken, exit code 1
         status       Show how far each partition is stored, the city's clock and the tables' sizes
         doctor       Tell what this machine has, what is missing and what to do
         simulate     Write the trips of a simulated city to a CSV file, in Citi Bike's format
