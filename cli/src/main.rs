@@ -23,11 +23,12 @@ mod shutdown;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use command::{
-    audit, bridge_command, cluster_command, doctor, migrate, prepare, produce, rejected, serve,
+    audit, bridge_command, cluster_command, completions, doctor, migrate, prepare, produce,
+    rejected, serve,
 };
 use command::{simulate, sink_command, smartmodule, status, up};
 
@@ -77,6 +78,7 @@ enum Command {
     Status(status::Arguments),
     Doctor(doctor::Arguments),
     Simulate(simulate::Arguments),
+    Completions(completions::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -111,6 +113,10 @@ fn start(arguments: Arguments) -> anyhow::Result<()> {
             Command::Status(status) => Box::pin(status::run(status)).await,
             Command::Doctor(doctor) => Box::pin(doctor::run(doctor)).await,
             Command::Simulate(simulate) => simulate::run(simulate),
+            Command::Completions(completions) => {
+                completions::run(&completions, Arguments::command());
+                Ok(())
+            }
         }
     });
     // What is still blocked in a thread, such as a read of a terminal, must not hold up the end.

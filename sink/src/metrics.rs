@@ -289,7 +289,8 @@ mod tests {
             clock_timestamp_seconds  Gauge(1583038805.0)
             published_version  Gauge(7.0)
             docks  Gauge(54.0)
-        "#]].assert_eq(&shown);
+        "#]]
+        .assert_eq(&shown);
     }
 
     #[test]

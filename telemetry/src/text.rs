@@ -131,6 +131,7 @@ mod tests {
             bikeshare_sink_lag_seconds{partition="0"} 0.0
             bikeshare_sink_lag_seconds{partition="1"} 0.5
             # EOF
-        "##]].assert_eq(&text(&roles, "1.2.3").unwrap());
+        "##]]
+        .assert_eq(&text(&roles, "1.2.3").unwrap());
     }
 }

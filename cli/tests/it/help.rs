@@ -34,6 +34,7 @@ fn the_subcommands_are_named_with_what_they_do() {
         status       Show how far each partition is stored, the city's clock and the tables' sizes
         doctor       Tell what this machine has, what is missing and what to do
         simulate     Write the trips of a simulated city to a CSV file, in Citi Bike's format
+        completions  Print what a shell needs to complete commands and flags
         help         Print this message or the help of the given subcommand(s)"#]]
     .assert_eq(&lines.join("\n"));
 }
@@ -73,5 +74,18 @@ fn the_bridge_names_its_settings_and_their_variables() {
         "BIKESHARE_BRIDGE_METRICS=]",
     ] {
         assert!(help.contains(setting), "{setting}: {help}");
+    }
+}
+
+#[test]
+fn a_shell_is_told_all_subcommands_and_their_flags() {
+    let output = Command::new(env!("CARGO_BIN_EXE_bikeshare"))
+        .args(["completions", "bash"])
+        .output()
+        .unwrap();
+    let script = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{script}");
+    for word in ["audit", "smartmodule", "--metrics", "--on-other-log"] {
+        assert!(script.contains(word), "{word}");
     }
 }
