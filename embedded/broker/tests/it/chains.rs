@@ -95,7 +95,7 @@ async fn outputs_replace_records_and_their_batch_tells_the_source() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn outputs_are_compressed_as_their_source_was() {
+async fn outputs_of_a_compressed_batch_are_read_as_any() {
     let cluster = cluster().await;
     let topic = cluster.topic("packed", 1).await;
     let gzip = TopicProducerConfigBuilder::default()
