@@ -12,7 +12,7 @@ use std::collections::{BTreeSet, BinaryHeap, HashMap};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{RecordId, Service};
+use crate::{RecordId, Service, Stock};
 
 /// A row of `records`, as availability reads it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -44,6 +44,12 @@ pub struct DockStatus {
     pub service: Service,
     /// The feed went on without the station from `at` on.
     pub missing: bool,
+    /// What is there beside the count.
+    #[serde(default, skip_serializing_if = "Stock::is_unknown")]
+    pub stock: Stock,
+    /// When the station last spoke to its operator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_reported: Option<DateTime<Utc>>,
 }
 
 /// What a dock shows.
@@ -57,6 +63,10 @@ pub struct DockCount {
     pub service: Service,
     /// When a live feed had the station for the last time, if it goes on without it.
     pub last_seen: Option<DateTime<Utc>>,
+    /// What is there beside the bikes, as a live feed says.
+    pub stock: Stock,
+    /// When the station last spoke to its operator.
+    pub last_reported: Option<DateTime<Utc>>,
 }
 
 /// All docks at one clock.
@@ -218,6 +228,8 @@ impl Dock {
                 estimated: false,
                 service: status.service,
                 last_seen: status.missing.then_some(status.at),
+                stock: status.stock,
+                last_reported: status.last_reported,
             },
             None => DockCount {
                 bikes: self.parked + self.flow - self.flow_min,

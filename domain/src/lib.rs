@@ -52,6 +52,6 @@ pub use record_id::{Ordinal, RecordId};
 pub use reject::Reject;
 pub use source::Sources;
 pub use split::{split, split_json};
-pub use status::{Inferred, Service, Status, System};
+pub use status::{Inferred, Service, Status, Stock, System};
 pub use trip::{Rider, Station, Trip};
 pub use window::Windows;

@@ -1,4 +1,4 @@
-//! What a live feed says of a station: how many bikes are there.
+//! What a live feed says of a station: how many bikes are there, of which kind, and what else.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,12 @@ pub struct Status {
     /// What the station offers.
     #[serde(default, skip_serializing_if = "Service::is_full")]
     pub service: Service,
+    /// What is there beside the count.
+    #[serde(default, skip_serializing_if = "Stock::is_unknown")]
+    pub stock: Stock,
+    /// When the station last spoke to its operator, where the feed says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_reported: Option<DateTime<Utc>>,
     /// The feed goes on without the station, which it had at `at` for the last time.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub missing: bool,
@@ -68,6 +74,65 @@ impl Service {
     #[must_use]
     pub fn can_return(self) -> bool {
         self.installed && self.returning
+    }
+}
+
+/// What a station has beside the number of its bikes, as its operator says; none where nothing is said.
+///
+/// Bikes and docks alike are those that a feed counts: where it rents scooters too, a broken bike may be
+/// one of them.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+pub struct Stock {
+    /// Of the bikes those with a motor, never more than there are bikes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ebikes: Option<u16>,
+    /// Docks that are empty and take a bike.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub free_docks: Option<u16>,
+    /// Docks in all, with a bike or without, broken or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<u16>,
+    /// Bikes that stand there and cannot be taken; not among the bikes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broken_bikes: Option<u16>,
+    /// Docks that take no bike; not among the free ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broken_docks: Option<u16>,
+}
+
+impl Stock {
+    /// The numbers in the order of the fields.
+    #[must_use]
+    pub fn to_numbers(self) -> [Option<u16>; 5] {
+        let Self {
+            ebikes,
+            free_docks,
+            capacity,
+            broken_bikes,
+            broken_docks,
+        } = self;
+        [ebikes, free_docks, capacity, broken_bikes, broken_docks]
+    }
+
+    /// Takes the numbers in the order of the fields.
+    #[must_use]
+    pub fn from_numbers(numbers: [Option<u16>; 5]) -> Self {
+        let [ebikes, free_docks, capacity, broken_bikes, broken_docks] = numbers;
+        Self {
+            ebikes,
+            free_docks,
+            capacity,
+            broken_bikes,
+            broken_docks,
+        }
+    }
+
+    /// Whether nothing is known.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        *self == Self::default()
     }
 }
 

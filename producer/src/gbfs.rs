@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  gbfs.json ─▶ station_information ─┐
+//!               vehicle_types ───────┤
 //!               station_status ──────┴─▶ [`changes`] ─▶ statuses, rejects, a tick ─▶ queue ─▶ topic
 //!                     └◀─ after its ttl, or later after a failure ─┘
 //! ```
@@ -17,9 +18,11 @@ mod feed;
 mod owner;
 mod poll;
 mod raw;
+mod stock;
 mod url;
 mod v2;
 mod v3;
+mod vehicles;
 
 pub use self::error::FeedError;
 pub(crate) use self::poll::run;

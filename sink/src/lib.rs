@@ -23,6 +23,7 @@ mod session;
 mod shared;
 mod split;
 mod state;
+mod stock;
 mod storable;
 mod stream_key;
 mod task;

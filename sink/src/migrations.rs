@@ -13,7 +13,7 @@ macro_rules! file {
 }
 
 /// Name and text, in order; a name is `VERSION_DESCRIPTION.sql`.
-const FILES: [(&str, &str); 10] = [
+const FILES: [(&str, &str); 11] = [
     file!("0001_records.sql"),
     file!("0002_stream_cursor.sql"),
     file!("0003_availability.sql"),
@@ -24,6 +24,7 @@ const FILES: [(&str, &str); 10] = [
     file!("0008_last_record.sql"),
     file!("0009_location_history.sql"),
     file!("0010_station_service.sql"),
+    file!("0011_station_stock.sql"),
 ];
 
 /// All migrations, with the versions, descriptions and checksums that sqlx gives them.
@@ -66,7 +67,7 @@ mod tests {
             migrator()
                 .iter()
                 .map(|migration| migration.version)
-                .eq(1..=10)
+                .eq(1..=11)
         );
     }
 }

@@ -7,7 +7,7 @@ use domain::location::{Location, LocationChange, LocationHistory};
 use domain::record::StationRef;
 use domain::{
     DockEvent, EventTime, Inferred, Ordinal, RecordId, Reject, Service, Sources, SplitEvent,
-    SplitOutput, Status, System,
+    SplitOutput, Status, Stock, System,
 };
 
 use crate::cursor::Cursor;
@@ -63,6 +63,8 @@ pub(crate) struct StatusRow {
     pub(crate) bikes: i32,
     pub(crate) service: Service,
     pub(crate) missing: bool,
+    pub(crate) stock: Stock,
+    pub(crate) last_reported: Option<DateTime<Utc>>,
 }
 
 /// A row of `rejected`.
@@ -302,6 +304,8 @@ impl SplitDecoder {
             bikes: i32::try_from(status.bikes).unwrap_or(i32::MAX),
             service: status.service,
             missing: status.missing,
+            stock: status.stock,
+            last_reported: status.last_reported,
         });
         if status.inferred.is_some() {
             chunk.events.push(EventRow {
@@ -527,9 +531,9 @@ mod tests {
         expect![[r#"
             2050 1583038860000000 None 1 false true
             4099 1583038920000000 None 2 true true
-            StatusRow { id: RecordId(2), at: 2020-03-01T05:00:00Z, station: 0, bikes: 0, service: Service { installed: true, renting: true, returning: true }, missing: false }
-            StatusRow { id: RecordId(2050), at: 2020-03-01T05:01:00Z, station: 1, bikes: 1, service: Service { installed: true, renting: true, returning: true }, missing: false }
-            StatusRow { id: RecordId(4099), at: 2020-03-01T05:02:00Z, station: 2, bikes: 2, service: Service { installed: true, renting: true, returning: true }, missing: false }"#]]
+            StatusRow { id: RecordId(2), at: 2020-03-01T05:00:00Z, station: 0, bikes: 0, service: Service { installed: true, renting: true, returning: true }, missing: false, stock: Stock { ebikes: None, free_docks: None, capacity: None, broken_bikes: None, broken_docks: None }, last_reported: None }
+            StatusRow { id: RecordId(2050), at: 2020-03-01T05:01:00Z, station: 1, bikes: 1, service: Service { installed: true, renting: true, returning: true }, missing: false, stock: Stock { ebikes: None, free_docks: None, capacity: None, broken_bikes: None, broken_docks: None }, last_reported: None }
+            StatusRow { id: RecordId(4099), at: 2020-03-01T05:02:00Z, station: 2, bikes: 2, service: Service { installed: true, renting: true, returning: true }, missing: false, stock: Stock { ebikes: None, free_docks: None, capacity: None, broken_bikes: None, broken_docks: None }, last_reported: None }"#]]
         .assert_eq(&chunk.join("\n"));
     }
 

@@ -21,6 +21,7 @@ use crate::error::SinkError;
 use crate::last_record::LastRecord;
 use crate::locations::{self, insert_stations};
 use crate::split::{RejectRow, SplitChunk, StatusRow};
+use crate::stock;
 use crate::storable::storable;
 use crate::stream_key::StreamKey;
 use crate::window::WindowChunk;
@@ -335,11 +336,15 @@ impl Writer {
     ) -> Result<(), sqlx::Error> {
         let locations = statuses.iter().map(|row| self.location(row.station));
         let services = || statuses.iter().map(|row| row.service);
+        let [ebikes, free_docks, capacity, broken_bikes, broken_docks] =
+            stock::columns(statuses.iter().map(|row| row.stock));
         sqlx::query(
             "insert into dock_status (id, time, location_id, bikes,
-                 is_installed, is_renting, is_returning, missing)
+                 is_installed, is_renting, is_returning, missing,
+                 ebikes, free_docks, capacity, broken_bikes, broken_docks, last_reported)
              select * from unnest($1::bigint[], $2::timestamptz[], $3::int[], $4::int[],
-                 $5::bool[], $6::bool[], $7::bool[], $8::bool[])",
+                 $5::bool[], $6::bool[], $7::bool[], $8::bool[],
+                 $9::int2[], $10::int2[], $11::int2[], $12::int2[], $13::int2[], $14::timestamptz[])",
         )
         .bind(statuses.iter().map(|row| row.id.0).collect::<Vec<_>>())
         .bind(statuses.iter().map(|row| row.at).collect::<Vec<_>>())
@@ -349,6 +354,12 @@ impl Writer {
         .bind(services().map(|s| s.renting).collect::<Vec<_>>())
         .bind(services().map(|s| s.returning).collect::<Vec<_>>())
         .bind(statuses.iter().map(|row| row.missing).collect::<Vec<_>>())
+        .bind(ebikes)
+        .bind(free_docks)
+        .bind(capacity)
+        .bind(broken_bikes)
+        .bind(broken_docks)
+        .bind(statuses.iter().map(|row| row.last_reported).collect::<Vec<_>>())
         .execute(connection)
         .await?;
         Ok(())

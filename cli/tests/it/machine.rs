@@ -205,6 +205,18 @@ impl Tables {
             .unwrap()
     }
 
+    /// All that is said of each dock: as JSON without what is not known.
+    pub(crate) async fn full_docks(&mut self) -> Vec<String> {
+        let sql = "select jsonb_strip_nulls(to_jsonb(d))::text from \
+                   (select station_id, bikes, ebikes, broken_bikes, capacity, free_docks, broken_docks, \
+                           is_installed, is_renting, is_returning, last_reported \
+                      from availability_view) d order by station_id";
+        sqlx::query_scalar(sql)
+            .fetch_all(&mut self.connection)
+            .await
+            .unwrap()
+    }
+
     /// What was rejected: `file:line: reason`, in order.
     pub(crate) async fn rejects(&mut self) -> Vec<String> {
         let sql = "select file || ':' || line || ': ' || reason from rejected order by file, line";

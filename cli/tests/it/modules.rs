@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use domain::record::WindowState;
 use domain::window::WindowConfig;
-use domain::{Body, Inferred, Record, Reject, Service, Station, Status, Trip, Windows};
+use domain::{Body, Inferred, Record, Reject, Service, Station, Status, Stock, Trip, Windows};
 use fluvio_protocol::record::Record as FluvioRecord;
 use fluvio_smartengine::{
     DEFAULT_SMARTENGINE_VERSION, SmartEngine, SmartModuleChainBuilder, SmartModuleChainInstance,
@@ -140,6 +140,8 @@ fn status() -> impl Strategy<Value = Body> {
             bikes,
             inferred,
             service: Service::default(),
+            stock: Stock::default(),
+            last_reported: None,
             missing: false,
         })
     })

@@ -135,24 +135,30 @@ async fn a_bucket_that_was_prepared_gives_the_same_tables() {
     found.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_live_feed_that_is_polled_once_shows_its_counts() {
+/// Polls a recorded feed once, all roles in one program.
+async fn poll_once(machine: &Machine, folder: &'static str) -> Value {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap());
     let source = format!("gbfs:{origin}/gbfs.json");
     let router = Router::new().route(
         "/{file}",
-        get(|UrlPath(file): UrlPath<String>| async move {
-            // Of the counts three polls were recorded.
+        get(move |UrlPath(file): UrlPath<String>| async move {
+            // Of the counts several polls were recorded.
             let file = file.replace("status.json", "status-1.json");
-            let text = fs::read_to_string(testdata().join("gbfs/v2.3").join(file)).unwrap();
+            let text = fs::read_to_string(testdata().join("gbfs").join(folder).join(file)).unwrap();
             text.replace("ORIGIN", &origin)
         }),
     );
     let serving = tokio::spawn(async move { axum::serve(listener, router).await });
-    let machine = Machine::new();
     let counts = block_in_place(|| without_time(machine.once(&source)));
     serving.abort();
+    counts
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_feed_that_is_polled_once_shows_its_counts() {
+    let machine = Machine::new();
+    let counts = poll_once(&machine, "v2.3").await;
     check(
         &counts,
         expect![[
@@ -166,4 +172,26 @@ async fn a_live_feed_that_is_polled_once_shows_its_counts() {
         Newport PATH: 12"#]]
     .assert_eq(&tables.docks().await.join("\n"));
     tables.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_number_of_a_dock_is_in_the_tables_in_both_generations() {
+    let mut generations = Vec::new();
+    for folder in ["kinds-2.3", "kinds-3.0"] {
+        let machine = Machine::new();
+        poll_once(&machine, folder).await;
+        let mut tables = machine.tables().await;
+        generations.push(tables.full_docks().await.join("\n"));
+        tables.close().await;
+    }
+    expect![[r#"
+        {"bikes": 5, "ebikes": 2, "capacity": 20, "free_docks": 12, "is_renting": true, "station_id": "K1", "broken_bikes": 1, "broken_docks": 2, "is_installed": true, "is_returning": true, "last_reported": "2024-11-03T11:59:00+00:00"}
+        {"bikes": 2, "ebikes": 1, "capacity": 10, "free_docks": 5, "is_renting": true, "station_id": "K2", "broken_bikes": 0, "broken_docks": 0, "is_installed": true, "is_returning": true, "last_reported": "2024-11-03T11:59:10+00:00"}
+        {"bikes": 2, "ebikes": 0, "capacity": 8, "free_docks": 6, "is_renting": false, "station_id": "K3", "broken_bikes": 0, "broken_docks": 0, "is_installed": false, "is_returning": false}
+        {"bikes": 4, "ebikes": 4, "capacity": 12, "free_docks": 8, "is_renting": true, "station_id": "K4", "broken_bikes": 0, "broken_docks": 0, "is_installed": true, "is_returning": false, "last_reported": "2024-11-03T11:59:20+00:00"}
+        {"bikes": 3, "ebikes": 3, "is_renting": true, "station_id": "K5", "broken_bikes": 0, "broken_docks": 0, "is_installed": true, "is_returning": true, "last_reported": "2024-11-03T11:59:30+00:00"}
+        {"bikes": 6, "ebikes": 2, "capacity": 16, "free_docks": 9, "is_renting": false, "station_id": "K6", "broken_bikes": 1, "broken_docks": 0, "is_installed": true, "is_returning": true, "last_reported": "2024-11-03T11:59:40+00:00"}
+        {"bikes": 6, "is_renting": true, "station_id": "K7", "is_installed": true, "is_returning": true}"#]]
+    .assert_eq(&generations[0]);
+    assert_eq!(generations[0], generations[1]);
 }

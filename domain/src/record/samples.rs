@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use proptest::prelude::*;
 
 use super::{Body, Record};
-use crate::{Inferred, Reject, Rider, Service, Station, Status, System, Trip};
+use crate::{Inferred, Reject, Rider, Service, Station, Status, Stock, System, Trip};
 
 fn text() -> impl Strategy<Value = String> {
     "[A-Z \"\\\\é&\n]{0,12}"
@@ -87,14 +87,18 @@ pub(super) fn any_record() -> impl Strategy<Value = Record> {
         renting,
         returning,
     });
+    let stock = any::<[Option<u16>; 5]>().prop_map(Stock::from_numbers);
     let count = (any::<u32>(), inferred, service, any::<bool>());
-    let status = (station(short_degrees()), time(), count).prop_map(
-        |(station, at, (bikes, inferred, service, missing))| Status {
+    let more = (stock, prop::option::of(time()));
+    let status = (station(short_degrees()), time(), count, more).prop_map(
+        |(station, at, (bikes, inferred, service, missing), (stock, last_reported))| Status {
             station,
             at,
             bikes,
             inferred,
             service,
+            stock,
+            last_reported,
             missing,
         },
     );

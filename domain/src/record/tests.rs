@@ -146,10 +146,32 @@ fn records_are_spelled_as_they_always_were() {
                 renting: false,
                 ..crate::Service::default()
             },
+            stock: crate::Stock::default(),
+            last_reported: None,
             missing: true,
         }),
         expect![[
             r#"{"source":"202003 \"a\".csv#5f0c","seq":7,"status":{"station":{"station_id":"3202","street":"Côte & 1 St","lat":40.7,"lon":-74.0},"at":"2020-03-01T05:14:07.000001Z","bikes":6,"inferred":"arrival","service":{"installed":true,"renting":false,"returning":true},"missing":true}}"#
+        ]],
+    );
+    check_spelling(
+        Body::Status(Status {
+            station: station("3202"),
+            at: at("2020-03-01T05:14:07Z"),
+            bikes: 6,
+            inferred: None,
+            service: crate::Service::default(),
+            stock: crate::Stock {
+                ebikes: Some(2),
+                free_docks: Some(12),
+                broken_docks: Some(0),
+                ..crate::Stock::default()
+            },
+            last_reported: Some(at("2020-03-01T05:13:59Z")),
+            missing: false,
+        }),
+        expect![[
+            r#"{"source":"202003 \"a\".csv#5f0c","seq":7,"status":{"station":{"station_id":"3202","street":"Côte & 1 St","lat":40.7,"lon":-74.0},"at":"2020-03-01T05:14:07Z","bikes":6,"stock":{"ebikes":2,"free_docks":12,"broken_docks":0},"last_reported":"2020-03-01T05:13:59Z"}}"#
         ]],
     );
     check_spelling(

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use domain::availability::{BikeEvent, DockCount, DockStatus};
-use domain::{Availability, Service};
+use domain::{Availability, Service, Stock};
 use proptest::prelude::*;
 
 const LOCATIONS: i32 = 4;
@@ -81,6 +81,8 @@ fn statuses() -> impl Strategy<Value = Vec<DockStatus>> {
                 bikes,
                 service: Service::default(),
                 missing: false,
+                stock: Stock::default(),
+                last_reported: None,
             })
             .collect()
     })
@@ -245,6 +247,8 @@ fn a_status_is_the_truth_and_no_estimate() {
         bikes: 7,
         service: Service::default(),
         missing: false,
+        stock: Stock::default(),
+        last_reported: None,
     });
     availability.advance(at(19));
     let estimate = DockCount {
@@ -274,6 +278,8 @@ fn a_dock_that_a_feed_no_longer_has_keeps_its_count_and_when_it_was_seen() {
         bikes: 3,
         service: closed,
         missing,
+        stock: Stock::default(),
+        last_reported: None,
     };
     let mut availability = Availability::default();
     let mut shown = |status| {
@@ -293,4 +299,55 @@ fn a_dock_that_a_feed_no_longer_has_keeps_its_count_and_when_it_was_seen() {
     };
     assert_eq!(shown(status(2, 20, true)), gone);
     assert_eq!(shown(status(3, 50, false)), there);
+}
+
+#[test]
+fn what_a_dock_has_beside_its_bikes_is_that_of_its_latest_status_also_if_that_says_less() {
+    let status = |id, stock, last_reported| DockStatus {
+        at: at(id),
+        id,
+        location_id: 4,
+        bikes: 3,
+        service: Service::default(),
+        missing: false,
+        stock,
+        last_reported,
+    };
+    let known = Stock {
+        ebikes: Some(2),
+        broken_docks: Some(0),
+        ..Stock::default()
+    };
+    let mut availability = Availability::default();
+    let mut shown = |status| {
+        availability.apply_status(status);
+        availability.advance(at(60));
+        let count = availability.count(4);
+        (count.stock, count.last_reported)
+    };
+    let first = (known, Some(at(5)));
+    assert_eq!(shown(status(10, first.0, first.1)), first);
+    assert_eq!(shown(status(5, Stock::default(), None)), first);
+    assert_eq!(
+        shown(status(20, Stock::default(), None)),
+        (Stock::default(), None)
+    );
+}
+
+#[test]
+fn a_checkpoint_from_before_there_was_more_than_a_count_is_read() {
+    let status = DockStatus {
+        at: at(10),
+        id: 1,
+        location_id: 4,
+        bikes: 3,
+        service: Service::default(),
+        missing: false,
+        stock: Stock::default(),
+        last_reported: None,
+    };
+    let json = serde_json::to_string(&status).unwrap();
+    expect_test::expect![[r#"{"at":"2020-03-01T00:00:10Z","id":1,"location_id":4,"bikes":3,"service":{"installed":true,"renting":true,"returning":true},"missing":false}"#]]
+        .assert_eq(&json);
+    assert_eq!(serde_json::from_str::<DockStatus>(&json).unwrap(), status);
 }

@@ -8,7 +8,8 @@ use domain::record::WindowState;
 use domain::source::{Run, SourceName};
 use domain::window::{WindowConfig, window_start};
 use domain::{
-    Body, Inferred, Record, Service, Sources, SplitEvent, Station, Status, WindowOutput, Windows,
+    Body, Inferred, Record, Service, Sources, SplitEvent, Station, Status, Stock, WindowOutput,
+    Windows,
 };
 use proptest::prelude::*;
 
@@ -80,6 +81,8 @@ impl Poller {
             bikes,
             inferred,
             service: Service::default(),
+            stock: Stock::default(),
+            last_reported: None,
             missing: false,
         }));
         self.queues[station % PARTITIONS].push(record);

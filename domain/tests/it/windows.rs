@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::record::{Counted, WindowState};
 use domain::window::{WindowConfig, window_start};
 use domain::{
-    Body, Inferred, Record, Reject, Service, Station, Status, Trip, WindowOutput, Windows,
+    Body, Inferred, Record, Reject, Service, Station, Status, Stock, Trip, WindowOutput, Windows,
 };
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
@@ -51,6 +51,8 @@ fn status(seq: u64, seconds: i64, inferred: Option<Inferred>) -> Record {
         bikes: 6,
         inferred,
         service: Service::default(),
+        stock: Stock::default(),
+        last_reported: None,
         missing: false,
     });
     Record {

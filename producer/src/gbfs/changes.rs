@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::{Inferred, Reject, Service, Station, Status};
+use domain::{Inferred, Reject, Station, Status};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::error::FeedError;
-use super::feed::{BadEntry, Counted, Listing, STATIONS_MAX};
+use super::feed::{BadEntry, Count, Counted, Listing, Placed, STATIONS_MAX};
 
 /// A station whose count has not changed for so long, by the feed's time, is reported all the same: so
 /// any wrong count is right again after this time and one poll.
@@ -21,7 +21,7 @@ pub(crate) const REPORT_EVERY: TimeDelta = TimeDelta::minutes(10);
 pub(crate) struct Changes {
     /// The newest time of the feed; never goes back.
     clock: Option<DateTime<Utc>>,
-    stations: BTreeMap<String, Station>,
+    stations: BTreeMap<String, Placed>,
     /// By station.
     reported: BTreeMap<String, Reported>,
     /// Bad entries of the last reading of each file: a bad entry is rejected once, not at each poll.
@@ -32,18 +32,17 @@ pub(crate) struct Changes {
 /// What was said of a station last; its name and place are those in [`Changes::stations`].
 #[derive(Debug)]
 struct Reported {
-    bikes: u32,
-    service: Service,
+    count: Count,
     /// When, by the feed's time.
     at: DateTime<Utc>,
     /// That the feed no longer has it.
     missing: bool,
-    /// Whether the station has been renamed or moved since.
-    moved: bool,
+    /// Whether the station has been renamed, moved or enlarged since.
+    altered: bool,
 }
 
 /// Rank in the file, and what is wrong there.
-type BadKey = (u64, String);
+pub(super) type BadKey = (u64, String);
 
 /// What a poll says that was not known.
 #[derive(Debug, Default, PartialEq)]
@@ -84,49 +83,55 @@ impl Changes {
 
     /// Takes the list of stations over; those that are not on it any more stay known.
     ///
-    /// What is renamed or moved is reported at the next count. A place that differs by a few metres is no
+    /// What is renamed, moved or enlarged is reported at the next count. A place that differs by a few metres is no
     /// news, whatever it is at each reading.
-    pub(crate) fn take_stations(&mut self, url: &str, listing: Listing<Station>) -> Vec<Reject> {
-        let mut bad = Vec::new();
+    pub(crate) fn take_stations(&mut self, url: &str, listing: Listing<Placed>) -> Vec<Reject> {
+        let mut bad = listing.doubts;
         for (index, entry) in (1..).zip(listing.entries) {
             match entry {
                 // Ids that change from day to day must not fill the memory.
-                Ok(station) if self.is_full_for(&station.station_id) => {
+                Ok(placed) if self.is_full_for(&placed.station.station_id) => {
                     let reason = format!("there were {STATIONS_MAX} stations before it");
-                    let entry = station.station_id;
+                    let entry = placed.station.station_id;
                     bad.push(BadEntry {
                         index,
                         reason,
                         entry,
                     });
                 }
-                Ok(station) => self.take_station(station),
+                Ok(placed) => self.take_station(placed),
                 Err(entry) => bad.push(entry),
             }
         }
         rejects(url, bad, &mut self.bad_stations)
     }
 
-    fn take_station(&mut self, station: Station) {
-        let known = self.stations.get(&station.station_id);
-        if known.is_some_and(|known| known.location().is_same(&station.location())) {
-            return;
+    fn take_station(&mut self, mut placed: Placed) {
+        let id = placed.station.station_id.clone();
+        if let Some(known) = self.stations.get(&id) {
+            let (before, now) = (known.station.location(), placed.station.location());
+            if before.is_same(&now) {
+                placed.station = known.station.clone();
+            }
+            if *known == placed {
+                return;
+            }
         }
-        if let Some(reported) = self.reported.get_mut(&station.station_id) {
-            reported.moved = true;
+        if let Some(reported) = self.reported.get_mut(&id) {
+            reported.altered = true;
         }
-        self.stations.insert(station.station_id.clone(), station);
+        self.stations.insert(id, placed);
     }
 
     fn is_full_for(&self, station_id: &str) -> bool {
         self.stations.len() >= STATIONS_MAX && !self.stations.contains_key(station_id)
     }
 
-    /// Stations that have been renamed or moved and are reported at the next count.
-    pub(crate) fn moved(&self) -> usize {
+    /// Stations that have been renamed, moved or enlarged and are reported at the next count.
+    pub(crate) fn altered(&self) -> usize {
         self.reported
             .values()
-            .filter(|reported| reported.moved)
+            .filter(|reported| reported.altered)
             .count()
     }
 
@@ -163,16 +168,16 @@ impl Changes {
         }
         self.clock = Some(to);
         let mut found = Found::default();
-        let mut bad = Vec::new();
+        let mut bad = listing.doubts;
         let mut seen = BTreeSet::new();
         for entry in listing.entries {
             match entry.and_then(|count| self.check(count, &mut seen)) {
                 Ok((station, count)) => {
                     let between = |at: &DateTime<Utc>| from < *at && *at < to;
-                    let at = count.reported_at.filter(between).unwrap_or(to);
+                    let at = count.last_reported.filter(between).unwrap_or(to);
                     found
                         .statuses
-                        .extend(self.report(&station, &count, (at, to)));
+                        .extend(self.report(&station, count, (at, to)));
                 }
                 Err(entry) => bad.push(entry),
             }
@@ -193,11 +198,7 @@ impl Changes {
             reported.missing = true;
             Some(Status {
                 missing: true,
-                ..count_of(
-                    stations.get(id)?,
-                    last_seen,
-                    (reported.bikes, reported.service),
-                )
+                ..count_of(&stations.get(id)?.station, last_seen, reported.count)
             })
         };
         gone.filter_map(report).collect()
@@ -208,16 +209,14 @@ impl Changes {
     fn report(
         &mut self,
         station: &Station,
-        count: &Counted,
+        count: Count,
         (at, to): (DateTime<Utc>, DateTime<Utc>),
     ) -> Vec<Status> {
-        let Counted { bikes, service, .. } = *count;
         let now = Reported {
-            bikes,
-            service,
+            count,
             at: to,
             missing: false,
-            moved: false,
+            altered: false,
         };
         let Some(reported) = self.reported.get_mut(&station.station_id) else {
             let at_first = to - report_early(&station.station_id);
@@ -226,18 +225,16 @@ impl Changes {
                 ..now
             };
             self.reported.insert(station.station_id.clone(), now);
-            return vec![count_of(station, at, (bikes, service))];
+            return vec![count_of(station, at, count)];
         };
-        let is_same = (reported.bikes, reported.service) == (bikes, service)
-            && !reported.missing
-            && !reported.moved;
+        let is_same = is_same(&reported.count, &count) && !reported.missing && !reported.altered;
         if is_same && to - reported.at < REPORT_EVERY {
             return Vec::new();
         }
         let before = std::mem::replace(reported, now);
-        match before.bikes == bikes {
-            true => vec![count_of(station, to, (bikes, service))],
-            false => steps(station, at, before.bikes, (bikes, service)),
+        match before.count.bikes == count.bikes {
+            true => vec![count_of(station, to, count)],
+            false => steps(station, at, before.count.bikes, count),
         }
     }
 
@@ -246,14 +243,14 @@ impl Changes {
         &self,
         count: Counted,
         seen: &mut BTreeSet<String>,
-    ) -> Result<(Station, Counted), BadEntry> {
+    ) -> Result<(Station, Count), BadEntry> {
         let refuse = |reason: String| BadEntry {
             index: count.index,
             reason,
             entry: count.entry.clone(),
         };
         let id = &count.station_id;
-        let Some(station) = self.stations.get(id) else {
+        let Some(Placed { station, capacity }) = self.stations.get(id) else {
             return Err(refuse(format!(
                 "station {id:?} is not in station_information"
             )));
@@ -261,7 +258,9 @@ impl Changes {
         if !seen.insert(id.clone()) {
             return Err(refuse(format!("station {id:?} is here twice")));
         }
-        Ok((station.clone(), count))
+        let mut found = count.count;
+        found.stock.capacity = *capacity;
+        Ok((station.clone(), found))
     }
 }
 
@@ -273,28 +272,42 @@ fn report_early(station_id: &str) -> TimeDelta {
     TimeDelta::seconds(seconds.cast_signed())
 }
 
+/// Whether a count says nothing new. That a station has spoken again is no news, nor that it says less:
+/// both are told with the next news.
+fn is_same(before: &Count, now: &Count) -> bool {
+    let numbers = before
+        .stock
+        .to_numbers()
+        .into_iter()
+        .zip(now.stock.to_numbers());
+    let mut said = numbers.filter(|(_, now)| now.is_some());
+    (before.bikes, before.service) == (now.bikes, now.service)
+        && said.all(|(before, now)| before == now)
+}
+
 /// A count without an event.
-fn count_of(station: &Station, at: DateTime<Utc>, (bikes, service): (u32, Service)) -> Status {
+fn count_of(station: &Station, at: DateTime<Utc>, count: Count) -> Status {
     Status {
         station: station.clone(),
         at,
-        bikes,
+        bikes: count.bikes,
         inferred: None,
-        service,
+        service: count.service,
+        stock: count.stock,
+        last_reported: count.last_reported,
         missing: false,
     }
 }
 
-/// One status for each bike that came or went.
-fn steps(
-    station: &Station,
-    at: DateTime<Utc>,
-    before: u32,
-    (now, service): (u32, Service),
-) -> Vec<Status> {
-    let status = |bikes, inferred| Status {
-        inferred: Some(inferred),
-        ..count_of(station, at, (bikes, service))
+/// One status for each bike that came or went; what else is there is what the poll says.
+fn steps(station: &Station, at: DateTime<Utc>, before: u32, count: Count) -> Vec<Status> {
+    let now = count.bikes;
+    let status = |bikes, inferred| {
+        let mut status = count_of(station, at, Count { bikes, ..count });
+        status.inferred = Some(inferred);
+        let bikes = u16::try_from(bikes).unwrap_or(u16::MAX);
+        status.stock.ebikes = status.stock.ebikes.map(|ebikes| ebikes.min(bikes));
+        status
     };
     if now < before {
         let gone = (now..before).rev();
@@ -308,7 +321,7 @@ fn steps(
 }
 
 /// The bad entries that were not there at the last reading.
-fn rejects(url: &str, bad: Vec<BadEntry>, known: &mut BTreeSet<BadKey>) -> Vec<Reject> {
+pub(super) fn rejects(url: &str, bad: Vec<BadEntry>, known: &mut BTreeSet<BadKey>) -> Vec<Reject> {
     let key = |entry: &BadEntry| (entry.index, entry.reason.clone());
     let keys = bad.iter().map(key).collect();
     let before = std::mem::replace(known, keys);
@@ -322,6 +335,7 @@ fn rejects(url: &str, bad: Vec<BadEntry>, known: &mut BTreeSet<BadKey>) -> Vec<R
 mod tests {
     use std::time::Duration;
 
+    use domain::{Service, Stock};
     use expect_test::{Expect, expect};
     use proptest::prelude::*;
 
@@ -345,7 +359,13 @@ mod tests {
             last_updated: at(seconds),
             ttl: Duration::ZERO,
             entries,
+            doubts: Vec::new(),
         }
+    }
+
+    fn placed(station: Station) -> Result<Placed, BadEntry> {
+        let capacity = None;
+        Ok(Placed { station, capacity })
     }
 
     fn poll(seconds: i64, counts: &[(&str, u32, i64)]) -> Listing<Counted> {
@@ -353,9 +373,12 @@ mod tests {
             Ok(Counted {
                 index,
                 station_id: (*id).to_owned(),
-                bikes: *bikes,
-                service: Service::default(),
-                reported_at: Some(at(*reported)),
+                count: Count {
+                    bikes: *bikes,
+                    service: Service::default(),
+                    stock: Stock::default(),
+                    last_reported: Some(at(*reported)),
+                },
                 entry: "{}".to_owned(),
             })
         };
@@ -364,7 +387,7 @@ mod tests {
 
     fn feed(ids: &[&str]) -> Changes {
         let mut changes = Changes::resume(None);
-        let stations = ids.iter().map(|id| Ok(station(id))).collect();
+        let stations = ids.iter().map(|id| placed(station(id))).collect();
         assert_eq!(changes.take_stations("u", listing(0, stations)), []);
         changes
     }
@@ -461,7 +484,7 @@ mod tests {
             lat: 40.700_03,
             ..station("c")
         };
-        let stations = vec![Ok(renamed), Ok(moved), Ok(jittered)];
+        let stations = [renamed, moved, jittered].map(placed).into();
         changes.take_stations("u", listing(70, stations));
         let found = changes.take("u", poll(70, &counts)).unwrap();
         let reported = found.statuses.iter();
@@ -511,7 +534,7 @@ mod tests {
         let closing = |seconds, bikes, renting| {
             let mut counts = poll(seconds, &[("a", bikes, 0)]);
             let count = counts.entries[0].as_mut().unwrap();
-            count.service.renting = renting;
+            count.count.service.renting = renting;
             counts
         };
         check(
@@ -535,6 +558,71 @@ mod tests {
             01:30 a: 8 None
             missing 0"#]],
         );
+    }
+
+    #[test]
+    fn what_is_there_beside_the_bikes_is_reported_at_once_and_a_new_word_alone_is_not() {
+        let mut changes = feed(&["a"]);
+        let with = |seconds, bikes, ebikes, free_docks| {
+            let mut counts = poll(seconds, &[("a", bikes, seconds)]);
+            let count = &mut counts.entries[0].as_mut().unwrap().count;
+            count.stock.ebikes = Some(ebikes);
+            count.stock.free_docks = Some(free_docks);
+            counts
+        };
+        let mut told = |counts| {
+            let found = changes.take("u", counts).unwrap();
+            let line = |status: &Status| {
+                let Stock {
+                    ebikes,
+                    free_docks,
+                    capacity,
+                    ..
+                } = status.stock;
+                let (bikes, said) = (status.bikes, status.last_reported.unwrap());
+                format!(
+                    "{bikes} {ebikes:?} {free_docks:?} {capacity:?} {}",
+                    said.format("%M:%S")
+                )
+            };
+            found
+                .statuses
+                .iter()
+                .map(line)
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        assert_eq!(told(with(60, 5, 2, 9)), "5 Some(2) Some(9) None 01:00");
+        assert_eq!(told(with(70, 5, 2, 9)), "");
+        assert_eq!(told(poll(75, &[("a", 5, 75)])), "");
+        assert_eq!(told(with(80, 5, 3, 9)), "5 Some(3) Some(9) None 01:20");
+        // No step has more e-bikes than bikes.
+        let steps = "6 Some(6) Some(6) None 01:30, 7 Some(7) Some(6) None 01:30, 8 Some(8) Some(6) None 01:30";
+        assert_eq!(told(with(90, 8, 8, 6)), steps);
+    }
+
+    #[test]
+    fn a_station_that_was_enlarged_is_reported_at_the_next_count_and_keeps_its_place() {
+        let mut changes = feed(&["a"]);
+        changes.take("u", poll(60, &[("a", 7, 60)])).unwrap();
+        let entry = |lat| {
+            let station = Station {
+                lat,
+                ..station("a")
+            };
+            let capacity = Some(24);
+            vec![Ok(Placed { station, capacity })]
+        };
+        changes.take_stations("u", listing(60, entry(40.700_03)));
+        assert_eq!(changes.altered(), 1);
+        let found = changes.take("u", poll(70, &[("a", 7, 60)])).unwrap();
+        let status = &found.statuses[0];
+        assert_eq!(
+            (status.stock.capacity, status.station.lat),
+            (Some(24), 40.7)
+        );
+        changes.take_stations("u", listing(70, entry(40.700_01)));
+        assert_eq!(changes.altered(), 0);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
-use domain::{Service, System, time};
+use domain::{Service, Stock, System, time};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -14,7 +14,8 @@ use serde_json::Value;
 use super::error::FeedError;
 use super::raw::{RawCount, RawStation};
 use super::url::FeedUrl;
-use super::{v2, v3};
+use super::vehicles::{Kind, VehicleType, VehicleTypes};
+use super::{stock, v2, v3};
 
 /// A list with more entries is a fault of the feed (chosen: several times the largest system).
 pub(crate) const STATIONS_MAX: usize = 20_000;
@@ -30,7 +31,7 @@ const REASON_CHARS_MAX: usize = 200;
 
 /// A count above this is a fault of the feed: it would become as many events (chosen: several times
 /// the largest station with an attendant).
-const STATION_BIKES_MAX: i64 = 1_000;
+pub(super) const STATION_BIKES_MAX: u64 = 1_000;
 
 /// Times of a feed lie in these years. Another one is a fault, such as milliseconds for seconds, and
 /// would hold the clock for ever: it never goes back.
@@ -51,6 +52,9 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
 /// Where the clocks are of a feed that does not say so.
 const UTC: &str = "UTC";
 
+/// The list of `data` in both files of stations.
+const STATIONS: &str = "stations";
+
 /// In the place of a language's tag (BCP 47).
 const UNDETERMINED: &str = "und";
 
@@ -69,9 +73,11 @@ pub(crate) struct Discovery {
     pub(crate) system_information: FeedUrl,
     pub(crate) station_information: FeedUrl,
     pub(crate) station_status: FeedUrl,
+    /// Few feeds of one kind of bikes have it.
+    pub(crate) vehicle_types: Option<FeedUrl>,
 }
 
-/// The stations of one file, each usable or not.
+/// The entries of one file, each usable or not.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Listing<T> {
     /// The instant the file speaks of, in microseconds' precision.
@@ -79,9 +85,11 @@ pub(crate) struct Listing<T> {
     /// How long the file is good for.
     pub(crate) ttl: Duration,
     pub(crate) entries: Vec<Result<T, BadEntry>>,
+    /// What is wrong with entries that are used all the same.
+    pub(crate) doubts: Vec<BadEntry>,
 }
 
-/// An entry that cannot be used.
+/// An entry that cannot be used, or not all of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BadEntry {
     /// Rank in the file, counted from 1.
@@ -91,16 +99,31 @@ pub(crate) struct BadEntry {
     pub(crate) entry: String,
 }
 
+/// A station as a file has it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Placed {
+    pub(crate) station: domain::Station,
+    /// Docks in all.
+    pub(crate) capacity: Option<u16>,
+}
+
+/// What a feed says of a station at an instant.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Count {
+    pub(crate) bikes: u32,
+    pub(crate) service: Service,
+    pub(crate) stock: Stock,
+    /// When the station last spoke to its operator.
+    pub(crate) last_reported: Option<DateTime<Utc>>,
+}
+
 /// A count as a file has it, with its place there.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Counted {
     /// Rank in the file, counted from 1.
     pub(crate) index: u64,
     pub(crate) station_id: String,
-    pub(crate) bikes: u32,
-    pub(crate) service: Service,
-    /// When the station last spoke to its operator.
-    pub(crate) reported_at: Option<DateTime<Utc>>,
+    pub(crate) count: Count,
     /// The entry as it stands there.
     pub(crate) entry: String,
 }
@@ -128,6 +151,7 @@ pub(crate) fn discovery(url: &str, bytes: &[u8]) -> Result<Discovery, FeedError>
         system_information: find("system_information")?,
         station_information: find("station_information")?,
         station_status: find("station_status")?,
+        vehicle_types: find("vehicle_types").ok(),
     })
 }
 
@@ -181,20 +205,41 @@ fn plain_id(id: &str) -> String {
 }
 
 /// Reads `station_information.json`.
-pub(crate) fn stations(url: &str, bytes: &[u8]) -> Result<Listing<domain::Station>, FeedError> {
+pub(crate) fn stations(url: &str, bytes: &[u8]) -> Result<Listing<Placed>, FeedError> {
     let file = File::open(url, bytes)?;
     match file.generation {
-        Generation::V2 => file.listing(|raw: v2::Station, _, _| station(raw.into())),
-        Generation::V3 => file.listing(|raw: v3::Station, _, _| station(raw.into())),
+        Generation::V2 => file.listing(STATIONS, |raw: v2::Station, entry| {
+            station(raw.into(), entry)
+        }),
+        Generation::V3 => file.listing(STATIONS, |raw: v3::Station, entry| {
+            station(raw.into(), entry)
+        }),
     }
 }
 
-/// Reads `station_status.json`.
-pub(crate) fn counts(url: &str, bytes: &[u8]) -> Result<Listing<Counted>, FeedError> {
+/// Reads `vehicle_types.json`: ids and what they are.
+pub(crate) fn vehicle_types(url: &str, bytes: &[u8]) -> Result<Listing<(String, Kind)>, FeedError> {
     let file = File::open(url, bytes)?;
+    file.listing("vehicle_types", |raw: VehicleType, _| Ok(raw.into()))
+}
+
+/// Reads `station_status.json`.
+pub(crate) fn counts(
+    url: &str,
+    bytes: &[u8],
+    types: &VehicleTypes,
+) -> Result<Listing<Counted>, FeedError> {
+    let file = File::open(url, bytes)?;
+    let newest = file.last_updated + AHEAD_MAX;
+    let count = |raw: RawCount, entry: &mut Entry<'_>| {
+        let mut counted = counted(raw, types, entry)?;
+        let reported = &mut counted.count.last_reported;
+        *reported = reported.filter(|at| YEARS.contains(&at.year()) && *at <= newest);
+        Ok(counted)
+    };
     match file.generation {
-        Generation::V2 => file.listing(|raw: v2::Status, at, entry| count(raw.into(), at, entry)),
-        Generation::V3 => file.listing(|raw: v3::Status, at, entry| count(raw.into(), at, entry)),
+        Generation::V2 => file.listing(STATIONS, |raw: v2::Status, entry| count(raw.into(), entry)),
+        Generation::V3 => file.listing(STATIONS, |raw: v3::Status, entry| count(raw.into(), entry)),
     }
 }
 
@@ -217,12 +262,13 @@ pub(crate) fn check_time(
     })
 }
 
-fn station(raw: RawStation) -> Result<domain::Station, String> {
+fn station(raw: RawStation, entry: &mut Entry<'_>) -> Result<Placed, String> {
     let RawStation {
         station_id,
         name,
         lat,
         lon,
+        capacity,
     } = raw;
     check_id(&station_id)?;
     let is_on_earth = (-90.0..=90.0).contains(&lat) && (-180.0..=180.0).contains(&lon);
@@ -234,11 +280,14 @@ fn station(raw: RawStation) -> Result<domain::Station, String> {
         "" => station_id.clone(),
         name => name.to_owned(),
     };
-    Ok(domain::Station {
-        station_id,
-        street,
-        lat,
-        lon,
+    Ok(Placed {
+        station: domain::Station {
+            station_id,
+            street,
+            lat,
+            lon,
+        },
+        capacity: stock::number("capacity", &capacity, &mut entry.doubts),
     })
 }
 
@@ -272,28 +321,33 @@ fn cut(text: &str, chars_max: usize) -> String {
     text.chars().take(chars_max).collect()
 }
 
-fn count(raw: RawCount, index: u64, entry: &Value) -> Result<Counted, String> {
+fn counted(raw: RawCount, types: &VehicleTypes, entry: &mut Entry<'_>) -> Result<Counted, String> {
     let RawCount {
         station_id,
         field,
         count,
         service,
-        reported_at,
+        numbers,
+        last_reported,
     } = raw;
     check_id(&station_id)?;
-    if count > STATION_BIKES_MAX {
+    if count > STATION_BIKES_MAX.cast_signed() {
         return Err(format!(
             "{field} {count} is above {STATION_BIKES_MAX}, more than any station holds"
         ));
     }
-    let bikes = u32::try_from(count).map_err(|_| format!("{field} {count} is below 0"))?;
+    let vehicles = u32::try_from(count).map_err(|_| format!("{field} {count} is below 0"))?;
+    let (bikes, stock) = stock::read((field, vehicles), &numbers, types, &mut entry.doubts);
     Ok(Counted {
-        index,
+        index: entry.index,
         station_id,
-        bikes,
-        service,
-        reported_at: reported_at.map(to_micros),
-        entry: entry.to_string(),
+        count: Count {
+            bikes,
+            service,
+            stock,
+            last_reported: last_reported.map(to_micros),
+        },
+        entry: entry.value.to_string(),
     })
 }
 
@@ -301,6 +355,15 @@ fn count(raw: RawCount, index: u64, entry: &Value) -> Result<Counted, String> {
 enum Generation {
     V2,
     V3,
+}
+
+/// An entry of a list while it is read.
+struct Entry<'a> {
+    /// Rank in the file, counted from 1.
+    index: u64,
+    value: &'a Value,
+    /// What is wrong with it although it is used.
+    doubts: Vec<String>,
 }
 
 /// What every file has, of both generations.
@@ -376,32 +439,42 @@ impl<'a> File<'a> {
         })
     }
 
-    /// Reads `data.stations`, each entry on its own.
+    /// Reads a list of `data`, each entry on its own.
     fn listing<R: DeserializeOwned, T>(
         &self,
-        check: impl Fn(R, u64, &Value) -> Result<T, String>,
+        name: &str,
+        check: impl Fn(R, &mut Entry<'_>) -> Result<T, String>,
     ) -> Result<Listing<T>, FeedError> {
-        let stations = self.data.get("stations").and_then(Value::as_array);
-        let stations = stations.ok_or_else(|| self.shape("data.stations is missing or no list"))?;
-        if stations.len() > STATIONS_MAX {
-            let reason = format!("data.stations has more than {STATIONS_MAX} entries");
+        let list = self.data.get(name).and_then(Value::as_array);
+        let list = list.ok_or_else(|| self.shape(&format!("data.{name} is missing or no list")))?;
+        if list.len() > STATIONS_MAX {
+            let reason = format!("data.{name} has more than {STATIONS_MAX} entries");
             return Err(self.shape(&reason));
         }
-        let read = |(index, entry): (u64, &Value)| {
-            let raw = R::deserialize(entry);
-            let raw = raw.map_err(|error| cut(&error.to_string(), REASON_CHARS_MAX));
-            raw.and_then(|raw| check(raw, index, entry))
-                .map_err(|reason| BadEntry {
-                    index,
-                    reason,
-                    entry: entry.to_string(),
-                })
-        };
-        Ok(Listing {
+        let mut listing = Listing {
             last_updated: self.last_updated,
             ttl: self.ttl,
-            entries: (1..).zip(stations).map(read).collect(),
-        })
+            entries: Vec::with_capacity(list.len()),
+            doubts: Vec::new(),
+        };
+        for (index, value) in (1..).zip(list) {
+            let mut entry = Entry {
+                index,
+                value,
+                doubts: Vec::new(),
+            };
+            let bad = |reason| BadEntry {
+                index,
+                reason,
+                entry: value.to_string(),
+            };
+            let raw = R::deserialize(value);
+            let raw = raw.map_err(|error| cut(&error.to_string(), REASON_CHARS_MAX));
+            let read = raw.and_then(|raw| check(raw, &mut entry));
+            listing.entries.push(read.map_err(bad));
+            listing.doubts.extend(entry.doubts.into_iter().map(bad));
+        }
+        Ok(listing)
     }
 
     fn shape(&self, reason: &str) -> FeedError {
@@ -428,6 +501,10 @@ mod tests {
     const V3: &str =
         r#"{"version":"3.0","last_updated":"2020-03-01T01:00:00.123456789+01:00","data":"#;
 
+    fn counts(url: &str, bytes: &[u8]) -> Result<Listing<Counted>, FeedError> {
+        super::counts(url, bytes, &VehicleTypes::default())
+    }
+
     fn text<T>(listing: &Listing<T>, show: impl Fn(&T) -> String) -> String {
         let entry = |entry: &Result<T, BadEntry>| match entry {
             Ok(entry) => show(entry),
@@ -443,20 +520,19 @@ mod tests {
     fn check_stations(start: &str, stations: &str, expected: Expect) {
         let file = format!(r#"{start}{{"stations":[{stations}]}}}}"#);
         let listing = super::stations("u", file.as_bytes()).unwrap();
-        expected.assert_eq(&text(&listing, |station| format!("{station:?}")));
+        expected.assert_eq(&text(&listing, |placed| format!("{:?}", placed.station)));
     }
 
     fn check_counts(start: &str, stations: &str, expected: Expect) {
         let file = format!(r#"{start}{{"stations":[{stations}]}}}}"#);
         let listing = counts("u", file.as_bytes()).unwrap();
-        expected.assert_eq(&text(&listing, |count| {
-            let Counted {
-                station_id,
+        expected.assert_eq(&text(&listing, |counted| {
+            let Count {
                 bikes,
-                reported_at,
+                last_reported,
                 ..
-            } = count;
-            format!("{station_id} {bikes} {reported_at:?}")
+            } = counted.count;
+            format!("{} {bikes} {last_reported:?}", counted.station_id)
         }));
     }
 
@@ -524,6 +600,69 @@ mod tests {
                 a 7 Some(2020-02-29T23:59:59Z)
                 2: missing field `num_vehicles_available`"#]],
         );
+    }
+
+    #[test]
+    fn a_station_that_never_spoke_or_speaks_from_the_future_says_no_time() {
+        check_counts(
+            V2,
+            r#"{"station_id":"a","num_bikes_available":7,"last_reported":1583020804},
+               {"station_id":"b","num_bikes_available":7,"last_reported":86400},
+               {"station_id":"c","num_bikes_available":7,"last_reported":1583121200},
+               {"station_id":"d","num_bikes_available":7,"last_reported":9007199254740991}"#,
+            expect![[r#"
+                2020-03-01 00:00:00 UTC, 30s
+                a 7 Some(2020-03-01T00:00:04Z)
+                b 7 None
+                c 7 None
+                d 7 None"#]],
+        );
+    }
+
+    #[test]
+    fn a_number_that_cannot_be_is_told_and_the_entry_is_used() {
+        let file = format!(
+            r#"{V2}{{"stations":[{{"station_id":"a","num_bikes_available":3,"num_docks_available":-1}}]}}}}"#
+        );
+        let listing = counts("u", file.as_bytes()).unwrap();
+        assert_eq!(listing.entries[0].as_ref().unwrap().count.bikes, 3);
+        let doubts = [BadEntry {
+            index: 1,
+            reason: "num_docks_available is no whole number from 0 to 1000: left out".to_owned(),
+            entry: r#"{"num_bikes_available":3,"num_docks_available":-1,"station_id":"a"}"#
+                .to_owned(),
+        }];
+        assert_eq!(listing.doubts, doubts);
+        let file = format!(
+            r#"{V2}{{"stations":[{{"station_id":"a","name":"x","lat":1,"lon":2,"capacity":-4}}]}}}}"#
+        );
+        let listing = super::stations("u", file.as_bytes()).unwrap();
+        assert_eq!(listing.entries[0].as_ref().unwrap().capacity, None);
+        let reason = "capacity is no whole number from 0 to 1000: left out";
+        assert_eq!(listing.doubts[0].reason, reason);
+    }
+
+    #[test]
+    fn vehicle_types_say_what_is_a_bike_and_what_has_a_motor() {
+        let file = format!(
+            r#"{V2}{{"vehicle_types":[
+                {{"vehicle_type_id":"1","form_factor":"bicycle","propulsion_type":"human"}},
+                {{"vehicle_type_id":2,"form_factor":"bicycle","propulsion_type":"electric_assist"}},
+                {{"vehicle_type_id":"c","form_factor":"cargo_bicycle","propulsion_type":"electric"}},
+                {{"vehicle_type_id":"s","form_factor":"scooter_standing","propulsion_type":"electric"}},
+                {{"vehicle_type_id":"m","form_factor":"moped","propulsion_type":"electric"}},
+                {{"vehicle_type_id":"x","form_factor":"bicycle"}}]}}}}"#
+        );
+        let listing = vehicle_types("u", file.as_bytes()).unwrap();
+        expect![[r#"
+            2020-03-01 00:00:00 UTC, 30s
+            ("1", Classic)
+            ("2", Electric)
+            ("c", Electric)
+            ("s", Other)
+            ("m", Other)
+            6: missing field `propulsion_type`"#]]
+        .assert_eq(&text(&listing, |found| format!("{found:?}")));
     }
 
     #[test]

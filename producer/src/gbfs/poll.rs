@@ -20,6 +20,7 @@ use super::error::FeedError;
 use super::feed::{self, Counted, Discovery, Listing, SystemInformation};
 use super::owner::Owner;
 use super::url::FeedUrl;
+use super::vehicles::TypesFile;
 use crate::clock;
 use crate::config::ProducerConfig;
 use crate::error::ProducerError;
@@ -147,6 +148,7 @@ struct Polling<'a> {
     /// Whether the record about the feed's system was sent.
     has_sent_system: bool,
     changes: Changes,
+    types: TypesFile,
     next_seq: u64,
     /// When the list of stations is to be requested next; none before the first time.
     stations_due: Option<Instant>,
@@ -195,6 +197,7 @@ impl<'a> Polling<'a> {
         stop: &'a CancellationToken,
     ) -> Self {
         Self {
+            types: TypesFile::new(feed.files.vehicle_types.clone()),
             feed,
             source: owner.source(),
             has_sent_system: false,
@@ -319,7 +322,7 @@ impl<'a> Polling<'a> {
         url: &FeedUrl,
         bytes: &[u8],
     ) -> Result<Listing<Counted>, FeedError> {
-        let counts = feed::counts(&url.to_string(), bytes)?;
+        let counts = feed::counts(&url.to_string(), bytes, &self.types.types())?;
         feed::check_time(&url.to_string(), &counts, clock::time_of_day())?;
         self.ttl = counts.ttl;
         if self.changes.lacks_station(&counts) {
@@ -366,6 +369,12 @@ impl<'a> Polling<'a> {
     }
 
     async fn request_stations(&mut self) -> Result<(), FeedError> {
+        let types_before = self.types.types();
+        let rejects = self.types.request(&mut self.feed.client).await?;
+        self.wait_with(rejects);
+        if self.types.types() != types_before {
+            self.feed.client.forget(&self.feed.files.station_status);
+        }
         let url = self.feed.files.station_information.clone();
         let response = self.feed.client.get_if_changed(&url).await?;
         if let FileResponse::File(bytes) = response {
@@ -373,9 +382,9 @@ impl<'a> Polling<'a> {
             let stations = feed::stations(&name, &bytes);
             let stations = stations.inspect_err(|_| self.feed.client.forget(&url))?;
             self.stations_ttl = stations.ttl.max(self.config.poll_min);
-            let moved_before = self.changes.moved();
+            let altered_before = self.changes.altered();
             let rejects = self.changes.take_stations(&name, stations);
-            if self.changes.moved() > moved_before {
+            if self.changes.altered() > altered_before {
                 // The counts are needed again, also if they have not changed.
                 self.feed.client.forget(&self.feed.files.station_status);
             }

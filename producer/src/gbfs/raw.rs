@@ -46,6 +46,7 @@ pub(super) struct RawStation {
     pub(super) name: String,
     pub(super) lat: f64,
     pub(super) lon: f64,
+    pub(super) capacity: Value,
 }
 
 /// A count as both generations have it, before it is checked.
@@ -56,7 +57,30 @@ pub(super) struct RawCount {
     pub(super) field: &'static str,
     pub(super) count: i64,
     pub(super) service: Service,
-    pub(super) reported_at: Option<DateTime<Utc>>,
+    pub(super) numbers: RawNumbers,
+    pub(super) last_reported: Option<DateTime<Utc>>,
+}
+
+/// The other numbers of a station; a bad one shall not refuse the station, so they may be anything.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+pub(super) struct RawNumbers {
+    #[serde(default)]
+    pub(super) num_docks_available: Value,
+    #[serde(default)]
+    pub(super) num_docks_disabled: Value,
+    #[serde(default)]
+    pub(super) vehicle_types_available: Value,
+    /// Citi Bike's own.
+    #[serde(default)]
+    pub(super) num_ebikes_available: Value,
+    /// As some feeds have it that are older than types of vehicles.
+    #[serde(default)]
+    pub(super) num_bikes_available_types: Value,
+    /// The name of the next one in this generation.
+    #[serde(skip)]
+    pub(super) disabled_name: &'static str,
+    #[serde(skip)]
+    pub(super) disabled: Value,
 }
 
 /// An id is a text; some feeds write numbers.
@@ -65,6 +89,12 @@ pub(super) struct RawCount {
 pub(super) enum Id {
     Text(String),
     Number(serde_json::Number),
+}
+
+impl Id {
+    pub(super) fn read(value: &Value) -> Option<String> {
+        Self::deserialize(value).ok().map(String::from)
+    }
 }
 
 impl From<Id> for String {

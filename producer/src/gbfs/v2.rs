@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::raw::{Flags, Id, Link, RawCount, RawStation};
+use super::raw::{Flags, Id, Link, RawCount, RawNumbers, RawStation};
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Station {
@@ -15,6 +15,8 @@ pub(super) struct Station {
     name: String,
     lat: f64,
     lon: f64,
+    #[serde(default)]
+    capacity: Value,
 }
 
 impl From<Station> for RawStation {
@@ -24,6 +26,7 @@ impl From<Station> for RawStation {
             name: station.name,
             lat: station.lat,
             lon: station.lon,
+            capacity: station.capacity,
         }
     }
 }
@@ -34,6 +37,10 @@ pub(super) struct Status {
     num_bikes_available: i64,
     #[serde(flatten)]
     flags: Flags,
+    #[serde(flatten)]
+    numbers: RawNumbers,
+    #[serde(default)]
+    num_bikes_disabled: Value,
     #[serde(default)]
     last_reported: Value,
 }
@@ -45,7 +52,12 @@ impl From<Status> for RawCount {
             field: "num_bikes_available",
             count: status.num_bikes_available,
             service: status.flags.into(),
-            reported_at: instant(&status.last_reported),
+            numbers: RawNumbers {
+                disabled_name: "num_bikes_disabled",
+                disabled: status.num_bikes_disabled,
+                ..status.numbers
+            },
+            last_reported: instant(&status.last_reported),
         }
     }
 }

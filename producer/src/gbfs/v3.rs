@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::raw::{Flags, Id, Link, RawCount, RawStation};
+use super::raw::{Flags, Id, Link, RawCount, RawNumbers, RawStation};
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Station {
@@ -14,6 +14,8 @@ pub(super) struct Station {
     name: Vec<Localized>,
     lat: f64,
     lon: f64,
+    #[serde(default)]
+    capacity: Value,
 }
 
 #[derive(Debug, Deserialize)]
@@ -32,6 +34,7 @@ impl From<Station> for RawStation {
             name: name.map(|name| name.text.clone()).unwrap_or_default(),
             lat: station.lat,
             lon: station.lon,
+            capacity: station.capacity,
         }
     }
 }
@@ -42,6 +45,10 @@ pub(super) struct Status {
     num_vehicles_available: i64,
     #[serde(flatten)]
     flags: Flags,
+    #[serde(flatten)]
+    numbers: RawNumbers,
+    #[serde(default)]
+    num_vehicles_disabled: Value,
     #[serde(default)]
     last_reported: Value,
 }
@@ -53,7 +60,12 @@ impl From<Status> for RawCount {
             field: "num_vehicles_available",
             count: status.num_vehicles_available,
             service: status.flags.into(),
-            reported_at: instant(&status.last_reported),
+            numbers: RawNumbers {
+                disabled_name: "num_vehicles_disabled",
+                disabled: status.num_vehicles_disabled,
+                ..status.numbers
+            },
+            last_reported: instant(&status.last_reported),
         }
     }
 }

@@ -109,10 +109,15 @@ impl FeedServer {
 
     /// Waits until the counts were asked for so many times.
     pub(crate) async fn asked_for_counts(&self, times: usize) {
+        self.asked_for(COUNTS, times).await;
+    }
+
+    /// Waits until a file was asked for so many times.
+    pub(crate) async fn asked_for(&self, path: &str, times: usize) {
         let mut asked = self.asked.clone();
         let enough = |asked: &Vec<Asked>| {
-            let counts = asked.iter().filter(|asked| asked.path == COUNTS);
-            counts.count() >= times
+            let questions = asked.iter().filter(|asked| asked.path == path);
+            questions.count() >= times
         };
         asked.wait_for(enough).await.unwrap();
     }

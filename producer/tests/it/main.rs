@@ -9,6 +9,7 @@ mod delivery;
 mod duplicates;
 mod feed;
 mod gbfs;
+mod kinds;
 mod life;
 mod pacing;
 mod prepared;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::source::SourceName;
-use domain::{Body, Record, Service, Sources, Station, Status};
+use domain::{Body, Record, Service, Sources, Station, Status, Stock};
 use producer::{ProducerConfig, ProducerError, Source, Summary};
 use serde_json::json;
 use testkit::within_patience;
@@ -193,6 +193,8 @@ fn status(source: &str, seq: u64, station: usize, bikes: u32) -> Record {
         bikes,
         inferred: None,
         service: Service::default(),
+        stock: Stock::default(),
+        last_reported: None,
         missing: false,
     });
     Record {

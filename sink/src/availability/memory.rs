@@ -16,6 +16,7 @@ use super::locations::Locations;
 use super::recent::Recent;
 use crate::copy::RecordsDecoder;
 use crate::error::SinkError;
+use crate::stock::stock;
 
 /// Offsets read in one step: two events each, in every partition that takes part.
 const STEP_OFFSETS: i64 = 16_384;
@@ -285,8 +286,20 @@ async fn read(
     Ok(events)
 }
 
-/// `id, time, location_id, bikes, is_installed, is_renting, is_returning, missing`
-type StatusRow = (i64, DateTime<Utc>, i32, i32, bool, bool, bool, bool);
+/// `id, time, location_id, bikes, is_installed, is_renting, is_returning, missing`, its stock and
+/// `last_reported`
+type StatusRow = (
+    i64,
+    DateTime<Utc>,
+    i32,
+    i32,
+    bool,
+    bool,
+    bool,
+    bool,
+    Vec<Option<i16>>,
+    Option<DateTime<Utc>>,
+);
 
 /// Reads the statuses of all partitions with offsets in `[start, end)`.
 ///
@@ -297,7 +310,8 @@ async fn read_statuses(
     end: i64,
 ) -> Result<Vec<DockStatus>, SinkError> {
     let rows: Vec<StatusRow> = sqlx::query_as(
-        "select id, time, location_id, bikes, is_installed, is_renting, is_returning, missing
+        "select id, time, location_id, bikes, is_installed, is_renting, is_returning, missing,
+             array[ebikes, free_docks, capacity, broken_bikes, broken_docks], last_reported
          from dock_status where id >= $1 and id < $2",
     )
     .bind(first_id(start))
@@ -308,7 +322,18 @@ async fn read_statuses(
         "read statuses from offset {start} on"
     )))?;
     let statuses = rows.into_iter().map(
-        |(id, at, location_id, bikes, installed, renting, returning, missing)| DockStatus {
+        |(
+            id,
+            at,
+            location_id,
+            bikes,
+            installed,
+            renting,
+            returning,
+            missing,
+            row,
+            last_reported,
+        )| DockStatus {
             at,
             id,
             location_id,
@@ -319,6 +344,8 @@ async fn read_statuses(
                 returning,
             },
             missing,
+            stock: stock(&row),
+            last_reported,
         },
     );
     Ok(statuses.collect())

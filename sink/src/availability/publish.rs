@@ -10,12 +10,34 @@ use sqlx::postgres::PgConnection;
 
 use crate::error::SinkError;
 use crate::locations::columns;
+use crate::stock;
 
-/// `location_id, bikes, estimated, is_installed, is_renting, is_returning, last_seen`
-type Row = (i32, i32, bool, bool, bool, bool, Option<DateTime<Utc>>);
+/// `location_id, bikes, estimated, is_installed, is_renting, is_returning, last_seen`, its stock and
+/// `last_reported`
+type Row = (
+    i32,
+    i32,
+    bool,
+    bool,
+    bool,
+    bool,
+    Option<DateTime<Utc>>,
+    Vec<Option<i16>>,
+    Option<DateTime<Utc>>,
+);
 
 fn count_of(row: Row) -> (i32, DockCount) {
-    let (location_id, bikes, estimated, installed, renting, returning, last_seen) = row;
+    let (
+        location_id,
+        bikes,
+        estimated,
+        installed,
+        renting,
+        returning,
+        last_seen,
+        row,
+        last_reported,
+    ) = row;
     let service = Service {
         installed,
         renting,
@@ -26,6 +48,8 @@ fn count_of(row: Row) -> (i32, DockCount) {
         estimated,
         service,
         last_seen,
+        stock: stock::stock(&row),
+        last_reported,
     };
     (location_id, count)
 }
@@ -51,7 +75,8 @@ impl Published {
                 .await
                 .map_err(failed())?;
         let docks: Vec<Row> = sqlx::query_as(
-            "select location_id, bikes, estimated, is_installed, is_renting, is_returning, last_seen
+            "select location_id, bikes, estimated, is_installed, is_renting, is_returning, last_seen,
+                 array[ebikes, free_docks, capacity, broken_bikes, broken_docks], last_reported
              from availability",
         )
         .fetch_all(connection)
@@ -81,6 +106,8 @@ impl Published {
         if docks.is_empty() && moved.is_empty() && Some(clock) <= self.clock {
             return Ok(());
         }
+        let [ebikes, free_docks, capacity, broken_bikes, broken_docks] =
+            stock::columns(docks.values().map(|count| count.stock));
         let (streets, lats, lons) = columns(moved.iter().map(|(_, location)| location));
         let (version,): (i64,) = sqlx::query_as(
             "with clock as (
@@ -91,18 +118,23 @@ impl Published {
                  returning version
              ), docks as (
                  insert into availability (location_id, bikes, estimated, is_installed, is_renting,
-                     is_returning, last_seen, version)
+                     is_returning, last_seen, ebikes, free_docks, capacity, broken_bikes, broken_docks,
+                     last_reported, version)
                  select d.*, clock.version
                  from unnest($2::int[], $3::int[], $4::bool[], $5::bool[], $6::bool[], $7::bool[],
-                     $8::timestamptz[]) as d, clock
+                     $8::timestamptz[], $9::int2[], $10::int2[], $11::int2[], $12::int2[], $13::int2[],
+                     $14::timestamptz[]) as d, clock
                  on conflict (location_id) do update set bikes = excluded.bikes,
                      estimated = excluded.estimated, is_installed = excluded.is_installed,
                      is_renting = excluded.is_renting, is_returning = excluded.is_returning,
-                     last_seen = excluded.last_seen, version = excluded.version
+                     last_seen = excluded.last_seen, ebikes = excluded.ebikes,
+                     free_docks = excluded.free_docks, capacity = excluded.capacity,
+                     broken_bikes = excluded.broken_bikes, broken_docks = excluded.broken_docks,
+                     last_reported = excluded.last_reported, version = excluded.version
              ), moved as (
                  update location l
                  set street = m.street, latitude = m.latitude, longitude = m.longitude
-                 from unnest($9::int[], $10::text[], $11::float8[], $12::float8[])
+                 from unnest($15::int[], $16::text[], $17::float8[], $18::float8[])
                      as m (location_id, street, latitude, longitude)
                  where l.location_id = m.location_id
              )
@@ -116,6 +148,12 @@ impl Published {
         .bind(column(&docks, |count| count.service.renting))
         .bind(column(&docks, |count| count.service.returning))
         .bind(column(&docks, |count| count.last_seen))
+        .bind(ebikes)
+        .bind(free_docks)
+        .bind(capacity)
+        .bind(broken_bikes)
+        .bind(broken_docks)
+        .bind(column(&docks, |count| count.last_reported))
         .bind(
             moved
                 .iter()

@@ -35,7 +35,22 @@ const WRONG_DOCKS: &str = "
     from availability a full join right_docks r using (location_id)
     where (a.bikes, a.estimated) is distinct from (r.bikes, r.estimated)";
 
+/// Docks that show something else beside their count than their latest status says.
+const WRONG_STOCK: &str = "
+    select location_id from (
+        select distinct on (location_id) location_id, ebikes, free_docks, capacity, broken_bikes,
+            broken_docks, last_reported, is_installed, is_renting, is_returning
+        from dock_status s, replay_clock c where s.time <= c.at
+        order by location_id, s.time desc, s.id desc) s
+    join availability a using (location_id)
+    where (a.ebikes, a.free_docks, a.capacity, a.broken_bikes, a.broken_docks, a.last_reported)
+        is distinct from (s.ebikes, s.free_docks, s.capacity, s.broken_bikes, s.broken_docks, s.last_reported)
+      or (a.is_installed, a.is_renting, a.is_returning) is distinct from
+        (s.is_installed, s.is_renting, s.is_returning)";
+
 pub(crate) async fn assert_right(database: &Database) {
+    let wrong = database.lines(WRONG_STOCK).await;
+    assert!(wrong.is_empty(), "wrong stock: {wrong:#?}");
     let wrong = database.lines(WRONG_DOCKS).await;
     assert!(wrong.is_empty(), "wrong docks: {wrong:#?}");
     let docks = database.value("select count(*) from availability").await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use app::{AppConfig, Server};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::window::window_start;
-use domain::{Body, Inferred, Record, Service, Status, System};
+use domain::{Body, Inferred, Record, Service, Status, Stock, System};
 use expect_test::expect;
 use producer::{ProducerConfig, ProducerError, Progress};
 use rand::rngs::StdRng;
@@ -35,6 +35,8 @@ fn status(
         bikes,
         inferred,
         service: Service::default(),
+        stock: Stock::default(),
+        last_reported: None,
         missing: false,
     });
     let source = FEED.to_owned();
@@ -64,7 +66,13 @@ fn polls(seed: u64, polls: u32) -> Vec<(u32, Record)> {
                     *bikes += 1;
                     Inferred::Arrival
                 };
-                records.push(status(seq, (number, now), *bikes, Some(inferred)));
+                let mut told = status(seq, (number, now), *bikes, Some(inferred));
+                if let Body::Status(status) = &mut told.1.body {
+                    let mut some = || random.random_bool(0.8).then(|| random.random_range(0..9));
+                    status.stock = Stock::from_numbers([some(), some(), some(), some(), some()]);
+                    status.last_reported = some().map(|_| now);
+                }
+                records.push(told);
                 seq += 1;
             }
         }

@@ -1,7 +1,7 @@
 //! A dock is where it is now, and an event where it happened.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::{Body, Record, Service, Station, Status, Trip};
+use domain::{Body, Record, Service, Station, Status, Stock, Trip};
 use expect_test::{Expect, expect};
 use testkit::wait_until;
 use tokio_util::sync::CancellationToken;
@@ -199,6 +199,8 @@ fn counted(seq: u64, station: &Station, when: &str) -> Placed {
         bikes: 5,
         inferred: None,
         service: Service::default(),
+        stock: Stock::default(),
+        last_reported: None,
         missing: false,
     });
     let source = FEED.to_owned();

@@ -1,0 +1,162 @@
+//! Which vehicles of a feed are bikes, and which of them have a motor: `vehicle_types.json`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::{Reject, error_chain};
+use serde::Deserialize;
+use tracing::warn;
+
+use super::changes::{BadKey, rejects};
+use super::client::{FeedClient, FileResponse};
+use super::error::FeedError;
+use super::feed;
+use super::raw::Id;
+use super::url::FeedUrl;
+
+/// What a vehicle is to who looks for a bike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A bike without a motor.
+    Classic,
+    /// A bike with one.
+    Electric,
+    /// A scooter, a moped, a car: no bike.
+    Other,
+}
+
+/// An entry of the file, spelled alike in all versions that have it.
+#[derive(Debug, Deserialize)]
+pub(super) struct VehicleType {
+    vehicle_type_id: Id,
+    form_factor: String,
+    propulsion_type: String,
+}
+
+impl From<VehicleType> for (String, Kind) {
+    fn from(found: VehicleType) -> Self {
+        let is_bike = ["bicycle", "cargo_bicycle"].contains(&&*found.form_factor);
+        let kind = match &*found.propulsion_type {
+            _ if !is_bike => Kind::Other,
+            "electric" | "electric_assist" => Kind::Electric,
+            _ => Kind::Classic,
+        };
+        (found.vehicle_type_id.into(), kind)
+    }
+}
+
+/// The types of a feed, by id; none where it has no such file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct VehicleTypes(BTreeMap<String, Kind>);
+
+impl FromIterator<(String, Kind)> for VehicleTypes {
+    fn from_iter<I: IntoIterator<Item = (String, Kind)>>(types: I) -> Self {
+        Self(types.into_iter().collect())
+    }
+}
+
+impl VehicleTypes {
+    pub(super) fn kind(&self, id: &str) -> Option<Kind> {
+        self.0.get(id).copied()
+    }
+
+    /// Whether the feed says nothing of its vehicles.
+    pub(super) fn are_unknown(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether the types tell e-bikes from others. Where all bikes are of one type, such as in our own
+    /// feed of trip files, it says that they are bikes and no more.
+    pub(super) fn have_ebikes(&self) -> bool {
+        self.0.values().any(|kind| *kind == Kind::Electric)
+    }
+}
+
+/// The file, read again and again.
+#[derive(Debug)]
+pub(super) struct TypesFile {
+    /// None where the feed names no such file.
+    url: Option<FeedUrl>,
+    types: Option<VehicleTypes>,
+    bad: BTreeSet<BadKey>,
+    /// What was wrong with the file when it was read last.
+    failure: Option<String>,
+}
+
+impl TypesFile {
+    pub(super) fn new(url: Option<FeedUrl>) -> Self {
+        Self {
+            url,
+            types: None,
+            bad: BTreeSet::new(),
+            failure: None,
+        }
+    }
+
+    /// What was read last.
+    pub(super) fn types(&self) -> VehicleTypes {
+        self.types.clone().unwrap_or_default()
+    }
+
+    /// Requests the file; gives what could not be used of it.
+    ///
+    /// A file that stays unusable leaves the types as they were, or all vehicles bikes.
+    ///
+    /// # Errors
+    /// [`FeedError`] if the server is in trouble and the types are not known yet: a moment later scooters
+    /// would be bikes that have left.
+    pub(super) async fn request(
+        &mut self,
+        client: &mut FeedClient,
+    ) -> Result<Vec<Reject>, FeedError> {
+        let Some(url) = self.url.clone() else {
+            return Ok(Vec::new());
+        };
+        match self.read(&url, client).await {
+            Ok(rejects) => {
+                self.failure = None;
+                Ok(rejects)
+            }
+            Err(error) if error.is_transient() && self.types.is_none() => Err(error),
+            Err(error) => {
+                client.forget(&url);
+                Ok(self.fail(&url, &error).into_iter().collect())
+            }
+        }
+    }
+
+    async fn read(
+        &mut self,
+        url: &FeedUrl,
+        client: &mut FeedClient,
+    ) -> Result<Vec<Reject>, FeedError> {
+        let FileResponse::File(bytes) = client.get_if_changed(url).await? else {
+            return Ok(Vec::new());
+        };
+        let name = url.to_string();
+        let listing = feed::vehicle_types(&name, &bytes)?;
+        let (mut types, mut bad) = (Vec::new(), listing.doubts);
+        for entry in listing.entries {
+            match entry {
+                Ok(found) => types.push(found),
+                Err(entry) => bad.push(entry),
+            }
+        }
+        self.types = Some(types.into_iter().collect());
+        Ok(rejects(&name, bad, &mut self.bad))
+    }
+
+    /// A reject, unless the same was wrong the last time.
+    fn fail(&mut self, url: &FeedUrl, error: &FeedError) -> Option<Reject> {
+        let text = error_chain(error);
+        if self.failure.as_ref() == Some(&text) {
+            return None;
+        }
+        warn!(error = text, "the kinds of vehicles cannot be read: {text}");
+        let url = url.to_string();
+        let reason = text.strip_prefix(&format!("{url}: ")).unwrap_or(&text);
+        let start = error.content().map_or("", |(_, start)| start);
+        let reject = Reject::new(&url, 1, reason, start);
+        self.failure = Some(text);
+        Some(reject)
+    }
+}
