@@ -1,6 +1,6 @@
 //! What server and browser tell each other about the city.
 
-use domain::Service;
+use domain::{Service, Stock};
 use serde::{Deserialize, Serialize};
 
 /// The radius of a search: three blocks, in metres.
@@ -58,7 +58,8 @@ impl From<Dock> for DockWire {
 
 /// Bikes at a dock at the replay clock.
 ///
-/// JSON: `[bikes, estimated, installed, renting, returning, last_seen]`, with 0 and 1 for no and yes.
+/// JSON: `[bikes, estimated, installed, renting, returning, last_seen]`, with 0 and 1 for no and yes,
+/// and at the end the numbers of the stock, if one is known: `[2, 12, 20]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(from = "CountWire", into = "CountWire")]
 pub struct Count {
@@ -70,9 +71,20 @@ pub struct Count {
     pub service: Service,
     /// When a live feed had the station for the last time, if it goes on without it.
     pub last_seen: Option<WallTime>,
+    /// What is there beside the bikes, as a live feed says.
+    pub stock: Stock,
 }
 
-type CountWire = (i32, u8, u8, u8, u8, Option<WallTime>);
+#[derive(Serialize, Deserialize)]
+struct CountWire(
+    i32,
+    u8,
+    u8,
+    u8,
+    u8,
+    Option<WallTime>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")] Vec<Option<u16>>,
+);
 
 impl Count {
     /// Bikes that can be taken.
@@ -87,7 +99,8 @@ impl Count {
 }
 
 impl From<CountWire> for Count {
-    fn from((bikes, estimated, installed, renting, returning, last_seen): CountWire) -> Self {
+    fn from(wire: CountWire) -> Self {
+        let CountWire(bikes, estimated, installed, renting, returning, last_seen, stock) = wire;
         Self {
             bikes,
             estimated: estimated != 0,
@@ -97,6 +110,7 @@ impl From<CountWire> for Count {
                 returning: returning != 0,
             },
             last_seen,
+            stock: stock_of(&stock),
         }
     }
 }
@@ -108,15 +122,45 @@ impl From<Count> for CountWire {
             renting,
             returning,
         } = count.service;
-        (
+        Self(
             count.bikes,
             count.estimated.into(),
             installed.into(),
             renting.into(),
             returning.into(),
             count.last_seen,
+            numbers_of(count.stock),
         )
     }
+}
+
+/// The numbers of a stock up to the last one that is known.
+fn numbers_of(stock: Stock) -> Vec<Option<u16>> {
+    let mut numbers = stock.to_numbers().to_vec();
+    while numbers.pop_if(|number| number.is_none()).is_some() {}
+    numbers
+}
+
+fn stock_of(numbers: &[Option<u16>]) -> Stock {
+    let number = |at: usize| numbers.get(at).copied().flatten();
+    Stock::from_numbers(std::array::from_fn(number))
+}
+
+/// A stock in an attribute of the page: `2,12,20`; nothing if none is known.
+#[must_use]
+pub(crate) fn stock_text(stock: Stock) -> Option<String> {
+    let text = |number: Option<u16>| number.map(|number| number.to_string()).unwrap_or_default();
+    let numbers = numbers_of(stock).into_iter().map(text);
+    let text = numbers.collect::<Vec<_>>().join(",");
+    (!text.is_empty()).then_some(text)
+}
+
+/// Reads what [`stock_text`] writes.
+#[cfg(any(feature = "hydrate", test))]
+#[must_use]
+pub(crate) fn parse_stock(text: &str) -> Stock {
+    let numbers: Vec<_> = text.split(',').map(|number| number.parse().ok()).collect();
+    stock_of(&numbers)
 }
 
 /// A moment of the year by the clocks of the city: `28 Feb, 10:10`.
@@ -309,4 +353,40 @@ pub(crate) struct Tiles {
     pub(crate) url: String,
     /// Who must be named on the map.
     pub(crate) attribution: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    fn check(numbers: [Option<u16>; 5], expected: Expect) {
+        let count = Count {
+            bikes: 7,
+            stock: Stock::from_numbers(numbers),
+            ..Count::default()
+        };
+        let json = serde_json::to_string(&count).unwrap();
+        assert_eq!(serde_json::from_str::<Count>(&json).unwrap(), count);
+        let text = stock_text(count.stock);
+        assert_eq!(
+            parse_stock(text.as_deref().unwrap_or_default()),
+            count.stock
+        );
+        expected.assert_eq(&format!("{json} {text:?}"));
+    }
+
+    #[test]
+    fn a_count_is_no_longer_than_what_is_known() {
+        check([None; 5], expect!["[7,0,1,1,1,null] None"]);
+        check(
+            [Some(2), Some(12), Some(20), None, None],
+            expect![[r#"[7,0,1,1,1,null,[2,12,20]] Some("2,12,20")"#]],
+        );
+        check(
+            [None, Some(12), None, Some(0), None],
+            expect![[r#"[7,0,1,1,1,null,[null,12,null,0]] Some(",12,,0")"#]],
+        );
+    }
 }

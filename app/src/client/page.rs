@@ -5,7 +5,7 @@ use leptos::prelude::document;
 use wasm_bindgen::JsCast as _;
 use web_sys::Element;
 
-use crate::model::{Count, Dock, WallTime};
+use crate::model::{Count, Dock, WallTime, parse_stock};
 
 /// Every dock of the list, in its order.
 pub(crate) fn docks() -> Vec<Dock> {
@@ -37,6 +37,10 @@ fn dock(item: &Element) -> Option<Dock> {
             last_seen: item
                 .get_attribute("data-last-seen")
                 .and_then(|text| WallTime::parse(&text)),
+            stock: item
+                .get_attribute("data-stock")
+                .map(|text| parse_stock(&text))
+                .unwrap_or_default(),
         },
     })
 }

@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use crate::city::{City, LiveDock};
 use crate::link::page_query;
 use crate::map::look;
-use crate::model::{Count, Outcome, WallTime};
+use crate::model::{Count, Outcome, WallTime, stock_text};
 
 /// Tells each item whether it is the selected one, without waking the others.
 #[derive(Clone)]
@@ -41,7 +41,9 @@ pub(crate) fn DockItem(
         lon,
     } = dock;
     // Only the server writes it: the browser reads the docks off the list that it was given.
-    let at = (cfg!(feature = "ssr") && metres.is_none()).then(|| format!("{lat},{lon}"));
+    let is_source = cfg!(feature = "ssr") && metres.is_none();
+    let at = is_source.then(|| format!("{lat},{lon}"));
+    let stock = is_source.then(|| stock_text(count.get_untracked().stock));
     let select = move |event: MouseEvent| {
         let is_plain = !(event.ctrl_key() || event.meta_key() || event.shift_key());
         if is_plain {
@@ -66,6 +68,7 @@ pub(crate) fn DockItem(
             data-service=move || service(count.get())
             data-last-seen=move || count.get().last_seen.map(WallTime::to_text)
             data-at=at
+            data-stock=stock.flatten()
             data-metres=metres.map(|metres| format!("{metres:.0}"))
             aria-current=move || chosen.selected(&Some(id)).then_some("true")
         >
@@ -74,12 +77,25 @@ pub(crate) fn DockItem(
                 <span class="text">
                     <span class="name">{name.to_string()}</span>
                     {way.map(|way| view! { <span class="way">{way}</span> })}
-                    {move || look::note(count.get()).map(|note| view! { <span class="note">{note}</span> })}
+                    {move || details(count.get())}
                 </span>
-                <span class="words">{move || look::words(count.get())}</span>
+                <span class="words">{move || count.get().stock.is_unknown().then(|| look::words(count.get()))}</span>
             </a>
         </li>
     }
+}
+
+/// What the circle does not say; without a live feed that is nothing, or a note.
+fn details(count: Count) -> impl IntoView {
+    let is_known = !count.stock.is_unknown();
+    let stock = is_known.then(|| look::stock(count));
+    [
+        ("stock", stock),
+        ("note", look::note(count)),
+        ("broken", look::broken(count)),
+    ]
+    .map(|(class, text)| text.map(|text| view! { <span class=class>{text}</span> }))
+    .collect_view()
 }
 
 /// Of `installed`, `renting` and `returning` those that hold; none if all do.

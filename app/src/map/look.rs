@@ -41,7 +41,7 @@ pub(crate) fn number(count: Count) -> String {
     }
 }
 
-/// The count in words: `no bikes`, `1 bike`, `about 7 bikes`.
+/// The count in words: `no bikes`, `1 bike`, `about 7 bikes`, `5 bikes, 2 of them electric`.
 #[must_use]
 pub(crate) fn words(count: Count) -> String {
     let about = if count.estimated { "about " } else { "" };
@@ -49,8 +49,54 @@ pub(crate) fn words(count: Count) -> String {
         _ if !count.service.can_rent() => "no bikes to take".to_owned(),
         i32::MIN..=0 if count.estimated => "probably no bikes".to_owned(),
         i32::MIN..=0 => "no bikes".to_owned(),
-        1 => format!("{about}1 bike"),
-        bikes => format!("{about}{bikes} bikes"),
+        1 => format!("{about}1 bike{}", electric(count)),
+        bikes => format!("{about}{bikes} bikes{}", electric(count)),
+    }
+}
+
+/// What is said of one bike or more, if the feed tells e-bikes from others.
+fn electric(count: Count) -> String {
+    match count.stock.ebikes.map(i32::from) {
+        None => String::new(),
+        Some(0) => ", none electric".to_owned(),
+        Some(_) if count.bikes == 1 => ", electric".to_owned(),
+        Some(ebikes) if ebikes >= count.bikes => ", all electric".to_owned(),
+        Some(ebikes) => format!(", {ebikes} of them electric"),
+    }
+}
+
+/// Bikes to take and docks to return to: `5 bikes, 2 of them electric · 12 free docks`.
+#[must_use]
+pub(crate) fn stock(count: Count) -> String {
+    let free = count.stock.free_docks;
+    let free = free.filter(|_| count.service.can_return());
+    match free {
+        None => words(count),
+        Some(free) => format!("{} · {}", words(count), several(free, "free dock")),
+    }
+}
+
+/// What is there and of no use: `1 broken bike, 2 broken docks`.
+#[must_use]
+pub(crate) fn broken(count: Count) -> Option<String> {
+    let of = |number: Option<u16>, what| {
+        let number = number.filter(|number| *number > 0);
+        number.map(|number| several(number, what))
+    };
+    let is_open = count.service.can_rent() || count.service.can_return();
+    let parts = [
+        of(count.stock.broken_bikes, "broken bike"),
+        of(count.stock.broken_docks, "broken dock"),
+    ];
+    let parts: Vec<_> = parts.into_iter().flatten().filter(|_| is_open).collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+fn several(number: u16, what: &str) -> String {
+    match number {
+        0 => format!("no {what}s"),
+        1 => format!("1 {what}"),
+        number => format!("{number} {what}s"),
     }
 }
 
@@ -70,17 +116,19 @@ pub(crate) fn note(count: Count) -> Option<String> {
     }
 }
 
-/// The label beside a dock: `E 32 St & Park Ave: 7 bikes, no returns`.
+/// The label beside a dock: `E 32 St & Park Ave: 7 bikes, no returns`,
+/// `1 Ave & E 1 St: 5 bikes, 2 of them electric · 12 free docks, 1 broken bike`.
 #[must_use]
 pub(crate) fn label(name: &str, count: Count) -> String {
-    let parts = [Some(words(count)), note(count)];
+    let parts = [Some(stock(count)), note(count), broken(count)];
     let parts: Vec<_> = parts.into_iter().flatten().collect();
     format!("{name}: {}", parts.join(", "))
 }
 
 #[cfg(test)]
 mod tests {
-    use domain::Service;
+    use domain::{Service, Stock};
+    use expect_test::expect;
 
     use super::*;
     use crate::model::WallTime;
@@ -124,6 +172,51 @@ mod tests {
             label("1 Ave & E 1 St", count),
             "1 Ave & E 1 St: 7 bikes, no returns"
         );
+    }
+
+    #[test]
+    fn bikes_are_told_by_kind_with_the_docks_that_are_free_and_what_is_broken() {
+        let read = |bikes, numbers, renting, returning| {
+            let count = Count {
+                bikes,
+                stock: Stock::from_numbers(numbers),
+                service: Service {
+                    installed: true,
+                    renting,
+                    returning,
+                },
+                ..Count::default()
+            };
+            label("A", count)
+        };
+        let stock =
+            |ebikes, free_docks| [Some(ebikes), Some(free_docks), Some(20), Some(0), Some(0)];
+        let unknown = [None, Some(12), None, None, None];
+        let broken = [Some(2), Some(12), Some(20), Some(1), Some(2)];
+        let labels = [
+            read(5, stock(2, 12), true, true),
+            read(5, stock(0, 1), true, true),
+            read(5, stock(5, 0), true, true),
+            read(1, stock(1, 12), true, true),
+            read(0, stock(0, 20), true, true),
+            read(5, unknown, true, true),
+            read(5, broken, true, true),
+            read(5, broken, true, false),
+            read(5, broken, false, true),
+            read(5, broken, false, false),
+        ];
+        expect![[r#"
+            A: 5 bikes, 2 of them electric · 12 free docks
+            A: 5 bikes, none electric · 1 free dock
+            A: 5 bikes, all electric · no free docks
+            A: 1 bike, electric · 12 free docks
+            A: no bikes · 20 free docks
+            A: 5 bikes · 12 free docks
+            A: 5 bikes, 2 of them electric · 12 free docks, 1 broken bike, 2 broken docks
+            A: 5 bikes, 2 of them electric, no returns, 1 broken bike, 2 broken docks
+            A: no bikes to take · 12 free docks, returns only, 1 broken bike, 2 broken docks
+            A: no bikes to take, closed"#]]
+        .assert_eq(&labels.join("\n"));
     }
 
     #[test]

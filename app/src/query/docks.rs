@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use domain::{Service, System};
+use domain::{Service, Stock, System};
 use sqlx::PgConnection;
 
 use crate::model::{Count, Dock};
@@ -38,6 +38,8 @@ pub struct DockRow {
     pub dock: Dock,
     /// When a live feed had the station for the last time, if it goes on without it.
     pub last_seen: Option<DateTime<Utc>>,
+    /// When the station last spoke to its operator.
+    pub last_reported: Option<DateTime<Utc>>,
     /// The operator's opaque id of the station.
     pub station_id: String,
     /// The publish that changed the dock last.
@@ -45,7 +47,7 @@ pub struct DockRow {
 }
 
 /// `location_id, station_id, street, latitude, longitude, bikes, estimated, is_installed, is_renting,
-/// is_returning, last_seen, version`
+/// is_returning, last_seen, last_reported`, its stock and `version`
 type Row = (
     i32,
     String,
@@ -58,6 +60,8 @@ type Row = (
     bool,
     bool,
     Option<DateTime<Utc>>,
+    Option<DateTime<Utc>>,
+    Vec<Option<i16>>,
     i64,
 );
 
@@ -92,7 +96,8 @@ pub(crate) async fn read_changes(
     let rows: Vec<Row> = sqlx::query_as(
         "select location_id, left(station_id, $2), left(street, $2),
                 latitude, longitude, bikes, estimated, is_installed, is_renting, is_returning,
-                last_seen, version
+                last_seen, last_reported,
+                array[ebikes, free_docks, capacity, broken_bikes, broken_docks], version
            from availability join location using (location_id)
           where version > $1",
     )
@@ -121,8 +126,11 @@ fn dock_row(row: Row, timezone: &str) -> DockRow {
         renting,
         returning,
         last_seen,
+        last_reported,
+        stock,
         version,
     ) = row;
+    let number = |at: usize| u16::try_from(stock.get(at).copied().flatten()?).ok();
     let count = Count {
         bikes,
         estimated,
@@ -132,6 +140,7 @@ fn dock_row(row: Row, timezone: &str) -> DockRow {
             returning,
         },
         last_seen: last_seen.map(|at| wall_time(at, timezone)),
+        stock: Stock::from_numbers(std::array::from_fn(number)),
     };
     let dock = Dock {
         id,
@@ -143,6 +152,7 @@ fn dock_row(row: Row, timezone: &str) -> DockRow {
     DockRow {
         dock,
         last_seen,
+        last_reported,
         station_id,
         version,
     }

@@ -17,7 +17,8 @@ pub(crate) struct Board {
     docks: BTreeMap<i32, Entry>,
     version: i64,
     clock: Option<Moment>,
-    /// The clock when a dock was last added, renamed or moved; at first, when the board began.
+    /// The clock when a dock was last added, renamed, moved or enlarged, or the first e-bike told; at
+    /// first, when the board began.
     stations_at: Option<Moment>,
     /// Whether the list of stations changed while the clock stood still. A reader may hold the list of
     /// that instant, so `stations_at` moves on as soon as the clock does.
@@ -28,6 +29,8 @@ pub(crate) struct Board {
     /// A line for each of the sink's streams that has stopped.
     failures: Vec<String>,
     system: System,
+    /// Whether a live feed has told the e-bikes of any dock.
+    tells_ebikes: bool,
 }
 
 impl Default for Board {
@@ -42,6 +45,7 @@ impl Default for Board {
             database: Database::default(),
             failures: Vec::new(),
             system: citi_bike(),
+            tells_ebikes: false,
         }
     }
 }
@@ -55,9 +59,12 @@ pub(crate) struct Entry {
     pub(crate) station_id: String,
     /// When a live feed had the station for the last time, if it goes on without it.
     pub(crate) last_seen: Option<DateTime<Utc>>,
-    /// Version of the last change.
+    /// When the station last spoke to its operator; browsers do not get it.
+    pub(crate) last_reported: Option<DateTime<Utc>>,
+    /// Version of the last change that browsers see.
     version: i64,
-    /// Version at which this server first saw the dock, or first saw it with this name and place.
+    /// Version at which this server first saw the dock, or first saw it with this name, place and
+    /// capacity.
     known_at: i64,
 }
 
@@ -163,6 +170,12 @@ impl Board {
         &self.system
     }
 
+    /// Whether e-bikes are told apart at any dock.
+    #[must_use]
+    pub(crate) fn tells_ebikes(&self) -> bool {
+        self.tells_ebikes
+    }
+
     /// Every dock with its station, by location.
     pub(crate) fn stations(&self) -> impl Iterator<Item = &Entry> {
         self.docks.values()
@@ -211,18 +224,26 @@ impl Board {
         self.published = Some(back_in_time(clock.age));
     }
 
-    /// Takes a dock over; whether it is new, renamed or moved.
+    /// Takes a dock over; whether the list of stations is another one for it.
     fn take_dock(&mut self, row: DockRow) -> bool {
         let DockRow {
             dock,
             last_seen,
+            last_reported,
             station_id,
             version,
         } = row;
         let known = self.docks.get(&dock.id);
-        let known = known.filter(|known| is_same_place(&known.dock, &dock));
+        let version = match known {
+            Some(known) if known.dock == dock => known.version,
+            _ => version,
+        };
+        let known = known.filter(|known| is_same_station(&known.dock, &dock));
         let known_at = known.map(|known| known.known_at);
-        if known_at.is_none() {
+        let tells_first = !self.tells_ebikes && dock.count.stock.ebikes.is_some();
+        self.tells_ebikes |= tells_first;
+        let is_news = known_at.is_none() || tells_first;
+        if is_news {
             self.stations_at.clone_from(&self.clock);
         }
         self.docks.insert(
@@ -231,16 +252,18 @@ impl Board {
                 dock,
                 station_id,
                 last_seen,
+                last_reported,
                 version,
                 known_at: known_at.unwrap_or(version),
             },
         );
-        known_at.is_none()
+        is_news
     }
 }
 
-fn is_same_place(a: &Dock, b: &Dock) -> bool {
-    (&a.name, a.lat, a.lon) == (&b.name, b.lat, b.lon)
+fn is_same_station(a: &Dock, b: &Dock) -> bool {
+    let capacities = (a.count.stock.capacity, b.count.stock.capacity);
+    (&a.name, a.lat, a.lon) == (&b.name, b.lat, b.lon) && capacities.0 == capacities.1
 }
 
 /// `age` ago; the machine may not have been up for that long.
@@ -270,6 +293,7 @@ mod tests {
                 .map(|(id, bikes)| DockRow {
                     dock: dock(*id, *bikes),
                     last_seen: None,
+                    last_reported: None,
                     station_id: id.to_string(),
                     version,
                 })
@@ -365,6 +389,17 @@ mod tests {
         renamed.docks[0].dock.name = "moved".to_owned();
         assert_eq!(board.apply(renamed).new.len(), 1);
     }
+
+    #[test]
+    fn a_station_that_only_spoke_again_is_no_news_for_browsers() {
+        let mut board = board();
+        let mut spoken = reading(13, &[(1, 4), (3, 8)]);
+        let at = spoken.clock.map(|clock| clock.at);
+        spoken.docks[0].last_reported = at;
+        assert_eq!(board.apply(spoken).docks, [(3, count(8))]);
+        assert_eq!(board.stations().next().unwrap().last_reported, at);
+    }
+
     #[test]
     fn the_list_of_stations_is_as_old_as_its_last_new_or_renamed_station() {
         let at = |board: &Board| board.stations_at().map(|moment| moment.utc.clone());
@@ -374,6 +409,13 @@ mod tests {
         assert_eq!(at(&board).as_deref(), Some("2020-03-02T13:14:17Z"));
         board.apply(reading(14, &[(4, 0)]));
         assert_eq!(at(&board).as_deref(), Some("2020-03-02T13:14:19Z"));
+        let mut enlarged = reading(15, &[(4, 0)]);
+        enlarged.docks[0].dock.count.stock.capacity = Some(20);
+        board.apply(enlarged.clone());
+        assert_eq!(at(&board).as_deref(), Some("2020-03-02T13:14:20Z"));
+        enlarged.clock = reading(16, &[]).clock;
+        board.apply(enlarged);
+        assert_eq!(at(&board).as_deref(), Some("2020-03-02T13:14:20Z"));
     }
 
     #[test]

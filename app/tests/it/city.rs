@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// The tables the app reads, as `migrations/` makes them.
-const TABLES: [&str; 7] = [
+const TABLES: [&str; 8] = [
     include_str!("../../../migrations/0001_records.sql"),
     include_str!("../../../migrations/0002_stream_cursor.sql"),
     include_str!("../../../migrations/0003_availability.sql"),
@@ -20,6 +20,7 @@ const TABLES: [&str; 7] = [
     include_str!("../../../migrations/0006_dock_status.sql"),
     include_str!("../../../migrations/0007_stream_failure.sql"),
     include_str!("../../../migrations/0010_station_service.sql"),
+    include_str!("../../../migrations/0011_station_stock.sql"),
 ];
 
 pub(crate) struct City {

@@ -148,6 +148,7 @@ pub(crate) fn reading(version: i64, docks: Vec<Dock>) -> Reading {
             .into_iter()
             .map(|dock| DockRow {
                 last_seen: None,
+                last_reported: None,
                 station_id: format!("{}", 3_200 + dock.id),
                 dock,
                 version,

@@ -1,6 +1,7 @@
 //! The spellings of GBFS 3.0 as it is served, all of them.
 //!
-//! What is not known is left out: docks, capacities, the kinds of bikes. What the format requires
+//! What is not known is left out: of trip files docks, capacities, the kinds of bikes. What the format
+//! requires
 //! all the same is said here once, with its reason. Times are the replay clock, because the counts
 //! hold for it: a feed replayed from an old month is old for its readers too.
 //!
@@ -8,7 +9,7 @@
 
 use std::borrow::Cow;
 
-use domain::System;
+use domain::{Stock, System};
 use serde::Serialize;
 
 use super::id::printable;
@@ -31,8 +32,14 @@ const STATIONS_TTL_S: u32 = 60;
 /// How long what never changes while the server runs may be kept, in seconds.
 const SYSTEM_TTL_S: u32 = 300;
 
-/// The only type of vehicle: trip records do not tell a classic bike from an electric one.
+/// A bike without a motor; any bike, where nothing tells e-bikes apart.
 const BIKE: &str = "bike";
+
+/// A bike with a motor.
+const EBIKE: &str = "ebike";
+
+/// Required of a vehicle with a motor, and told by nobody (chosen: what makers say of a full battery).
+const EBIKE_RANGE_M: u32 = 50_000;
 
 /// A file of the feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,7 +105,7 @@ pub(super) fn write(
         File::SystemInformation => {
             envelope(file, stations_at, &information(settings, board.system()))
         }
-        File::VehicleTypes => envelope(file, stations_at, &vehicle_types()),
+        File::VehicleTypes => envelope(file, stations_at, &vehicle_types(board.tells_ebikes())),
         File::StationInformation => {
             let language = board.system().language.as_str();
             let information = |entry| station_information(entry, language);
@@ -106,7 +113,7 @@ pub(super) fn write(
             envelope(file, stations_at, &Stations { stations })
         }
         File::StationStatus => {
-            let status = |entry| station_status(entry, clock);
+            let status = |entry| station_status(entry, clock, board.tells_ebikes());
             let stations = board.stations().map(status).collect();
             envelope(file, clock, &Stations { stations })
         }
@@ -175,26 +182,37 @@ fn information<'a>(settings: &'a FeedSettings, system: &'a System) -> SystemInfo
 
 #[derive(Serialize)]
 struct VehicleTypes {
-    vehicle_types: [VehicleType; 1],
+    vehicle_types: Vec<VehicleType>,
 }
 
 #[derive(Serialize)]
 struct VehicleType {
     vehicle_type_id: &'static str,
     form_factor: &'static str,
-    /// Required. Every bike of the system has pedals; which ones help along is not known.
+    /// Required. Every bike of the system has pedals, also where nobody knows which ones help along.
     propulsion_type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_range_meters: Option<u32>,
     name: Localized<'static>,
 }
 
-fn vehicle_types() -> VehicleTypes {
+fn vehicle_types(tells_ebikes: bool) -> VehicleTypes {
+    let bike = VehicleType {
+        vehicle_type_id: BIKE,
+        form_factor: "bicycle",
+        propulsion_type: "human",
+        max_range_meters: None,
+        name: localized("Bike", ENGLISH),
+    };
+    let ebike = tells_ebikes.then(|| VehicleType {
+        vehicle_type_id: EBIKE,
+        form_factor: "bicycle",
+        propulsion_type: "electric_assist",
+        max_range_meters: Some(EBIKE_RANGE_M),
+        name: localized("E-bike", ENGLISH),
+    });
     VehicleTypes {
-        vehicle_types: [VehicleType {
-            vehicle_type_id: BIKE,
-            form_factor: "bicycle",
-            propulsion_type: "human",
-            name: localized("Bike", ENGLISH),
-        }],
+        vehicle_types: std::iter::once(bike).chain(ebike).collect(),
     }
 }
 
@@ -209,6 +227,8 @@ struct StationInformation<'a> {
     name: Localized<'a>,
     lat: f64,
     lon: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    capacity: Option<u16>,
 }
 
 fn station_information<'a>(entry: &'a Entry, language: &'a str) -> StationInformation<'a> {
@@ -218,6 +238,7 @@ fn station_information<'a>(entry: &'a Entry, language: &'a str) -> StationInform
         name: localized(&dock.name, language),
         lat: dock.lat,
         lon: dock.lon,
+        capacity: dock.count.stock.capacity,
     }
 }
 
@@ -227,11 +248,20 @@ fn station_information<'a>(entry: &'a Entry, language: &'a str) -> StationInform
 struct StationStatus<'a> {
     station_id: String,
     num_vehicles_available: i32,
-    vehicle_types_available: [VehicleCount; 1],
+    /// Required beside `vehicle_types`. Nothing is in it of a station whose e-bikes are not known, where
+    /// those of others are.
+    vehicle_types_available: Vec<VehicleCount>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    num_vehicles_disabled: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    num_docks_available: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    num_docks_disabled: Option<u16>,
     is_installed: bool,
     is_renting: bool,
     is_returning: bool,
-    /// Of a station that its live feed no longer has, when it had it last.
+    /// Where no feed says so: of a station that its live feed no longer has, when it had it last; of
+    /// another one the clock.
     last_reported: Cow<'a, str>,
     /// An extension, named as the format asks: the count is net flow, not a count of bikes.
     #[serde(rename = "_estimated", skip_serializing_if = "std::ops::Not::not")]
@@ -244,25 +274,42 @@ struct VehicleCount {
     count: i32,
 }
 
-fn station_status<'a>(entry: &Entry, clock: &'a str) -> StationStatus<'a> {
+fn by_type(bikes: i32, stock: Stock, tells_ebikes: bool) -> Vec<VehicleCount> {
+    let of = |vehicle_type_id, count| VehicleCount {
+        vehicle_type_id,
+        count,
+    };
+    match stock.ebikes.map(i32::from) {
+        None if tells_ebikes => Vec::new(),
+        None => vec![of(BIKE, bikes)],
+        Some(ebikes) => {
+            let ebikes = ebikes.min(bikes);
+            vec![of(BIKE, bikes - ebikes), of(EBIKE, ebikes)]
+        }
+    }
+}
+
+fn station_status<'a>(entry: &Entry, clock: &'a str, tells_ebikes: bool) -> StationStatus<'a> {
     let Count {
-        bikes: count,
+        bikes,
         estimated,
         service,
+        stock,
         ..
     } = entry.dock.count;
-    let last_seen = entry.last_seen.map(|at| Cow::Owned(utc(at)));
+    let last_reported = entry.last_reported.or(entry.last_seen);
+    let last_reported = last_reported.map(|at| Cow::Owned(utc(at)));
     StationStatus {
         station_id: printable(&entry.station_id),
-        num_vehicles_available: count,
-        vehicle_types_available: [VehicleCount {
-            vehicle_type_id: BIKE,
-            count,
-        }],
+        num_vehicles_available: bikes,
+        vehicle_types_available: by_type(bikes, stock, tells_ebikes),
+        num_vehicles_disabled: stock.broken_bikes,
+        num_docks_available: stock.free_docks,
+        num_docks_disabled: stock.broken_docks,
         is_installed: service.installed,
         is_renting: service.renting,
         is_returning: service.returning,
-        last_reported: last_seen.unwrap_or(Cow::Borrowed(clock)),
+        last_reported: last_reported.unwrap_or(Cow::Borrowed(clock)),
         estimated,
     }
 }
