@@ -8,7 +8,7 @@ use csv::StringRecord;
 
 use crate::reject::cut;
 use crate::time::{Instants, TimeError, new_york, parse_local, resolve};
-use crate::{Reject, Rider, Station, Trip};
+use crate::{BikeKind, Reject, Rider, Station, Trip};
 
 /// A trip that lasts longer has a wrong arrival (chosen: Citi Bike's longest, of a bike that was lost
 /// and found, last two thirds of it).
@@ -38,6 +38,7 @@ enum Meaning {
     ToLon,
     BikeId,
     Rider,
+    BikeKind,
     /// Known, not needed.
     Unused,
 }
@@ -55,7 +56,7 @@ const GENERATIONS: [&str; 2] = ["legacy", "2021"];
 /// 2021-02, New York from 2020-01 on as rewritten; some files quote every field. An empty
 /// spelling: the generation lacks the column. The order of the legacy columns is the order in
 /// files without a header.
-const COLUMNS: [(Meaning, [&str; GENERATIONS.len()]); 16] = [
+const COLUMNS: [(Meaning, [&str; GENERATIONS.len()]); 17] = [
     (Meaning::Duration, ["tripduration", ""]),
     (Meaning::DepartedAt, ["starttime", "started_at"]),
     (Meaning::ArrivedAt, ["stoptime", "ended_at"]),
@@ -73,9 +74,10 @@ const COLUMNS: [(Meaning, [&str; GENERATIONS.len()]); 16] = [
     (Meaning::BikeId, ["bikeid", ""]),
     (Meaning::Rider, ["usertype", "member_casual"]),
     (Meaning::Unused, ["birth year", "ride_id"]),
-    (Meaning::Unused, ["gender", "rideable_type"]),
+    (Meaning::Unused, ["gender", ""]),
     // Not in files without a header.
     (Meaning::Unused, ["name_localizedValue0", ""]),
+    (Meaning::BikeKind, ["", "rideable_type"]),
 ];
 
 /// How many of [`COLUMNS`] a file without a header has.
@@ -131,6 +133,7 @@ pub struct Columns {
     duration: Option<Column>,
     bike_id: Option<Column>,
     rider: Option<Column>,
+    bike_kind: Option<Column>,
     width: usize,
     has_header: bool,
 }
@@ -315,7 +318,7 @@ impl Columns {
     /// # Errors
     /// [`RowError`] if the row is cut, a station has no id or no place, a time is unreadable or
     /// does not exist, or the trip ends before it begins or more than a year later. A missing bike,
-    /// rider or duration is no error.
+    /// kind of bike, rider or duration is no error.
     pub fn parse_row(&self, row: &StringRecord, file: &str, line: u64) -> Result<Trip, RowError> {
         self.trip(row).map_err(|reason| RowError {
             file: file.to_owned(),
@@ -344,6 +347,10 @@ impl Columns {
                 .rider
                 .as_ref()
                 .and_then(|column| rider(column.value(row))),
+            bike_kind: self
+                .bike_kind
+                .as_ref()
+                .and_then(|column| bike_kind(column.value(row))),
         })
     }
 
@@ -463,6 +470,7 @@ impl Header<'_> {
             duration: self.find(Meaning::Duration),
             bike_id: self.find(Meaning::BikeId),
             rider: self.find(Meaning::Rider),
+            bike_kind: self.find(Meaning::BikeKind),
             width: self.names.len(),
             has_header: true,
         })
@@ -493,7 +501,10 @@ impl Header<'_> {
 
 impl Meaning {
     fn is_optional(self) -> bool {
-        matches!(self, Self::Unused | Self::Duration | Self::Rider)
+        matches!(
+            self,
+            Self::Unused | Self::Duration | Self::Rider | Self::BikeKind
+        )
     }
 }
 
@@ -634,6 +645,15 @@ fn without_zero_fraction(text: &str) -> &str {
     }
 }
 
+fn bike_kind(value: &str) -> Option<BikeKind> {
+    match value {
+        "classic_bike" => Some(BikeKind::Classic),
+        "electric_bike" => Some(BikeKind::Electric),
+        "docked_bike" => Some(BikeKind::Docked),
+        _ => None,
+    }
+}
+
 fn rider(value: &str) -> Option<Rider> {
     match value {
         "Subscriber" | "member" => Some(Rider::Member),
@@ -758,7 +778,7 @@ mod tests {
         expect![[r#"{"bike_id":"42381","departed_at":"2020-03-01T05:14:07Z","from":{"station_id":"3202","street":"Newport PATH","lat":40.7272235,"lon":-74.0337589},"arrived_at":"2020-03-01T05:20:36.088Z","to":{"station_id":"3203","street":"Hamilton Park","lat":40.727595966,"lon":-74.044247311},"rider":"member"}"#]]
             .assert_eq(&serde_json::to_string(&trip).unwrap());
         let trip = parse(NEW, NEW_ROW).unwrap();
-        expect![[r#"{"departed_at":"2021-07-13T21:54:13Z","from":{"station_id":"6551.02","street":"W 44 St & 5 Ave","lat":40.755,"lon":-73.98},"arrived_at":"2021-07-13T22:01:43Z","to":{"station_id":"6839.10","street":"Grand Army Plaza","lat":40.764,"lon":-73.973},"rider":"casual"}"#]]
+        expect![[r#"{"departed_at":"2021-07-13T21:54:13Z","from":{"station_id":"6551.02","street":"W 44 St & 5 Ave","lat":40.755,"lon":-73.98},"arrived_at":"2021-07-13T22:01:43Z","to":{"station_id":"6839.10","street":"Grand Army Plaza","lat":40.764,"lon":-73.973},"rider":"casual","bike_kind":"classic"}"#]]
             .assert_eq(&serde_json::to_string(&trip).unwrap());
     }
 

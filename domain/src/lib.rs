@@ -53,5 +53,5 @@ pub use reject::Reject;
 pub use source::Sources;
 pub use split::{split, split_json};
 pub use status::{Inferred, Service, Status, Stock, System};
-pub use trip::{Rider, Station, Trip};
+pub use trip::{BikeKind, Rider, Station, Trip};
 pub use window::Windows;

@@ -30,11 +30,13 @@ pub fn split(offset: i64, bytes: &[u8]) -> Vec<SplitOutput<'static>> {
                 bike_id: bike_id.clone(),
                 at: trip.departed_at,
                 station: StationRef::from(trip.from),
+                bike_kind: trip.bike_kind,
             };
             let arrival = DockEvent {
                 bike_id,
                 at: trip.arrived_at,
                 station: StationRef::from(trip.to),
+                bike_kind: trip.bike_kind,
             };
             vec![
                 output(SplitEvent::Departure(departure)),
@@ -121,6 +123,19 @@ mod tests {
             expect![[r#"
             {"offset":12,"source":"a.csv#1","seq":7,"departure":{"bike_id":"42381","at":"2020-03-01T05:14:07Z","station":{"station_id":"3202","street":"Newport PATH","lat":40.7,"lon":-74.0}}}
             {"offset":12,"source":"a.csv#1","seq":7,"arrival":{"bike_id":"42381","at":"2020-03-01T05:20:36.088Z","station":{"station_id":"3203","street":"Hamilton Park","lat":40.8,"lon":-74.1}}}"#]],
+        );
+    }
+
+    #[test]
+    fn the_kind_of_bike_is_that_of_both_events() {
+        check(
+            &PLAIN.replace(
+                r#""rider":"member""#,
+                r#""rider":"member","bike_kind":"electric""#,
+            ),
+            expect![[r#"
+                {"offset":12,"source":"a.csv#1","seq":7,"departure":{"bike_id":"42381","at":"2020-03-01T05:14:07Z","station":{"station_id":"3202","street":"Newport PATH","lat":40.7,"lon":-74.0},"bike_kind":"electric"}}
+                {"offset":12,"source":"a.csv#1","seq":7,"arrival":{"bike_id":"42381","at":"2020-03-01T05:20:36.088Z","station":{"station_id":"3203","street":"Hamilton Park","lat":40.8,"lon":-74.1},"bike_kind":"electric"}}"#]],
         );
     }
 

@@ -22,6 +22,9 @@ pub struct Trip {
     /// Who rode, where the file says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rider: Option<Rider>,
+    /// Which kind of bike it was, where the file says so (2021 and later).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bike_kind: Option<BikeKind>,
 }
 
 /// A place with docks, as a trip names it.
@@ -45,4 +48,16 @@ pub enum Rider {
     Member,
     /// Rides on a day pass or a single ticket (`Customer`, `casual`).
     Casual,
+}
+
+/// What a trip file calls the bike: `rideable_type`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BikeKind {
+    /// Without a motor (`classic_bike`).
+    Classic,
+    /// With one (`electric_bike`).
+    Electric,
+    /// A bike of docks, in some files of 2021 to 2023 (`docked_bike`); what else it is nobody says.
+    Docked,
 }

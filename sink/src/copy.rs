@@ -3,42 +3,42 @@
 //! Source: <https://www.postgresql.org/docs/current/sql-copy.html>, "Binary Format".
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use domain::EventTime;
 use domain::availability::BikeEvent;
+use domain::{BikeKind, EventTime};
 
 const SIGNATURE: &[u8; 11] = b"PGCOPY\n\xff\r\n\0";
 /// Signature, flags, length of the header's extension.
 const HEADER_BYTES: usize = SIGNATURE.len() + 4 + 4;
 const TRAILER: i16 = -1;
 const NULL: i32 = -1;
-/// Columns that are read.
+/// Columns that are read, and always written.
 const COLUMNS: i16 = 5;
 /// Where Postgres begins to count microseconds: 2000-01-01.
 const POSTGRES_EPOCH: EventTime = EventTime::from_micros(946_684_800_000_000);
 
-/// Which columns are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RecordColumns {
-    /// `(id, time, bike_id, location_id, docked)`: no event is inferred.
-    OfTrips,
-    /// The same and `inferred`.
-    WithInferred,
+/// Which columns are written beside `(id, time, bike_id, location_id, docked)`; what is left out of all
+/// rows makes none of them wider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct RecordColumns {
+    /// Some event is inferred.
+    pub(crate) inferred: bool,
+    /// Of some event the kind of bike is known.
+    pub(crate) bike_kind: bool,
 }
 
 impl RecordColumns {
     /// The columns' names.
     pub(crate) fn names(self) -> &'static str {
-        match self {
-            Self::OfTrips => "id, time, bike_id, location_id, docked",
-            Self::WithInferred => "id, time, bike_id, location_id, docked, inferred",
+        match (self.inferred, self.bike_kind) {
+            (false, false) => "id, time, bike_id, location_id, docked",
+            (true, false) => "id, time, bike_id, location_id, docked, inferred",
+            (false, true) => "id, time, bike_id, location_id, docked, bike_kind",
+            (true, true) => "id, time, bike_id, location_id, docked, inferred, bike_kind",
         }
     }
 
     fn count(self) -> i16 {
-        match self {
-            Self::OfTrips => 5,
-            Self::WithInferred => 6,
-        }
+        COLUMNS + i16::from(self.inferred) + i16::from(self.bike_kind)
     }
 }
 
@@ -50,8 +50,19 @@ pub(crate) struct RecordRow<'a> {
     pub(crate) bike_id: Option<&'a str>,
     pub(crate) location_id: i32,
     pub(crate) docked: bool,
-    /// Written with [`RecordColumns::WithInferred`] only.
+    /// Written with [`RecordColumns::inferred`] only.
     pub(crate) inferred: bool,
+    /// Written with [`RecordColumns::bike_kind`] only.
+    pub(crate) bike_kind: Option<BikeKind>,
+}
+
+/// As column `bike_kind` has it.
+fn letter(kind: BikeKind) -> u8 {
+    match kind {
+        BikeKind::Classic => b'c',
+        BikeKind::Electric => b'e',
+        BikeKind::Docked => b'd',
+    }
 }
 
 /// Writes rows of `records`.
@@ -87,9 +98,17 @@ impl RecordsEncoder {
         bytes.put_i32(row.location_id);
         bytes.put_i32(1);
         bytes.put_u8(u8::from(row.docked));
-        if self.columns == RecordColumns::WithInferred {
+        if self.columns.inferred {
             bytes.put_i32(1);
             bytes.put_u8(u8::from(row.inferred));
+        }
+        match row.bike_kind {
+            _ if !self.columns.bike_kind => {}
+            Some(kind) => {
+                bytes.put_i32(1);
+                bytes.put_u8(letter(kind));
+            }
+            None => bytes.put_i32(NULL),
         }
     }
 
@@ -201,13 +220,43 @@ mod tests {
         proptest::collection::vec(event, 0..20)
     }
 
+    /// Bytes of one row beside those that all rows have.
+    fn width(columns: RecordColumns, bike_kind: Option<BikeKind>) -> usize {
+        let mut encoder = RecordsEncoder::with_rows(1, columns);
+        encoder.push(&RecordRow {
+            id: 1,
+            at: POSTGRES_EPOCH,
+            bike_id: None,
+            location_id: 1,
+            docked: true,
+            inferred: false,
+            bike_kind,
+        });
+        encoder.finish().len()
+    }
+
+    #[test]
+    fn what_no_row_has_makes_none_wider() {
+        let all = [(false, false), (true, false), (false, true), (true, true)];
+        let [plain, inferred, kinds, both] = all.map(|(inferred, bike_kind)| RecordColumns {
+            inferred,
+            bike_kind,
+        });
+        let electric = Some(BikeKind::Electric);
+        assert_eq!(width(plain, electric), width(plain, None));
+        assert_eq!(width(inferred, None), width(plain, None) + 5);
+        assert_eq!(width(kinds, electric), width(plain, None) + 5);
+        assert_eq!(width(kinds, None), width(plain, None) + 4);
+        assert_eq!(width(both, electric), width(plain, None) + 10);
+    }
+
     proptest! {
         #[test]
         fn what_is_encoded_is_decoded_whatever_the_pieces(
             events in events(),
             piece in 1..200_usize,
         ) {
-            let mut encoder = RecordsEncoder::with_rows(events.len(), RecordColumns::OfTrips);
+            let mut encoder = RecordsEncoder::with_rows(events.len(), RecordColumns::default());
             for event in &events {
                 encoder.push(&RecordRow {
                     id: event.id,
@@ -216,6 +265,7 @@ mod tests {
                     location_id: event.location_id,
                     docked: event.docked,
                     inferred: false,
+                    bike_kind: None,
                 });
             }
             let mut decoder = RecordsDecoder::default();

@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use domain::location::{Location, LocationChange, LocationHistory};
 use domain::record::StationRef;
 use domain::{
-    DockEvent, EventTime, Inferred, Ordinal, RecordId, Reject, Service, Sources, SplitEvent,
-    SplitOutput, Status, Stock, System,
+    BikeKind, DockEvent, EventTime, Inferred, Ordinal, RecordId, Reject, Service, Sources,
+    SplitEvent, SplitOutput, Status, Stock, System,
 };
 
 use crate::cursor::Cursor;
@@ -22,6 +22,8 @@ pub(crate) struct SplitChunk {
     pub(crate) events: Vec<EventRow>,
     /// The bike ids of `events`, one after the other.
     bike_ids: String,
+    /// Whether the kind of bike is known of any of `events`.
+    pub(crate) tells_bike_kind: bool,
     pub(crate) statuses: Vec<StatusRow>,
     pub(crate) rejects: Vec<RejectRow>,
     /// What a feed said last of its system.
@@ -51,6 +53,7 @@ pub(crate) struct EventRow {
     pub(crate) docked: bool,
     /// Inferred from a status; false for a trip's event.
     pub(crate) inferred: bool,
+    pub(crate) bike_kind: Option<BikeKind>,
 }
 
 /// A row of `dock_status`.
@@ -315,6 +318,7 @@ impl SplitDecoder {
                 station,
                 docked,
                 inferred: true,
+                bike_kind: None,
             });
         }
     }
@@ -345,7 +349,9 @@ impl SplitDecoder {
             station,
             docked: ordinal == Ordinal::Arrival,
             inferred: false,
+            bike_kind: event.bike_kind,
         });
+        chunk.tells_bike_kind |= event.bike_kind.is_some();
     }
 
     /// The station's number in this stream; notes where the event saw it, if that is new.

@@ -112,10 +112,9 @@ impl Writer {
         self.move_cursor(&mut transaction, &update).await?;
         if rows > 0 {
             // An inferred event never comes without its status.
-            let columns = if statuses.is_empty() {
-                RecordColumns::OfTrips
-            } else {
-                RecordColumns::WithInferred
+            let columns = RecordColumns {
+                inferred: !statuses.is_empty(),
+                bike_kind: chunks.iter().any(|chunk| chunk.tells_bike_kind),
             };
             let bytes = self.encode(chunks, rows, columns);
             copy_records(&mut transaction, columns, &bytes)
@@ -405,6 +404,7 @@ impl Writer {
                     location_id: self.location(event.station),
                     docked: event.docked,
                     inferred: event.inferred,
+                    bike_kind: event.bike_kind,
                 });
             }
         }

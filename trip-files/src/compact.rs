@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use domain::{Rider, Trip};
+use domain::{BikeKind, Rider, Trip};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -25,6 +25,7 @@ pub struct CompactTrip {
     pub from: Place,
     pub to: Place,
     pub rider: Option<Rider>,
+    pub bike_kind: Option<BikeKind>,
 }
 
 /// A station and where this trip saw it: since 2021 the place is the bike's own, a bit different
@@ -116,6 +117,7 @@ impl Names {
             from: self.place(&trip.from),
             to: self.place(&trip.to),
             rider: trip.rider,
+            bike_kind: trip.bike_kind,
         }
     }
 

@@ -28,6 +28,7 @@ impl Encoder {
             arrived_at: instant(trip.arrived_at),
             to: station(&trip.to, names),
             rider: trip.rider,
+            bike_kind: trip.bike_kind,
         };
         self.record(seq, &BodyRef::Trip(trip))
     }

@@ -84,13 +84,16 @@ fn line(record: &Record) -> String {
     let Record { seq, body, .. } = record;
     match body {
         Body::Trip(trip) => format!(
-            "{seq} {} {} → {} {} bike {:?} {:?}",
+            "{seq} {} {} → {} {} bike {:?} {:?}{}",
             trip.departed_at.format("%d %H:%M:%S%.fZ"),
             place(&trip.from),
             trip.arrived_at.format("%d %H:%M:%S%.fZ"),
             place(&trip.to),
             trip.bike_id,
             trip.rider,
+            trip.bike_kind
+                .map(|kind| format!(" {kind:?}"))
+                .unwrap_or_default(),
         ),
         Body::Reject(reject) => format!(
             "{seq} {}, line {}: {} | {}",
@@ -160,10 +163,10 @@ fn since_2021_without_bikes() {
     check(
         "new.csv",
         expect![[r#"
-        0 05 11:59:00Z HB103 "Ash St & 3 Ave" 40.7503 -73.9703 → 05 12:06:00Z 6101.01 "Oak St & 1 Ave" 40.7301 -73.9901 bike None Some(Casual)
-        1 05 12:00:00Z 6101.01 "Oak St & 1 Ave" 40.7301 -73.9901 → 05 12:10:00Z 6102.10 "Elm St & 2 Ave" 40.7402 -73.9802 bike None Some(Member)
-        2 05 12:01:00.970Z 6102.10 "Elm St & 2 Ave" 40.74021 -73.98018 → 05 12:06:00.250Z HB103 "Ash St & 3 Ave" 40.7503 -73.9703 bike None Some(Casual)
-    "#]],
+            0 05 11:59:00Z HB103 "Ash St & 3 Ave" 40.7503 -73.9703 → 05 12:06:00Z 6101.01 "Oak St & 1 Ave" 40.7301 -73.9901 bike None Some(Casual) Docked
+            1 05 12:00:00Z 6101.01 "Oak St & 1 Ave" 40.7301 -73.9901 → 05 12:10:00Z 6102.10 "Elm St & 2 Ave" 40.7402 -73.9802 bike None Some(Member) Classic
+            2 05 12:01:00.970Z 6102.10 "Elm St & 2 Ave" 40.74021 -73.98018 → 05 12:06:00.250Z HB103 "Ash St & 3 Ave" 40.7503 -73.9703 bike None Some(Casual) Electric
+        "#]],
     );
 }
 
@@ -172,9 +175,9 @@ fn since_2021_quoted() {
     check(
         "new-quoted.csv",
         expect![[r#"
-        0 05 12:00:00Z JC101 "Oak St & 1 Ave" 40.7301 -73.9901 → 05 12:10:00Z JC102 "Elm St & 2 Ave" 40.7402 -73.9802 bike None Some(Member)
-        1 05 12:01:00Z JC102 "Elm St & 2 Ave, North" 40.7402 -73.9802 → 05 12:06:00Z HB103 "Ash \"Park\" & 3 Ave" 40.7503 -73.9703 bike None Some(Casual)
-    "#]],
+            0 05 12:00:00Z JC101 "Oak St & 1 Ave" 40.7301 -73.9901 → 05 12:10:00Z JC102 "Elm St & 2 Ave" 40.7402 -73.9802 bike None Some(Member) Classic
+            1 05 12:01:00Z JC102 "Elm St & 2 Ave, North" 40.7402 -73.9802 → 05 12:06:00Z HB103 "Ash \"Park\" & 3 Ave" 40.7503 -73.9703 bike None Some(Casual) Electric
+        "#]],
     );
 }
 
@@ -197,11 +200,11 @@ fn a_trip_without_a_station_or_a_place_is_rejected() {
     check(
         "missing-end-station.csv",
         expect![[r#"
-        0 missing-end-station.csv, line 2: end_station_id "" is blank | CC01,electric_bike,2022-08-01 08:00:00,2022-08-01 08:10:00,Oak St & 1 Ave,6101.01,,,40.7301,-73.9901,40.74,-73.98,member
-        1 01 12:01:00Z 6101.01 "Oak St & 1 Ave" 40.7301 -73.9901 → 01 12:11:00Z 6102.10 "Elm St & 2 Ave" 40.7402 -73.9802 bike None Some(Member)
-        2 missing-end-station.csv, line 4: start_station_id "" is blank | CC03,electric_bike,2022-08-01 08:02:00,2022-08-01 08:12:00,,,Elm St & 2 Ave,6102.10,40.7301,-73.9901,40.7402,-73.9802,member
-        3 missing-end-station.csv, line 5: end_lat "" is blank | CC04,electric_bike,2022-08-01 08:03:00,2022-08-01 08:13:00,Oak St & 1 Ave,6101.01,Elm St & 2 Ave,6102.10,40.7301,-73.9901,,,member
-    "#]],
+            0 missing-end-station.csv, line 2: end_station_id "" is blank | CC01,electric_bike,2022-08-01 08:00:00,2022-08-01 08:10:00,Oak St & 1 Ave,6101.01,,,40.7301,-73.9901,40.74,-73.98,member
+            1 01 12:01:00Z 6101.01 "Oak St & 1 Ave" 40.7301 -73.9901 → 01 12:11:00Z 6102.10 "Elm St & 2 Ave" 40.7402 -73.9802 bike None Some(Member) Electric
+            2 missing-end-station.csv, line 4: start_station_id "" is blank | CC03,electric_bike,2022-08-01 08:02:00,2022-08-01 08:12:00,,,Elm St & 2 Ave,6102.10,40.7301,-73.9901,40.7402,-73.9802,member
+            3 missing-end-station.csv, line 5: end_lat "" is blank | CC04,electric_bike,2022-08-01 08:03:00,2022-08-01 08:13:00,Oak St & 1 Ave,6101.01,Elm St & 2 Ave,6102.10,40.7301,-73.9901,,,member
+        "#]],
     );
 }
 
@@ -250,10 +253,10 @@ fn the_doubled_hour_without_a_duration_gives_the_shortest_trip() {
     check(
         "dst-fold-new.csv",
         expect![[r#"
-        0 07 05:10:00Z 6101.01 "Oak St & 1 Ave" 40.7301 -73.9901 → 07 05:30:00Z 6102.10 "Elm St & 2 Ave" 40.7402 -73.9802 bike None Some(Member)
-        1 07 05:50:00Z 6101.01 "Oak St & 1 Ave" 40.7301 -73.9901 → 07 06:10:00Z 6102.10 "Elm St & 2 Ave" 40.7402 -73.9802 bike None Some(Member)
-        2 07 06:30:00Z 6101.01 "Oak St & 1 Ave" 40.7301 -73.9901 → 07 07:10:00Z 6102.10 "Elm St & 2 Ave" 40.7402 -73.9802 bike None Some(Member)
-    "#]],
+            0 07 05:10:00Z 6101.01 "Oak St & 1 Ave" 40.7301 -73.9901 → 07 05:30:00Z 6102.10 "Elm St & 2 Ave" 40.7402 -73.9802 bike None Some(Member) Classic
+            1 07 05:50:00Z 6101.01 "Oak St & 1 Ave" 40.7301 -73.9901 → 07 06:10:00Z 6102.10 "Elm St & 2 Ave" 40.7402 -73.9802 bike None Some(Member) Classic
+            2 07 06:30:00Z 6101.01 "Oak St & 1 Ave" 40.7301 -73.9901 → 07 07:10:00Z 6102.10 "Elm St & 2 Ave" 40.7402 -73.9802 bike None Some(Member) Classic
+        "#]],
     );
 }
 
@@ -353,10 +356,10 @@ fn a_zero_that_an_id_has_lost_is_put_back() {
     check(
         "lost-zeros.csv",
         expect![[r#"
-        0 05 12:00:00Z 5343.10 "Oak St & 1 Ave" 40.7301 -73.9901 → 05 12:10:00Z 6102.01 "Elm St & 2 Ave" 40.7402 -73.9802 bike None Some(Member)
-        1 05 12:01:00Z 6102.01 "Elm St & 2 Ave" 40.7402 -73.9802 → 05 12:11:00Z 5343.10 "Oak St & 1 Ave" 40.7301 -73.9901 bike None Some(Member)
-        2 05 12:02:00Z 20645 "Ash St & 3 Ave" 40.7503 -73.9703 → 05 12:12:00Z 6102.01 "Elm St & 2 Ave" 40.7402 -73.9802 bike None Some(Casual)
-    "#]],
+            0 05 12:00:00Z 5343.10 "Oak St & 1 Ave" 40.7301 -73.9901 → 05 12:10:00Z 6102.01 "Elm St & 2 Ave" 40.7402 -73.9802 bike None Some(Member) Classic
+            1 05 12:01:00Z 6102.01 "Elm St & 2 Ave" 40.7402 -73.9802 → 05 12:11:00Z 5343.10 "Oak St & 1 Ave" 40.7301 -73.9901 bike None Some(Member) Classic
+            2 05 12:02:00Z 20645 "Ash St & 3 Ave" 40.7503 -73.9703 → 05 12:12:00Z 6102.01 "Elm St & 2 Ave" 40.7402 -73.9802 bike None Some(Casual) Classic
+        "#]],
     );
 }
 

@@ -28,7 +28,7 @@ use crate::table::Table;
 const NOTE: &str = "unit.json";
 
 /// Format of the notes and runs that this program writes; others are not read.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 
 /// One unit's folder; it exists only if something was kept.
 #[derive(Debug, Clone, PartialEq, Eq)]

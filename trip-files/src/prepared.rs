@@ -24,7 +24,10 @@ use crate::error::RefusedFile;
 pub(crate) const ENDING: &str = ".parquet";
 
 /// Format of the files that this program writes and the newest that it reads.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
+
+/// Format of the files that have no `bike_kind`; they are read as well.
+const FORMAT_WITHOUT_KIND: u32 = 1;
 
 /// Key of the format's number in a file's footer.
 const FORMAT_KEY: &str = "bikeshare.format";
@@ -53,10 +56,17 @@ message trip {
     required double to_lon;
     optional binary bike_id (string);
     optional binary rider (string);
+    optional binary bike_kind (string);
 }";
 
-fn schema() -> TypePtr {
-    let schema = parse_message_type(SCHEMA);
+/// The last column, which the first format lacks.
+const KIND: &str = "    optional binary bike_kind (string);\n";
+
+fn schema(format: u32) -> TypePtr {
+    let schema = match format {
+        FORMAT_WITHOUT_KIND => parse_message_type(&SCHEMA.replace(KIND, "")),
+        _ => parse_message_type(SCHEMA),
+    };
     Arc::new(schema.expect("it is a constant, and every test reads it"))
 }
 
@@ -89,10 +99,10 @@ impl Origin {
         })
     }
 
-    /// Whether this program can read the file.
-    fn check_format(&self) -> Result<(), RefusedFile> {
+    /// The file's format, if this program can read it.
+    fn known_format(&self) -> Result<u32, RefusedFile> {
         match self.format.parse() {
-            Ok(FORMAT) => Ok(()),
+            Ok(known @ FORMAT_WITHOUT_KIND..=FORMAT) => Ok(known),
             Ok(found) if found > FORMAT => Err(RefusedFile::NewerFormat {
                 found,
                 known: FORMAT,
@@ -194,6 +204,7 @@ mod tests {
             arrived_at: instant(departed + lasted),
             to: station,
             rider: None,
+            bike_kind: None,
         }
     }
 
@@ -261,6 +272,26 @@ mod tests {
         let file = Box::new(Cursor::new(file(&trips)));
         let (rows, _) = PreparedRows::open("a.parquet", file).unwrap();
         assert_eq!(rows.sample(), Some(sampler.finish()));
+    }
+
+    #[test]
+    fn a_file_of_the_first_format_is_read_and_has_no_kinds_of_bikes() {
+        let old = include_bytes!("../../testdata/prepared/format-1.parquet");
+        let (rows, names) = rows(old.to_vec()).unwrap();
+        let line = |row: Row| match row.content {
+            Content::Trip(trip) => {
+                let (station, _) = names.station_id_and_street(trip.from.station);
+                let at = instant(trip.departed_at);
+                format!("{at} {station} {:?} {:?}", trip.rider, trip.bike_kind)
+            }
+            Content::Reject(reject) => reject.reason,
+        };
+        let lines: Vec<_> = rows.into_iter().map(line).collect();
+        expect_test::expect![[r#"
+            2021-07-05 11:59:00 UTC HB103 Some(Casual) None
+            2021-07-05 12:00:00 UTC 6101.01 Some(Member) None
+            2021-07-05 12:01:00.970 UTC 6102.10 Some(Casual) None"#]]
+        .assert_eq(&lines.join("\n"));
     }
 
     #[test]

@@ -296,6 +296,7 @@ mod tests {
             from,
             to,
             rider: None,
+            bike_kind: None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Trips for tests of laws.
 
-use domain::{Rider, Station, Trip};
+use domain::{BikeKind, Rider, Station, Trip};
 use proptest::prelude::*;
 
 use crate::compact::{CompactTrip, Names, instant};
@@ -23,14 +23,20 @@ pub(crate) fn trip(times: impl Strategy<Value = (i64, i64)>) -> impl Strategy<Va
         Just(Some(Rider::Casual))
     ];
     let bike = proptest::option::of("[a-z0-9\"]{1,6}");
-    (bike, times, station(), station(), rider).prop_map(
-        |(bike_id, (departed, arrived), from, to, rider)| Trip {
+    let kind = proptest::option::of(prop_oneof![
+        Just(BikeKind::Classic),
+        Just(BikeKind::Electric),
+        Just(BikeKind::Docked)
+    ]);
+    (bike, times, station(), station(), rider, kind).prop_map(
+        |(bike_id, (departed, arrived), from, to, rider, bike_kind)| Trip {
             bike_id,
             departed_at: instant(departed),
             from,
             arrived_at: instant(arrived),
             to,
             rider,
+            bike_kind,
         },
     )
 }
@@ -50,5 +56,6 @@ pub(crate) fn still_trip(names: &mut Names, departed_at: i64) -> CompactTrip {
         from: place,
         to: place,
         rider: None,
+        bike_kind: None,
     }
 }

@@ -329,6 +329,7 @@ mod tests {
             from: place,
             to: place,
             rider: None,
+            bike_kind: None,
         }
     }
 

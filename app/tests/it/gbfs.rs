@@ -1,11 +1,12 @@
 //! The GBFS feed as other programs get it, and as the official schemas see it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use app::{AppConfig, AppError, AppState, Count, SharedBoard};
+use app::{AppConfig, AppError, AppState, Count, Dock, SharedBoard};
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
+use domain::{Service, Stock};
 use expect_test::{Expect, expect};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -82,6 +83,37 @@ async fn a_status_says_what_is_known_and_no_more() {
         ]],
     )
     .await;
+}
+
+#[tokio::test]
+async fn what_a_live_feed_says_of_a_dock_is_passed_on_and_of_others_nothing_is_made_up() {
+    let page = Page::with(kinds());
+    check(&page, "/gbfs/3.0/vehicle_types.json", expect![[r#"{"last_updated":"2020-03-02T13:14:05Z","ttl":300,"version":"3.0","data":{"vehicle_types":[{"vehicle_type_id":"bike","form_factor":"bicycle","propulsion_type":"human","name":[{"text":"Bike","language":"en"}]},{"vehicle_type_id":"ebike","form_factor":"bicycle","propulsion_type":"electric_assist","max_range_meters":50000,"name":[{"text":"E-bike","language":"en"}]}]}}"#]]).await;
+    check(
+        &page,
+        "/gbfs/3.0/station_information.json",
+        expect![[r#"{"last_updated":"2020-03-02T13:14:05Z","ttl":60,"version":"3.0","data":{"stations":[{"station_id":"3201","name":[{"text":"E 32 St & Park Ave","language":"en"}],"lat":40.7457,"lon":-73.9819,"capacity":20},{"station_id":"3202","name":[{"text":"E 33 St & 5 Ave","language":"en"}],"lat":40.748,"lon":-73.9846},{"station_id":"3203","name":[{"text":"E 30 St & Park Ave S","language":"en"}],"lat":40.74445,"lon":-73.98303}]}}"#]],
+    )
+    .await;
+    check(&page, "/gbfs/3.0/station_status.json", expect![[r#"{"last_updated":"2020-03-02T13:14:05Z","ttl":5,"version":"3.0","data":{"stations":[{"station_id":"3201","num_vehicles_available":7,"vehicle_types_available":[{"vehicle_type_id":"bike","count":5},{"vehicle_type_id":"ebike","count":2}],"num_vehicles_disabled":1,"num_docks_available":12,"num_docks_disabled":0,"is_installed":true,"is_renting":true,"is_returning":true,"last_reported":"2020-03-02T13:14:05Z"},{"station_id":"3202","num_vehicles_available":3,"vehicle_types_available":[{"vehicle_type_id":"bike","count":3},{"vehicle_type_id":"ebike","count":0}],"num_docks_available":5,"is_installed":false,"is_renting":false,"is_returning":false,"last_reported":"2020-03-02T13:14:05Z"},{"station_id":"3203","num_vehicles_available":0,"vehicle_types_available":[],"is_installed":true,"is_renting":true,"is_returning":true,"last_reported":"2020-03-02T13:14:05Z"}]}}"#]]).await;
+}
+
+/// A dock of which all is known, a closed one, and one of which nothing is.
+fn kinds() -> Vec<Dock> {
+    let mut docks = docks();
+    docks.truncate(3);
+    docks[0].count.stock = Stock::from_numbers([Some(2), Some(12), Some(20), Some(1), Some(0)]);
+    docks[1].count = Count {
+        bikes: 3,
+        service: Service {
+            installed: false,
+            renting: false,
+            returning: false,
+        },
+        stock: Stock::from_numbers([Some(0), Some(5), None, None, None]),
+        ..Count::default()
+    };
+    docks
 }
 
 #[tokio::test]
@@ -283,6 +315,14 @@ async fn the_validator_from_pypi_finds_no_error_in_the_served_feed() {
     let mut docks = docks();
     docks.push(dock(5, "Café \"Ω\" <b>&</b>", (40.71, -74.01), 0));
     docks[0].count.estimated = true;
+    let feeds = [docks, kinds()];
+    for docks in feeds {
+        validate_served(&python, docks).await;
+    }
+}
+
+async fn validate_served(python: &Path, docks: Vec<Dock>) {
+    let python = python.to_owned();
     let page = Page::with(docks);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/gbfs/gbfs.json", listener.local_addr().unwrap());

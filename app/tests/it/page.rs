@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use app::{AppConfig, Count, Database};
 use axum::http::StatusCode;
+use domain::{Service, Stock};
 
 use crate::support::{Page, dock, docks, reading};
 
@@ -60,6 +61,46 @@ async fn an_estimated_count_says_so() {
     let answer = Page::with(docks).get("/").await;
     assert!(answer.text.contains("about 7 bikes"));
     assert!(answer.items("docks")[1].contains("data-estimated"));
+}
+
+#[tokio::test]
+async fn bikes_are_told_by_kind_with_the_free_docks_and_a_closed_dock_has_neither() {
+    let mut docks = docks();
+    docks[0].count.stock = Stock::from_numbers([Some(2), Some(12), Some(20), Some(1), Some(0)]);
+    docks[3].count.stock = Stock::from_numbers([Some(5), Some(8), Some(20), Some(1), Some(3)]);
+    docks[3].count.service = Service {
+        installed: false,
+        renting: false,
+        returning: false,
+    };
+    let answer = Page::with(docks).get("/").await;
+    let item = |name: &str| {
+        let mut items = answer.text.split("<li ");
+        items.find(|item| item.contains(name)).unwrap()
+    };
+    let open = item("E 32 St &amp; Park Ave<");
+    for said in [
+        "7 bikes, 2 of them electric · 12 free docks<",
+        "<span class=\"broken\">1 broken bike<",
+        "data-stock=\"2,12,20,1,0\"",
+    ] {
+        assert!(open.contains(said), "{said} {open}");
+    }
+    let closed = item("Newport PATH<");
+    let (closed, _) = closed.split_once("</li>").unwrap();
+    for said in ["no bikes to take<", "closed<", ">–<"] {
+        assert!(closed.contains(said), "{said} {closed}");
+    }
+    for unsaid in ["free dock", "broken", "electric"] {
+        assert!(!closed.contains(unsaid), "{unsaid} {closed}");
+    }
+    let circles = |class: &str| {
+        let circle = format!("<circle class=\"{class}\"");
+        answer.text.matches(&circle).count()
+    };
+    assert_eq!((circles("some"), circles("none")), (2, 2));
+    let summary = answer.element("<p id=\"summary\"").unwrap();
+    assert_eq!(summary, "2 of 4 docks have bikes, 10 bikes in all");
 }
 
 #[tokio::test]

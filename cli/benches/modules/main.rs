@@ -182,6 +182,7 @@ fn record(seq: usize) -> Record {
             arrived_at: departed_at + TimeDelta::milliseconds(389_213),
             to: station(seq * 11),
             rider: Some(Rider::Member),
+            bike_kind: None,
         }),
     }
 }

@@ -123,6 +123,7 @@ fn trip() -> impl Strategy<Value = Body> {
                 arrived_at,
                 to,
                 rider: None,
+                bike_kind: None,
             })
         })
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{StationRef, Text, TripPieces};
-use crate::{Reject, Status, System};
+use crate::{BikeKind, Reject, Status, System};
 
 /// One output of the SmartModule `trip-split`.
 ///
@@ -52,6 +52,9 @@ pub struct DockEvent<'a> {
     /// Where.
     #[serde(borrow)]
     pub station: StationRef<'a>,
+    /// Which kind of bike it is, where the trip's file says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bike_kind: Option<BikeKind>,
 }
 
 impl SplitOutput<'_> {
@@ -80,6 +83,7 @@ fn write_event(
         source,
         seq,
         bike_id,
+        bike_kind,
         ..
     } = trip;
     let (offset, seq) = (offset.to_string(), seq.to_string());
@@ -90,7 +94,11 @@ fn write_event(
     if let Some(bike_id) = bike_id {
         put(&["\"bike_id\":", bike_id, ","]);
     }
-    put(&["\"at\":", at, ",\"station\":", station, "}}"]);
+    put(&["\"at\":", at, ",\"station\":", station]);
+    if let Some(bike_kind) = bike_kind {
+        put(&[",\"bike_kind\":", bike_kind]);
+    }
+    put(&["}}"]);
     json.into_bytes()
 }
 

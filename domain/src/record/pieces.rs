@@ -28,7 +28,12 @@ pub(crate) struct TripPieces<'a> {
     pub(crate) arrived_at: TimePiece<'a>,
     /// A JSON object.
     pub(crate) to: &'a str,
+    /// A JSON string that names a kind of bike.
+    pub(crate) bike_kind: Option<&'a str>,
 }
+
+/// Kinds of bikes as JSON.
+const BIKE_KINDS: [&str; 3] = ["\"classic\"", "\"electric\"", "\"docked\""];
 
 /// A time as a JSON string, and what it means.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -67,6 +72,10 @@ impl<'a> TripPieces<'a> {
                 break;
             }
         }
+        let bike_kind = match scanner.expect(",\"bike_kind\":") {
+            Some(()) => Some(scanner.string().filter(|kind| BIKE_KINDS.contains(kind))?),
+            None => None,
+        };
         (scanner.0 == "}}").then_some(Self {
             source: source.strip_prefix('"')?.strip_suffix('"')?,
             seq,
@@ -75,6 +84,7 @@ impl<'a> TripPieces<'a> {
             from,
             arrived_at,
             to,
+            bike_kind,
         })
     }
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use proptest::prelude::*;
 
 use super::{Body, Record};
-use crate::{Inferred, Reject, Rider, Service, Station, Status, Stock, System, Trip};
+use crate::{BikeKind, Inferred, Reject, Rider, Service, Station, Status, Stock, System, Trip};
 
 fn text() -> impl Strategy<Value = String> {
     "[A-Z \"\\\\é&\n]{0,12}"
@@ -45,22 +45,23 @@ pub(super) fn time() -> impl Strategy<Value = DateTime<Utc>> {
 fn trip<D: Strategy<Value = (f64, f64)>>(degrees: fn() -> D) -> impl Strategy<Value = Trip> {
     let bike_id = prop::option::of("[0-9\"é]{0,5}");
     let rider = prop::option::of(prop_oneof![Just(Rider::Member), Just(Rider::Casual)]);
-    (
-        bike_id,
-        time(),
-        station(degrees()),
-        time(),
-        station(degrees()),
-        rider,
-    )
-        .prop_map(|(bike_id, departed_at, from, arrived_at, to, rider)| Trip {
+    let bike_kind = prop::option::of(prop_oneof![
+        Just(BikeKind::Classic),
+        Just(BikeKind::Electric),
+        Just(BikeKind::Docked)
+    ]);
+    let ends = (time(), station(degrees()), time(), station(degrees()));
+    (bike_id, ends, rider, bike_kind).prop_map(
+        |(bike_id, (departed_at, from, arrived_at, to), rider, bike_kind)| Trip {
             bike_id,
             departed_at,
             from,
             arrived_at,
             to,
             rider,
-        })
+            bike_kind,
+        },
+    )
 }
 
 fn record(body: impl Strategy<Value = Body>) -> impl Strategy<Value = Record> {

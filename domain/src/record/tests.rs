@@ -60,6 +60,9 @@ fn meaning(trip: &TripPieces<'_>) -> (String, u64, Trip) {
         arrived_at: time(trip.arrived_at),
         to: json(trip.to),
         rider: None,
+        bike_kind: trip
+            .bike_kind
+            .map(|kind| serde_json::from_str(kind).unwrap()),
     };
     (trip.source.to_owned(), trip.seq, read)
 }
@@ -131,6 +134,7 @@ fn records_are_spelled_as_they_always_were() {
             arrived_at: at("2020-03-01T05:20:36.088Z"),
             to: station("HB\\103"),
             rider: Some(crate::Rider::Casual),
+            bike_kind: None,
         }),
         expect![[
             r#"{"source":"202003 \"a\".csv#5f0c","seq":7,"trip":{"bike_id":"42381","departed_at":"2020-03-01T05:14:07Z","from":{"station_id":"3202","street":"Côte & 1 St","lat":40.7,"lon":-74.0},"arrived_at":"2020-03-01T05:20:36.088Z","to":{"station_id":"HB\\103","street":"Côte & 1 St","lat":40.7,"lon":-74.0},"rider":"casual"}}"#

@@ -7,7 +7,7 @@ use chrono::{DateTime, Datelike, Timelike, Utc};
 use serde::Serialize;
 
 use super::{Body, Record, StationRef};
-use crate::{Reject, Rider, Status, System, Trip};
+use crate::{BikeKind, Reject, Rider, Status, System, Trip};
 
 /// What a record says, borrowed from whoever keeps it in another form.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +39,8 @@ pub struct TripRef<'a> {
     pub to: StationRef<'a>,
     /// Who rode, where the file says so.
     pub rider: Option<Rider>,
+    /// Which kind of bike it was, where the file says so.
+    pub bike_kind: Option<BikeKind>,
 }
 
 impl<'a> From<&'a Trip> for TripRef<'a> {
@@ -50,6 +52,7 @@ impl<'a> From<&'a Trip> for TripRef<'a> {
             arrived_at: trip.arrived_at,
             to: StationRef::from(&trip.to),
             rider: trip.rider,
+            bike_kind: trip.bike_kind,
         }
     }
 }
@@ -125,8 +128,17 @@ fn put_trip(out: &mut Vec<u8>, trip: &TripRef<'_>) {
     put(
         out,
         match trip.rider {
-            Some(Rider::Member) => ",\"rider\":\"member\"}",
-            Some(Rider::Casual) => ",\"rider\":\"casual\"}",
+            Some(Rider::Member) => ",\"rider\":\"member\"",
+            Some(Rider::Casual) => ",\"rider\":\"casual\"",
+            None => "",
+        },
+    );
+    put(
+        out,
+        match trip.bike_kind {
+            Some(BikeKind::Classic) => ",\"bike_kind\":\"classic\"}",
+            Some(BikeKind::Electric) => ",\"bike_kind\":\"electric\"}",
+            Some(BikeKind::Docked) => ",\"bike_kind\":\"docked\"}",
             None => "}",
         },
     );

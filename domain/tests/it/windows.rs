@@ -29,6 +29,7 @@ fn trip(seq: u64, seconds: i64) -> Record {
         arrived_at: at(seconds + 600),
         to: station("2"),
         rider: None,
+        bike_kind: None,
     };
     Record {
         source: "s".into(),

@@ -133,6 +133,7 @@ fn record(file: u64, seq: u64) -> Vec<u8> {
             arrived_at: at(5),
             to: station(seq + 1),
             rider: None,
+            bike_kind: None,
         })
     };
     Record {

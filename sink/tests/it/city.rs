@@ -77,6 +77,7 @@ pub(crate) fn trip(
         arrived_at: departed_at + TimeDelta::minutes(minutes),
         to: station(to),
         rider: None,
+        bike_kind: None,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use domain::{Body, Record};
+use domain::{BikeKind, Body, Record, Trip};
 use expect_test::expect;
 
 use crate::city::{City, morning, placed, rejects, resent, tick, trip, trips};
@@ -45,6 +45,46 @@ async fn every_trip_becomes_a_departure_an_arrival_and_part_of_a_window() {
     cluster.produce(&records).await;
     let database = cluster.drain().await;
     assert_complete(&database, &records).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_kind_of_bike_is_kept_where_a_trip_says_it() {
+    let cluster = Cluster::start().await;
+    let kinds = [
+        None,
+        Some(BikeKind::Classic),
+        Some(BikeKind::Electric),
+        Some(BikeKind::Docked),
+    ];
+    let mut records = Vec::new();
+    for (seq, bike_kind) in (0..).zip(kinds) {
+        let at = morning() + TimeDelta::seconds(i64::try_from(seq).unwrap());
+        let trip = trip(None, (3, at), (4, 1));
+        records.push(placed("a.csv#1", seq, Trip { bike_kind, ..trip }));
+    }
+    records.extend(tick("a.csv#1", 4, morning() + TimeDelta::minutes(2)));
+    cluster.produce(&records).await;
+    let database = cluster.drain().await;
+    let kinds = "select time as a, docked as b, bike_kind as c from records_view order by id";
+    expect![[r#"
+        2020-03-01T05:00:00+00:00 false
+        2020-03-01T05:01:00+00:00 true
+        2020-03-01T05:00:01+00:00 false classic
+        2020-03-01T05:01:01+00:00 true classic
+        2020-03-01T05:00:02+00:00 false electric
+        2020-03-01T05:01:02+00:00 true electric
+        2020-03-01T05:00:03+00:00 false docked
+        2020-03-01T05:01:03+00:00 true docked"#]]
+    .assert_eq(&database.lines(kinds).await.join("\n"));
+    // As many bytes a row as before, one more where it is known.
+    let widths =
+        "select bike_kind as a, pg_column_size(r) as b from records r group by 1, 2 order by 1";
+    expect![[r#"
+        c 47
+        d 47
+        e 47
+        46"#]]
+    .assert_eq(&database.lines(widths).await.join("\n"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

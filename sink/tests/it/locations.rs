@@ -38,6 +38,7 @@ fn ride(source: &str, seq: u64, departed_at: &str, from: &Station, to: &Station)
         arrived_at: at(departed_at) + TimeDelta::minutes(9),
         to: to.clone(),
         rider: None,
+        bike_kind: None,
     };
     placed(source, seq, trip)
 }

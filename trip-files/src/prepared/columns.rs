@@ -18,6 +18,8 @@ pub(super) struct Columns {
     pub(super) to: Places,
     pub(super) bike_id: Optional,
     pub(super) rider: Optional,
+    /// Empty where the file has no such column.
+    pub(super) bike_kind: Optional,
 }
 
 /// The columns of one end of the trips.
@@ -65,7 +67,7 @@ impl Columns {
         self.from.write(group)?;
         write::<Int64Type, _>(group, &self.arrived_at, None)?;
         self.to.write(group)?;
-        for column in [&self.bike_id, &self.rider] {
+        for column in [&self.bike_id, &self.rider, &self.bike_kind] {
             write::<ByteArrayType, _>(group, &column.texts, Some(&column.levels))?;
         }
         Ok(())
@@ -103,6 +105,7 @@ pub(super) struct ColumnReaders {
     to: PlaceReaders,
     bike_id: ColumnReaderImpl<ByteArrayType>,
     rider: ColumnReaderImpl<ByteArrayType>,
+    bike_kind: Option<ColumnReaderImpl<ByteArrayType>>,
 }
 
 struct PlaceReaders {
@@ -113,7 +116,7 @@ struct PlaceReaders {
 }
 
 impl ColumnReaders {
-    /// Opens a row group of a file that has our schema.
+    /// Opens a row group of a file that has one of our schemas.
     pub(super) fn open(group: &dyn RowGroupReader) -> Result<Self> {
         Ok(Self {
             departed_at: open(group, 0)?,
@@ -122,6 +125,10 @@ impl ColumnReaders {
             to: PlaceReaders::open(group, 6)?,
             bike_id: open(group, 10)?,
             rider: open(group, 11)?,
+            bike_kind: match group.num_columns() {
+                0..=12 => None,
+                _ => Some(open(group, 12)?),
+            },
         })
     }
 
@@ -134,6 +141,10 @@ impl ColumnReaders {
             to: self.to.read(rows)?,
             bike_id: read_optional(&mut self.bike_id, rows)?,
             rider: read_optional(&mut self.rider, rows)?,
+            bike_kind: match &mut self.bike_kind {
+                Some(kinds) => read_optional(kinds, rows)?,
+                None => Optional::default(),
+            },
         })
     }
 }

@@ -7,14 +7,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use domain::{Reject, Rider};
+use domain::{BikeKind, Reject, Rider};
 use parquet::data_type::ByteArray;
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, FileReader, Length};
 use parquet::file::serialized_reader::SerializedFileReader;
 
 use super::columns::{ColumnReaders, Columns, Places};
-use super::writer::{CASUAL, MEMBER};
+use super::writer::{CASUAL, CLASSIC, DOCKED, ELECTRIC, MEMBER};
 use super::{Origin, SAMPLE_KEY, disk_failure, schema, value};
 use crate::compact::{CompactTrip, NAMES_MAX, NameIndex, Names, Place};
 use crate::error::RefusedFile;
@@ -54,8 +54,8 @@ impl PreparedRows {
     pub(crate) fn open(name: &str, input: Box<dyn Input>) -> Result<(Self, u64), RefusedFile> {
         let file = open(input)?;
         let footer = file.metadata().file_metadata();
-        Origin::of(footer)?.check_format()?;
-        if footer.schema() != schema().as_ref() {
+        let format = Origin::of(footer)?.known_format()?;
+        if footer.schema() != schema(format).as_ref() {
             return Err(RefusedFile::NotPrepared);
         }
         let count = u64::try_from(footer.num_rows()).unwrap_or_default();
@@ -150,10 +150,12 @@ impl PreparedRows {
 
     fn take(&mut self, columns: &Columns, names: &mut Names) {
         let mut rows = Vec::with_capacity(columns.len());
-        let optional = columns.bike_id.iter().zip(columns.rider.iter());
-        for (index, (bike, rider)) in optional.enumerate() {
+        // A file of the first format has no kinds.
+        let kinds = columns.bike_kind.iter().chain(std::iter::repeat(None));
+        let optional = columns.bike_id.iter().zip(columns.rider.iter()).zip(kinds);
+        for (index, ((bike, rider), kind)) in optional.enumerate() {
             self.number += 1;
-            let trip = self.texts.trip(columns, index, (bike, rider), names);
+            let trip = self.texts.trip(columns, index, (bike, rider, kind), names);
             let trip = trip.and_then(|trip| self.in_order(trip));
             match trip {
                 Ok(trip) => {
@@ -222,6 +224,13 @@ fn guarded<T>(read: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, Parqu
     })
 }
 
+/// Bike, rider and kind of bike of a row.
+type OptionalTexts<'a> = (
+    Option<&'a ByteArray>,
+    Option<&'a ByteArray>,
+    Option<&'a ByteArray>,
+);
+
 /// Texts that were seen in the file, by their bytes.
 #[derive(Debug, Default)]
 struct KnownTexts {
@@ -236,7 +245,7 @@ impl KnownTexts {
         &mut self,
         columns: &Columns,
         index: usize,
-        (bike, rider): (Option<&ByteArray>, Option<&ByteArray>),
+        (bike, rider, kind): OptionalTexts<'_>,
         names: &mut Names,
     ) -> Result<CompactTrip, &'static str> {
         let (departed_at, arrived_at) = (columns.departed_at[index], columns.arrived_at[index]);
@@ -250,6 +259,7 @@ impl KnownTexts {
             from: self.place(&columns.from, index, names)?,
             to: self.place(&columns.to, index, names)?,
             rider: rider.map(read_rider).transpose()?,
+            bike_kind: kind.map(read_kind).transpose()?,
         })
     }
 
@@ -313,6 +323,15 @@ fn read_rider(rider: &ByteArray) -> Result<Rider, &'static str> {
         rider if rider == MEMBER.as_bytes() => Ok(Rider::Member),
         rider if rider == CASUAL.as_bytes() => Ok(Rider::Casual),
         _ => Err("rider is neither member nor casual"),
+    }
+}
+
+fn read_kind(kind: &ByteArray) -> Result<BikeKind, &'static str> {
+    match kind.data() {
+        kind if kind == CLASSIC.as_bytes() => Ok(BikeKind::Classic),
+        kind if kind == ELECTRIC.as_bytes() => Ok(BikeKind::Electric),
+        kind if kind == DOCKED.as_bytes() => Ok(BikeKind::Docked),
+        _ => Err("bike_kind is neither classic, electric nor docked"),
     }
 }
 

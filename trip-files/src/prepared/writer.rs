@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use domain::Rider;
+use domain::{BikeKind, Rider};
 use parquet::basic::{Compression, Encoding};
 use parquet::data_type::ByteArray;
 use parquet::errors::ParquetError;
@@ -13,7 +13,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 
 use super::columns::{Columns, Places};
-use super::{Origin, SAMPLE_KEY, WRITER, disk_failure, schema};
+use super::{FORMAT, Origin, SAMPLE_KEY, WRITER, disk_failure, schema};
 use crate::compact::{CompactTrip, NameIndex, Names, Place};
 use crate::sample::Sampler;
 
@@ -45,7 +45,7 @@ impl<W: Write + Send> TripWriter<W> {
     /// # Errors
     /// If it cannot be written.
     pub(crate) fn new(to: W, origin: &Origin) -> io::Result<Self> {
-        let file = SerializedFileWriter::new(to, schema(), Arc::new(properties(origin)));
+        let file = SerializedFileWriter::new(to, schema(FORMAT), Arc::new(properties(origin)));
         Ok(Self {
             file: file.map_err(failure)?,
             columns: Columns::default(),
@@ -73,6 +73,8 @@ impl<W: Write + Send> TripWriter<W> {
         columns.bike_id.push(bike);
         let rider = trip.rider.map(|rider| texts.rider(rider));
         columns.rider.push(rider);
+        let kind = trip.bike_kind.map(|kind| texts.bike_kind(kind));
+        columns.bike_kind.push(kind);
         match columns.len() {
             GROUP_ROWS => self.write_group(),
             _ => Ok(()),
@@ -120,6 +122,9 @@ pub(crate) struct TripTexts {
     stations: Vec<(ByteArray, ByteArray)>,
     member: ByteArray,
     casual: ByteArray,
+    classic: ByteArray,
+    electric: ByteArray,
+    docked: ByteArray,
 }
 
 impl Default for TripTexts {
@@ -129,6 +134,9 @@ impl Default for TripTexts {
             stations: Vec::new(),
             member: MEMBER.into(),
             casual: CASUAL.into(),
+            classic: CLASSIC.into(),
+            electric: ELECTRIC.into(),
+            docked: DOCKED.into(),
         }
     }
 }
@@ -136,6 +144,11 @@ impl Default for TripTexts {
 /// Values of column `rider`.
 pub(super) const MEMBER: &str = "member";
 pub(super) const CASUAL: &str = "casual";
+
+/// Values of column `bike_kind`.
+pub(super) const CLASSIC: &str = "classic";
+pub(super) const ELECTRIC: &str = "electric";
+pub(super) const DOCKED: &str = "docked";
 
 impl TripTexts {
     fn bike(&mut self, bike: NameIndex, names: &Names) -> ByteArray {
@@ -156,6 +169,14 @@ impl TripTexts {
         match rider {
             Rider::Member => self.member.clone(),
             Rider::Casual => self.casual.clone(),
+        }
+    }
+
+    fn bike_kind(&self, kind: BikeKind) -> ByteArray {
+        match kind {
+            BikeKind::Classic => self.classic.clone(),
+            BikeKind::Electric => self.electric.clone(),
+            BikeKind::Docked => self.docked.clone(),
         }
     }
 }

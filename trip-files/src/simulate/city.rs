@@ -140,6 +140,7 @@ impl City {
             from: self.places[ride.from],
             to: self.places[ride.to],
             rider: Some(ride.rider),
+            bike_kind: None,
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Ordered rows in a file: 62 bytes a trip, numbers little-endian.
 //!
 //! ```text
-//!  trip    1  departed_at i64  arrived_at i64  bike u32  rider u8  from  to
+//!  trip    1  departed_at i64  arrived_at i64  bike u32  rider and kind u8  from  to
 //!             from, to: lat f64  lon f64  station u32
+//!             rider and kind: rider 0 to 2, and four times the bike's kind 0 to 3; 0 is none
 //!  reject  2  at i64  line u64  reason: length u32, text  row: length u32, text
 //! ```
 //!
@@ -12,7 +13,7 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::Path;
 
-use domain::{Reject, Rider};
+use domain::{BikeKind, Reject, Rider};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
@@ -133,14 +134,24 @@ impl RunReader {
     }
 
     fn trip(&mut self, departed_at: i64) -> io::Result<CompactTrip> {
+        let arrived_at = i64::from_le_bytes(self.bytes()?);
+        let bike = NameIndex::new(u32::from_le_bytes(self.bytes()?));
+        let [rider_and_kind] = self.bytes()?;
         Ok(CompactTrip {
             departed_at,
-            arrived_at: i64::from_le_bytes(self.bytes()?),
-            bike: NameIndex::new(u32::from_le_bytes(self.bytes()?)),
-            rider: match self.bytes()? {
-                [0] => None,
-                [1] => Some(Rider::Member),
-                [2] => Some(Rider::Casual),
+            arrived_at,
+            bike,
+            rider: match rider_and_kind % 4 {
+                0 => None,
+                1 => Some(Rider::Member),
+                2 => Some(Rider::Casual),
+                _ => return Err(damaged()),
+            },
+            bike_kind: match rider_and_kind / 4 {
+                0 => None,
+                1 => Some(BikeKind::Classic),
+                2 => Some(BikeKind::Electric),
+                3 => Some(BikeKind::Docked),
                 _ => return Err(damaged()),
             },
             from: self.place()?,
@@ -208,11 +219,18 @@ fn encode(row: &Row, out: &mut Vec<u8>) {
 fn encode_trip(trip: &CompactTrip, out: &mut Vec<u8>) {
     out.extend_from_slice(&trip.arrived_at.to_le_bytes());
     out.extend_from_slice(&trip.bike.map_or(0, NameIndex::get).to_le_bytes());
-    out.push(match trip.rider {
+    let rider = match trip.rider {
         None => 0,
         Some(Rider::Member) => 1,
         Some(Rider::Casual) => 2,
-    });
+    };
+    let kind = match trip.bike_kind {
+        None => 0,
+        Some(BikeKind::Classic) => 1,
+        Some(BikeKind::Electric) => 2,
+        Some(BikeKind::Docked) => 3,
+    };
+    out.push(rider + 4 * kind);
     for place in [&trip.from, &trip.to] {
         out.extend_from_slice(&place.lat.to_le_bytes());
         out.extend_from_slice(&place.lon.to_le_bytes());

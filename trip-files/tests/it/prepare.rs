@@ -109,9 +109,9 @@ async fn a_prepared_file_is_a_table_that_anybody_can_read() {
         .map(|row| row.unwrap().to_string())
         .collect();
     expect![[r#"
-        {departed_at: 2019-05-06 12:00:00.000000 +00:00, from_station_id: "101", from_street: "Oak St & 1 Ave", from_lat: 40.7301, from_lon: -7.39901E1, arrived_at: 2019-05-06 12:10:00.500000 +00:00, to_station_id: "102", to_street: "Elm St & 2 Ave", to_lat: 40.7402, to_lon: -7.39802E1, bike_id: "9001", rider: "member"}
-        {departed_at: 2019-05-06 12:01:00.250000 +00:00, from_station_id: "102", from_street: "Elm St & 2 Ave", from_lat: 40.7402, from_lon: -7.39802E1, arrived_at: 2019-05-06 12:06:00.250000 +00:00, to_station_id: "103", to_street: "Ash St & 3 Ave", to_lat: 40.7503, to_lon: -7.39703E1, bike_id: "9002", rider: "casual"}
-        {departed_at: 2019-05-06 12:30:00.000000 +00:00, from_station_id: "102", from_street: "Elm St & 2 Ave", from_lat: 40.7402, from_lon: -7.39802E1, arrived_at: 2019-05-06 12:32:00.000000 +00:00, to_station_id: "101", to_street: "Oak St & 1 Ave", to_lat: 40.7301, to_lon: -7.39901E1, bike_id: "9001", rider: "member"}"#]].assert_eq(&rows.join("\n"));
+        {departed_at: 2019-05-06 12:00:00.000000 +00:00, from_station_id: "101", from_street: "Oak St & 1 Ave", from_lat: 40.7301, from_lon: -7.39901E1, arrived_at: 2019-05-06 12:10:00.500000 +00:00, to_station_id: "102", to_street: "Elm St & 2 Ave", to_lat: 40.7402, to_lon: -7.39802E1, bike_id: "9001", rider: "member", bike_kind: null}
+        {departed_at: 2019-05-06 12:01:00.250000 +00:00, from_station_id: "102", from_street: "Elm St & 2 Ave", from_lat: 40.7402, from_lon: -7.39802E1, arrived_at: 2019-05-06 12:06:00.250000 +00:00, to_station_id: "103", to_street: "Ash St & 3 Ave", to_lat: 40.7503, to_lon: -7.39703E1, bike_id: "9002", rider: "casual", bike_kind: null}
+        {departed_at: 2019-05-06 12:30:00.000000 +00:00, from_station_id: "102", from_street: "Elm St & 2 Ave", from_lat: 40.7402, from_lon: -7.39802E1, arrived_at: 2019-05-06 12:32:00.000000 +00:00, to_station_id: "101", to_street: "Oak St & 1 Ave", to_lat: 40.7301, to_lon: -7.39901E1, bike_id: "9001", rider: "member", bike_kind: null}"#]].assert_eq(&rows.join("\n"));
     let footer = file.metadata().file_metadata();
     let pairs = footer.key_value_metadata().unwrap().iter();
     let pairs: Vec<_> = pairs
@@ -124,7 +124,7 @@ async fn a_prepared_file_is_a_table_that_anybody_can_read() {
         })
         .collect();
     expect![[r#"
-        bikeshare.format = 1
+        bikeshare.format = 2
         bikeshare.sources = ["basic.csv#747e4525e0e18ea1"]
         bikeshare.sample = {"trips":3,"limit":null,"sampled":[[1557145800000000,1557145920000000,[42461158,40740200,-73980200],[3684553810,40730100,-73990100],2293632092],[1557144060250000,1557144360250000,[42461158,40740200,-73980200],[80141692,40750300,-73970300],373155358],[1557144000000000,1557144600500000,[3684553810,40730100,-73990100],[42461158,40740200,-73980200],2293632092]]}"#]]
     .assert_eq(&pairs.join("\n"));
@@ -261,7 +261,7 @@ async fn a_file_that_is_no_prepared_one_is_refused_by_name_and_the_rest_goes_on(
     put("cut.parquet", &good[..good.len() / 2]);
     put("empty.parquet", b"");
     put("photo.parquet", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR");
-    put("newer.parquet", &of_format_2(&good));
+    put("newer.parquet", &of_format_3(&good));
     let foreign = File::create(to.join("foreign.parquet")).unwrap();
     let schema = "message recipe { required int64 minutes; }";
     let schema = Arc::new(parquet::schema::parser::parse_message_type(schema).unwrap());
@@ -283,7 +283,7 @@ async fn a_file_that_is_no_prepared_one_is_refused_by_name_and_the_rest_goes_on(
         damaged.parquet, line 1: file is damaged from here on: External: snappy: corrupt input (expected valid offset but got offset 4294967295; dst position: 65536)
         empty.parquet, line 1: file refused: it is not a usable Parquet file: EOF: Parquet file too small. Size is 0 but need 8
         foreign.parquet, line 1: file refused: it is a Parquet file, but none that `bikeshare prepare` has written
-        newer.parquet, line 1: file refused: it has format 2, this bikeshare reads up to 1: use the newer bikeshare, or prepare the month again
+        newer.parquet, line 1: file refused: it has format 3, this bikeshare reads up to 2: use the newer bikeshare, or prepare the month again
         photo.parquet, line 1: file refused: it is not a usable Parquet file: Parquet error: Invalid Parquet file. Corrupt footer"#]].assert_eq(&rejects.join("\n"));
 }
 
@@ -297,7 +297,7 @@ async fn prepared_elsewhere(parameters: &str) -> Vec<u8> {
 }
 
 /// The file with another number behind the key of its format.
-fn of_format_2(file: &[u8]) -> Vec<u8> {
+fn of_format_3(file: &[u8]) -> Vec<u8> {
     let key = b"bikeshare.format";
     let at = file
         .windows(key.len())
@@ -306,8 +306,8 @@ fn of_format_2(file: &[u8]) -> Vec<u8> {
     let mut file = file.to_vec();
     // A field's head and a length stand between key and value.
     let value = at + key.len() + 2;
-    assert_eq!(file[value], b'1');
-    file[value] = b'2';
+    assert_eq!(file[value], b'2');
+    file[value] = b'3';
     file
 }
 
