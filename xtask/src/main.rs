@@ -6,6 +6,7 @@
     reason = "a developer's tool talks to its terminal"
 )]
 
+mod basemap;
 mod bench;
 mod browser_client;
 mod deny;
@@ -49,6 +50,8 @@ enum Task {
     },
     /// Run exactly what CI runs; set up what the tests need first.
     Test,
+    /// Prepare the base map anew, from data in PyPI's packages.
+    Basemap,
     /// Measure how fast trips are stored, beside what this machine allows, in one run.
     Bench,
     /// Build the SmartModules and the page's script to wasm32 and print their sizes.
@@ -71,6 +74,7 @@ fn run() -> Result<()> {
     match Arguments::parse().task {
         Task::Up { arguments } => up::run(arguments),
         Task::Test => test::run(),
+        Task::Basemap => basemap::run(),
         Task::Bench => bench::run(),
         Task::Wasm => wasm::run(),
         Task::Tidy => tidy::run(),
