@@ -20,7 +20,8 @@ pub(crate) fn App() -> impl IntoView {
 #[cfg(feature = "ssr")]
 fn content() -> (PageContent, String) {
     let mut content = use_context::<PageContent>().unwrap_or_default();
-    let still_map = crate::map::svg::draw(&content);
+    let base_map = crate::server::base_map::under(&content.snapshot.docks);
+    let still_map = crate::map::svg::draw(&content, base_map);
     let docks = std::mem::take(&mut content.snapshot.docks);
     let mut content = SharedValue::new(|| content).into_inner();
     content.snapshot.docks = docks;

@@ -58,6 +58,8 @@ pub(crate) struct City {
     pub(crate) selected: RwSignal<Option<i32>>,
     /// Raster tiles under the map.
     pub(crate) tiles: StoredValue<Option<Tiles>>,
+    /// Where the base map is.
+    pub(crate) base_map: StoredValue<Option<String>>,
     /// Milliseconds without a publish after which the page calls itself stale.
     pub(crate) stale_after_ms: u64,
     /// Each dock's signal by id, in ascending order.
@@ -84,6 +86,7 @@ impl City {
             outcome: RwSignal::new(content.outcome),
             selected: RwSignal::new(content.selected),
             tiles: StoredValue::new(content.tiles),
+            base_map: StoredValue::new(content.base_map),
             stale_after_ms: content.stale_after_ms,
             counts: StoredValue::new(Vec::new()),
         };

@@ -2,11 +2,13 @@
 
 mod address;
 mod base;
+mod base_map;
 mod brush;
 mod changes;
 mod events;
 mod frame;
 mod gestures;
+mod ground_names;
 pub(crate) mod keys;
 mod live;
 mod map_canvas;
@@ -17,16 +19,34 @@ pub(crate) mod panic;
 mod screen;
 mod tiles;
 
+use basemap::BaseMap;
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+
+use self::map_canvas::MapCanvas;
 use crate::city::City;
 use crate::components::map_nodes::MapNodes;
 
-/// Brings the rendered page to life.
+/// Brings the rendered page to life; its map when the base map is there, which has been on its way
+/// since the page's head.
 pub(crate) fn start(city: City, nodes: MapNodes) {
+    live::listen(city);
+    let Some(address) = city.base_map.get_value() else {
+        return start_map(city, nodes, None);
+    };
+    let page = Owner::current().unwrap_or_default();
+    spawn_local(async move {
+        let base_map = base_map::fetch(&address).await;
+        page.with(|| untrack(|| start_map(city, nodes, base_map)));
+    });
+}
+
+fn start_map(city: City, nodes: MapNodes, base_map: Option<BaseMap>) {
     let write_view = address::view_writer();
-    if let Some(map) = map_canvas::MapCanvas::start(city, nodes, address::view(), write_view) {
+    let map = MapCanvas::start(city, nodes, base_map, address::view(), write_view);
+    if let Some(map) = map {
         changes::follow(city, &map);
         gestures::attach(&map, nodes);
         address::follow(city, &map);
     }
-    live::listen(city);
 }

@@ -344,6 +344,8 @@ pub(crate) struct PageContent {
     pub(crate) stale_after_ms: u64,
     /// Raster tiles under the map.
     pub(crate) tiles: Option<Tiles>,
+    /// Where the browser finds the base map; none where the docks are not in New York.
+    pub(crate) base_map: Option<String>,
 }
 
 /// An optional raster layer.

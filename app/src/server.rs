@@ -6,6 +6,7 @@
 //! ```
 
 mod assets;
+pub(crate) mod base_map;
 mod board;
 mod config;
 mod connections;

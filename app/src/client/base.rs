@@ -1,33 +1,35 @@
-//! The lower canvas: land, streets and their names, or raster tiles.
+//! The lower canvas: land, parks, streets and their names, or raster tiles.
 
+use basemap::BaseMap;
 use web_sys::{CanvasRenderingContext2d, CanvasWindingRule, Path2d};
 
 use super::palette::Palette;
-use crate::map::land::land;
-use crate::map::plane::Point;
-use crate::map::streets::{Street, streets};
+use crate::map::ground::Ground;
+use crate::map::outline::Outline;
+use crate::map::plane::{Plane, Point};
+use crate::map::streets::{STREETS_ZOOM_MIN, Street, streets};
 use crate::map::view::Camera;
 
 /// From this zoom streets carry their names.
-const NAMES_ZOOM_MIN: f64 = 14.4;
+const STREET_NAMES_ZOOM_MIN: f64 = 14.4;
 /// Names of one street stand at least this many pixels apart.
 const NAME_GAP_PX: f64 = 420.0;
 
-/// The base map of one set of docks, on the plane.
+/// What lies under one set of docks, on the plane.
 pub(super) struct Scene {
-    land: Path2d,
+    pub(super) ground: Ground,
     street_lines: Path2d,
     streets: Vec<Street>,
 }
 
 impl Scene {
-    /// Works land and streets out; a few milliseconds for a city.
-    pub(super) fn of<'a>(docks: impl Iterator<Item = (&'a str, Point)> + Clone) -> Option<Self> {
+    /// Works ground and streets out; a few milliseconds for a city.
+    pub(super) fn of<'a>(
+        docks: impl Iterator<Item = (&'a str, Point)> + Clone,
+        plane: &Plane,
+        base_map: Option<&BaseMap>,
+    ) -> Option<Self> {
         let points: Vec<_> = docks.clone().map(|(_, point)| point).collect();
-        let land_path = Path2d::new().ok()?;
-        for ring in land(&points) {
-            trace_smoothly(&land_path, &ring);
-        }
         let streets = streets(docks);
         let street_lines = Path2d::new().ok()?;
         for (from, to) in streets.iter().flat_map(|street| &street.pieces) {
@@ -35,32 +37,49 @@ impl Scene {
             street_lines.line_to(to.x, to.y);
         }
         Some(Self {
-            land: land_path,
+            ground: Ground::under(&points, plane, base_map),
             street_lines,
             streets,
         })
     }
 
-    /// Draws land and streets; `ctx` is in device pixels, `ratio` of them to a CSS pixel.
-    pub(super) fn draw(
+    /// Draws land and parks; `ctx` is in CSS pixels.
+    pub(super) fn draw_ground(
+        &self,
+        ctx: &CanvasRenderingContext2d,
+        camera: &Camera,
+        palette: &Palette,
+    ) {
+        trace(ctx, self.ground.land(camera));
+        ctx.set_fill_style_str(&palette.land);
+        ctx.fill_with_canvas_winding_rule(CanvasWindingRule::Evenodd);
+        ctx.set_line_join("round");
+        ctx.set_stroke_style_str(&palette.shore);
+        ctx.set_line_width(1.3);
+        ctx.stroke();
+        trace(ctx, self.ground.parks(camera));
+        ctx.set_fill_style_str(&palette.park);
+        ctx.fill_with_canvas_winding_rule(CanvasWindingRule::Evenodd);
+    }
+
+    /// Draws streets; `ctx` is in device pixels, `ratio` of them to a CSS pixel.
+    pub(super) fn draw_streets(
         &self,
         ctx: &CanvasRenderingContext2d,
         camera: &Camera,
         ratio: f64,
+        zoom: f64,
         palette: &Palette,
     ) {
+        if zoom < STREETS_ZOOM_MIN {
+            return;
+        }
         let (x, y) = camera.screen(Point::default());
         let scale = camera.scale * ratio;
         // Only a detached canvas refuses a transform.
         ctx.set_transform(scale, 0.0, 0.0, scale, x * ratio, y * ratio)
             .ok();
-        ctx.set_line_join("round");
         ctx.set_line_cap("round");
-        ctx.set_fill_style_str(&palette.land);
-        ctx.fill_with_path_2d_and_winding(&self.land, CanvasWindingRule::Evenodd);
-        ctx.set_stroke_style_str(&palette.shore);
-        ctx.set_line_width(1.5 / camera.scale);
-        ctx.stroke_with_path(&self.land);
         ctx.set_stroke_style_str(&palette.street);
         // A street is some 12 m wide, and never thinner than a pixel.
         ctx.set_line_width((1.1 / camera.scale).max(12.0));
@@ -68,14 +87,14 @@ impl Scene {
     }
 
     /// Writes the names of streets along their longest visible pieces.
-    pub(super) fn draw_names(
+    pub(super) fn draw_street_names(
         &self,
         ctx: &CanvasRenderingContext2d,
         camera: &Camera,
         zoom: f64,
         palette: &Palette,
     ) {
-        if zoom < NAMES_ZOOM_MIN {
+        if zoom < STREET_NAMES_ZOOM_MIN {
             return;
         }
         ctx.set_font("500 11px system-ui, sans-serif");
@@ -90,6 +109,20 @@ impl Scene {
     }
 }
 
+/// Begins a path with the outlines.
+fn trace(ctx: &CanvasRenderingContext2d, outlines: impl Iterator<Item = Outline>) {
+    ctx.begin_path();
+    for outline in outlines {
+        let mut points = outline.into_iter();
+        if let Some((x, y)) = points.next() {
+            ctx.move_to(x, y);
+        }
+        for (x, y) in points {
+            ctx.line_to(x, y);
+        }
+        ctx.close_path();
+    }
+}
 fn draw_name(ctx: &CanvasRenderingContext2d, camera: &Camera, street: &Street) {
     let mut pieces: Vec<_> = street
         .pieces
@@ -135,18 +168,4 @@ fn draw_name(ctx: &CanvasRenderingContext2d, camera: &Camera, street: &Street) {
         ctx.fill_text(&street.name, 0.0, 0.0).ok();
         ctx.restore();
     }
-}
-
-/// A closed curve through the middles of a ring's edges, the corners pulling it.
-fn trace_smoothly(path: &Path2d, ring: &[Point]) {
-    let Some((last, first)) = ring.last().zip(ring.first()) else {
-        return;
-    };
-    let start = last.toward(*first, 0.5);
-    path.move_to(start.x, start.y);
-    for (corner, next) in ring.iter().zip(ring.iter().cycle().skip(1)) {
-        let middle = corner.toward(*next, 0.5);
-        path.quadratic_curve_to(corner.x, corner.y, middle.x, middle.y);
-    }
-    path.close_path();
 }

@@ -4,6 +4,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
+use basemap::BaseMap;
 use leptos::prelude::*;
 use wasm_bindgen::prelude::*;
 use web_sys::HtmlCanvasElement;
@@ -25,7 +26,7 @@ use crate::model::FoundPlace;
 /// The media query for riders who want things to stand still.
 pub(super) const LESS_MOTION: &str = "(prefers-reduced-motion: reduce)";
 
-/// Land and streets are worked out anew at most this often while docks keep coming.
+/// Ground and streets are worked out anew at most this often while docks keep coming.
 const SCENE_EVERY: Duration = Duration::from_millis(500);
 
 /// The map on its canvases. One per page; the browser's callbacks hold it.
@@ -46,13 +47,14 @@ impl MapCanvas {
     pub(super) fn start(
         city: City,
         nodes: MapNodes,
+        base_map: Option<BaseMap>,
         view: Option<View>,
         view_changed: impl Fn(Option<View>) + 'static,
     ) -> Option<Rc<Self>> {
         let map = Rc::new(Self {
             city,
             screen: Screen::new(nodes)?,
-            state: RefCell::new(State::new(city, motion())),
+            state: RefCell::new(State::new(city, base_map, motion())),
             tiles: OnceCell::new(),
             frame: OnceCell::new(),
             is_frame_due: Cell::new(false),
@@ -239,14 +241,22 @@ impl MapCanvas {
 
     // --- The screen ----------------------------------------------------------------------
 
+    fn paint_base(&self, state: &State) {
+        let (viewport, palette) = (&state.viewport, &state.palette);
+        let (scene, tiles) = (state.scene.as_ref(), self.tiles.get());
+        self.screen.paint_base(viewport, scene, tiles, palette);
+        // Tiles bring their own names.
+        let ground = scene.filter(|_| tiles.is_none()).map(|scene| &scene.ground);
+        self.screen
+            .paint_names(viewport, ground, state.docks.points(), palette);
+    }
+
     fn draw(&self, now_ms: f64) {
         let state = &mut *self.state.borrow_mut();
         let is_flying = state.viewport.advance(now_ms);
         let camera = Some(state.viewport.camera());
         if std::mem::replace(&mut state.base_camera, camera) != camera {
-            let (scene, tiles) = (state.scene.as_ref(), self.tiles.get());
-            self.screen
-                .paint_base(&state.viewport, scene, tiles, &state.palette);
+            self.paint_base(state);
         }
         let State {
             viewport, docks, ..

@@ -1,5 +1,6 @@
 //! What the map remembers from one drawing to the next.
 
+use basemap::BaseMap;
 use leptos::prelude::*;
 
 use super::base::Scene;
@@ -16,7 +17,9 @@ pub(super) struct State {
     pub(super) viewport: Viewport,
     pub(super) docks: Marks,
     pub(super) palette: Palette,
-    /// Land and streets; none before the docks were placed.
+    /// What the server has of the ground; none where the docks tell where land is.
+    base_map: Option<BaseMap>,
+    /// Ground and streets; none before the docks were placed.
     pub(super) scene: Option<Scene>,
     /// The camera with which the lower canvas was painted; none if it has to be painted anew.
     pub(super) base_camera: Option<Camera>,
@@ -25,12 +28,13 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(city: City, motion: Motion) -> Self {
+    pub(super) fn new(city: City, base_map: Option<BaseMap>, motion: Motion) -> Self {
         let plane = city.docks.with_untracked(|docks| plane_amid(docks));
         Self {
             viewport: Viewport::new(plane, motion),
             docks: Marks::default(),
             palette: Palette::read(),
+            base_map,
             scene: None,
             base_camera: None,
             hovered: None,
@@ -50,11 +54,15 @@ impl State {
         });
     }
 
-    /// Works land and streets out of the docks that were placed.
+    /// Works ground and streets out for the docks that were placed.
     pub(super) fn renew_scene(&mut self, city: City) {
         self.scene = city.docks.with_untracked(|docks| {
             let named = docks.iter().zip(self.docks.points());
-            Scene::of(named.map(|(dock, point)| (&*dock.name, *point)))
+            Scene::of(
+                named.map(|(dock, point)| (&*dock.name, *point)),
+                self.viewport.plane(),
+                self.base_map.as_ref(),
+            )
         });
         self.base_camera = None;
     }

@@ -1,4 +1,4 @@
-//! The map's elements on the page: two canvases, a label, and what is painted on them.
+//! The map's elements on the page: three canvases, a label, and what is painted on them.
 
 use std::cell::Cell;
 
@@ -9,11 +9,15 @@ use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, HtmlElement};
 use super::base::Scene;
 use super::brush::Brush;
 use super::frame::Frame;
+use super::ground_names;
 use super::palette::Palette;
 use super::tiles::TileLayer;
 use crate::components::map_nodes::MapNodes;
+use crate::map::ground::Ground;
 use crate::map::look::{label, radius};
 use crate::map::marks::Mark;
+use crate::map::names::placed;
+use crate::map::plane::Point;
 use crate::map::viewport::Viewport;
 
 /// Widths of the rings around the dock under the pointer and around the selected one, in pixels.
@@ -24,8 +28,10 @@ const SELECTED_PX: f64 = 3.5;
 pub(super) struct Screen {
     base: HtmlCanvasElement,
     marks: HtmlCanvasElement,
+    names: HtmlCanvasElement,
     base_ctx: CanvasRenderingContext2d,
     marks_ctx: CanvasRenderingContext2d,
+    names_ctx: CanvasRenderingContext2d,
     label: HtmlElement,
     /// Device pixels per CSS pixel.
     ratio: Cell<f64>,
@@ -36,7 +42,9 @@ impl Screen {
     pub(super) fn new(nodes: MapNodes) -> Option<Self> {
         let base: HtmlCanvasElement = nodes.base.get_untracked()?;
         let marks: HtmlCanvasElement = nodes.marks.get_untracked()?;
+        let names: HtmlCanvasElement = nodes.names.get_untracked()?;
         let (base_ctx, marks_ctx) = (context(&base)?, context(&marks)?);
+        let names_ctx = context(&names)?;
         // From here on the canvases are seen, and have a size.
         if let Some(section) = marks.parent_element() {
             section.class_list().add_1("is-live").ok();
@@ -44,8 +52,10 @@ impl Screen {
         Some(Self {
             base,
             marks,
+            names,
             base_ctx,
             marks_ctx,
+            names_ctx,
             label: nodes.label.get_untracked()?.into(),
             ratio: Cell::new(1.0),
         })
@@ -66,7 +76,7 @@ impl Screen {
         if !viewport.resize(width, height) && is_same_ratio {
             return false;
         }
-        for canvas in [&self.base, &self.marks] {
+        for canvas in [&self.base, &self.marks, &self.names] {
             canvas.set_width((width * ratio).round() as u32);
             canvas.set_height((height * ratio).round() as u32);
         }
@@ -79,7 +89,7 @@ impl Screen {
         classes.toggle_with_force("is-on-dock", is_on_dock).ok();
     }
 
-    /// Paints water, land and streets, and tiles where there are any.
+    /// Paints water, ground and streets, and tiles where there are any.
     pub(super) fn paint_base(
         &self,
         viewport: &Viewport,
@@ -92,15 +102,35 @@ impl Screen {
         ctx.set_fill_style_str(&palette.water);
         ctx.fill_rect(0.0, 0.0, camera.width, camera.height);
         if let Some(scene) = scene {
-            scene.draw(ctx, camera, self.ratio.get(), palette);
+            let zoom = viewport.zoom();
+            scene.draw_ground(ctx, camera, palette);
+            scene.draw_streets(ctx, camera, self.ratio.get(), zoom, palette);
             self.scale_to_css(ctx);
             if tiles.is_none() {
-                scene.draw_names(ctx, camera, viewport.zoom(), palette);
+                scene.draw_street_names(ctx, camera, zoom, palette);
             }
         }
         if let Some(tiles) = tiles {
             tiles.draw(ctx, viewport.plane(), camera);
         }
+    }
+
+    /// Writes the names of the ground, clear of the docks.
+    pub(super) fn paint_names(
+        &self,
+        viewport: &Viewport,
+        ground: Option<&Ground>,
+        docks: &[Point],
+        palette: &Palette,
+    ) {
+        let (ctx, camera) = (&self.names_ctx, &viewport.camera());
+        self.scale_to_css(ctx);
+        ctx.clear_rect(0.0, 0.0, camera.width, camera.height);
+        let Some(ground) = ground else { return };
+        let docks = docks.iter().map(|dock| camera.screen(*dock));
+        let width = |text: &str, kind, size| ground_names::width(ctx, text, kind, size);
+        let names = placed(&ground.names, camera, viewport.zoom(), docks, width);
+        ground_names::draw(ctx, &names, palette);
     }
 
     /// Paints docks and search.

@@ -5,6 +5,9 @@ use leptos::prelude::*;
 use crate::city::City;
 use crate::components::map_nodes::MapNodes;
 
+/// Who made what the base map was prepared from.
+const BASE_MAP_SOURCES: &str = "Land: NYC Planning, GSHHG";
+
 /// The map of all docks, in step with the lists.
 #[component]
 pub(crate) fn MapView(
@@ -14,10 +17,12 @@ pub(crate) fn MapView(
     let city = expect_context::<City>();
     let nodes = MapNodes::default();
     start(city, nodes);
-    let attribution = city.tiles.with_value(|tiles| {
-        let attribution = tiles.as_ref().map(|tiles| tiles.attribution.clone());
-        attribution.filter(|text| !text.is_empty())
+    let attribution = city.tiles.with_value(|tiles| match tiles {
+        Some(tiles) => tiles.attribution.clone(),
+        None if city.base_map.with_value(Option::is_some) => BASE_MAP_SOURCES.to_owned(),
+        None => String::new(),
     });
+    let attribution = Some(attribution).filter(|text| !text.is_empty());
     let is_empty = move || city.docks.with(Vec::is_empty);
     view! {
         <section class="map" aria-label="Map">
@@ -31,6 +36,7 @@ pub(crate) fn MapView(
                 role="application"
                 aria-label="Map of docks: arrow keys move it, plus and minus zoom. The list of docks holds the same."
             ></canvas>
+            <canvas node_ref=nodes.names class="names" aria-hidden="true"></canvas>
             <div class="label" node_ref=nodes.label aria-hidden="true"></div>
             <div class="zoom" node_ref=nodes.buttons>
                 <button type="button" data-zoom="in" aria-label="Zoom in">"+"</button>

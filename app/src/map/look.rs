@@ -5,7 +5,7 @@ use crate::model::Count;
 /// From this radius in pixels a circle is large enough for its number.
 const NUMBER_RADIUS_MIN: f64 = 8.2;
 /// Below this zoom circles overlap, and numbers would only be noise.
-const NUMBER_ZOOM_MIN: f64 = 13.2;
+pub(crate) const NUMBER_ZOOM_MIN: f64 = 13.2;
 
 /// A circle does not grow beyond this many bikes.
 const BIKES_MAX: f64 = 60.0;

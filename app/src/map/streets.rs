@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 
 use super::plane::Point;
 
+/// Below this zoom streets would be a veil over the land.
+pub(crate) const STREETS_ZOOM_MIN: f64 = 12.5;
+
 /// Docks of one street further apart than this, in metres, are not joined: there may be a river
 /// between them, or another borough's street of the same name.
 const JOIN_MAX_M: f64 = 700.0;

@@ -4,28 +4,35 @@ use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::land::land;
+use basemap::{BaseMap, NameKind};
+
+use super::ground::Ground;
 use super::look::{has_number, number, radius};
+use super::names::placed;
+use super::outline::{Outline, simplified};
 use super::plane::{Plane, Point};
-use super::streets::streets;
+use super::streets::{STREETS_ZOOM_MIN, streets};
 use super::view::{Bounds, Camera, fit};
 use crate::model::{Dock, FoundPlace, Outcome, PageContent, SEARCH_RADIUS_M};
 
 /// The drawing's size in its own pixels; the page scales it to the map's box.
 const SIZE: (f64, f64) = (900.0, 900.0);
 
-/// Points of the shore are at least this many pixels apart.
-const STEP_MIN_PX: f64 = 5.0;
+/// How far a drawn outline may lie from the true one, in pixels.
+const TOLERANCE_PX: f64 = 1.0;
+
+/// Names are larger than on a canvas: a phone shows the drawing at less than half its size.
+const NAMES_LARGER: f64 = 1.4;
 
 /// Draws the docks, and the search if there is one, as one `<svg>` element.
 #[must_use]
-pub(crate) fn draw(content: &PageContent) -> String {
+pub(crate) fn draw(content: &PageContent, base_map: Option<&BaseMap>) -> String {
     let docks = &content.snapshot.docks;
     let place = match &content.outcome {
         Some(Outcome::Found(place)) => Some(place),
         _ => None,
     };
-    let Some(drawing) = Drawing::of(docks, place) else {
+    let Some(drawing) = Drawing::of(docks, place, base_map) else {
         return String::new();
     };
     let mut svg = format!(
@@ -47,8 +54,8 @@ pub(crate) fn draw(content: &PageContent) -> String {
     svg
 }
 
-/// The base map of the whole city, which most pages show: finding its shore takes milliseconds, so it
-/// is drawn anew only when docks have come, gone or moved.
+/// What lies under the docks of the whole city, which most pages show: it takes milliseconds, so it is
+/// drawn anew only when docks have come, gone or moved.
 fn city(docks: &[Dock], draw: impl FnOnce(&mut String)) -> Arc<str> {
     static LAST: Mutex<Option<(u64, Arc<str>)>> = Mutex::new(None);
     let mut places = DefaultHasher::new();
@@ -69,13 +76,18 @@ fn city(docks: &[Dock], draw: impl FnOnce(&mut String)) -> Arc<str> {
     }
 }
 
-struct Drawing {
+struct Drawing<'a> {
     plane: Plane,
     camera: Camera,
+    base_map: Option<&'a BaseMap>,
 }
 
-impl Drawing {
-    fn of(docks: &[Dock], place: Option<&FoundPlace>) -> Option<Self> {
+impl<'a> Drawing<'a> {
+    fn of(
+        docks: &[Dock],
+        place: Option<&FoundPlace>,
+        base_map: Option<&'a BaseMap>,
+    ) -> Option<Self> {
         let (lat, lon) = match (place, docks.first()) {
             (Some(place), _) => (place.lat, place.lon),
             (None, Some(dock)) => (dock.lat, dock.lon),
@@ -90,6 +102,7 @@ impl Drawing {
         Some(Self {
             plane,
             camera: fit(&plane, bounds, SIZE.0, SIZE.1),
+            base_map,
         })
     }
 
@@ -98,20 +111,20 @@ impl Drawing {
             .iter()
             .map(|dock| self.plane.point(dock.lat, dock.lon))
             .collect();
-        svg.push_str("<path class=\"land\" fill-rule=\"evenodd\" d=\"");
-        for ring in land(&points) {
-            outline(
-                &ring
-                    .iter()
-                    .map(|point| self.camera.screen(*point))
-                    .collect::<Vec<_>>(),
-                svg,
-            );
+        let ground = Ground::under(&points, &self.plane, self.base_map);
+        area("land", ground.land(&self.camera), svg);
+        area("park", ground.parks(&self.camera), svg);
+        if self.zoom() >= STREETS_ZOOM_MIN {
+            self.streets(docks, &points, svg);
         }
-        svg.push_str("\"/><path class=\"street\" d=\"");
+        self.names(&ground, &points, svg);
+    }
+
+    fn streets(&self, docks: &[Dock], points: &[Point], svg: &mut String) {
+        svg.push_str("<path class=\"street\" d=\"");
         let named = docks
             .iter()
-            .zip(&points)
+            .zip(points)
             .map(|(dock, point)| (dock.name.as_str(), *point));
         for (from, to) in streets(named).into_iter().flat_map(|street| street.pieces) {
             let ((x1, y1), (x2, y2)) = (self.camera.screen(from), self.camera.screen(to));
@@ -122,6 +135,30 @@ impl Drawing {
         svg.push_str("\"/>");
     }
 
+    fn names(&self, ground: &Ground, points: &[Point], svg: &mut String) {
+        let docks = points.iter().map(|point| self.camera.screen(*point));
+        // Nobody measures text here: letters of this face are about half as wide as high.
+        let width =
+            |text: &str, _, size: f64| text.chars().count() as f64 * size * NAMES_LARGER * 0.55;
+        let names = placed(&ground.names, &self.camera, self.zoom(), docks, width);
+        svg.push_str("<g class=\"names\">");
+        for name in names {
+            let class = css_class(name.kind);
+            let (x, y) = name.at;
+            push(
+                svg,
+                format_args!("<text class=\"{class}\" x=\"{x:.0}\" y=\"{y:.0}\">"),
+            );
+            svg.extend(name.text.chars().filter(|letter| !"<>&".contains(*letter)));
+            svg.push_str("</text>");
+        }
+        svg.push_str("</g>");
+    }
+
+    fn zoom(&self) -> f64 {
+        self.plane.zoom_of(self.camera.scale)
+    }
+
     fn docks(
         &self,
         docks: &[Dock],
@@ -129,7 +166,7 @@ impl Drawing {
         selected: Option<i32>,
         svg: &mut String,
     ) {
-        let zoom = self.plane.zoom_of(self.camera.scale);
+        let zoom = self.zoom();
         for dock in docks {
             let (x, y) = self.camera.screen(self.plane.point(dock.lat, dock.lon));
             if !self.camera.sees((x, y), 20.0) {
@@ -178,21 +215,37 @@ impl Drawing {
     }
 }
 
-/// A closed line, without points that are hardly a step from the last.
-fn outline(ring: &[(f64, f64)], svg: &mut String) {
-    let mut last = None;
-    for (x, y) in ring {
-        let is_step = last.is_none_or(|(lx, ly): (f64, f64)| (lx - x).hypot(ly - y) >= STEP_MIN_PX);
-        if is_step {
-            let (x, y) = (x.round(), y.round());
-            push(
-                svg,
-                format_args!("{}{x} {y}", if last.is_none() { "M" } else { "L" }),
-            );
-            last = Some((x, y));
+/// Outlines of one kind in one path.
+fn area(class: &str, outlines: impl Iterator<Item = Outline>, svg: &mut String) {
+    push(
+        svg,
+        format_args!("<path class=\"{class}\" fill-rule=\"evenodd\" d=\""),
+    );
+    for outline in outlines {
+        // Steps in whole pixels: shorter than places.
+        let mut last = (0, 0);
+        for (i, (x, y)) in simplified(&outline, TOLERANCE_PX).into_iter().enumerate() {
+            let at = (x.round() as i32, y.round() as i32);
+            let (dx, dy) = (at.0 - last.0, at.1 - last.1);
+            match i {
+                0 => push(svg, format_args!("M{dx} {dy}l")),
+                _ => push(svg, format_args!("{dx} {dy} ")),
+            }
+            last = at;
         }
+        svg.push('z');
     }
-    svg.push('Z');
+    svg.push_str("\"/>");
+}
+
+fn css_class(kind: NameKind) -> &'static str {
+    match kind {
+        NameKind::Area => "area",
+        NameKind::Town => "town",
+        NameKind::Water => "water",
+        NameKind::Park => "park",
+        NameKind::Neighbourhood => "neighbourhood",
+    }
 }
 
 fn push(svg: &mut String, text: std::fmt::Arguments<'_>) {
@@ -203,29 +256,48 @@ fn push(svg: &mut String, text: std::fmt::Arguments<'_>) {
 mod tests {
     use super::*;
     use crate::model::{Count, Snapshot};
+    use crate::server::base_map;
+
+    fn still_map(places: &[(f64, f64)]) -> String {
+        let docks = places.iter().zip(1..).map(|((lat, lon), id)| Dock {
+            id,
+            name: "1 Ave & E 1 St".to_owned(),
+            lat: *lat,
+            lon: *lon,
+            count: Count::default(),
+        });
+        let content = PageContent {
+            snapshot: Snapshot {
+                docks: docks.collect(),
+                ..Snapshot::default()
+            },
+            ..PageContent::default()
+        };
+        draw(&content, base_map::under(&content.snapshot.docks))
+    }
 
     #[test]
-    fn the_shore_follows_a_dock_that_moves() {
+    fn the_shore_of_a_city_without_a_base_map_follows_a_dock_that_moves() {
         let shore = |lat_of_second| {
-            let dock = |id, lat| Dock {
-                id,
-                name: "1 Ave & E 1 St".to_owned(),
-                lat,
-                lon: -74.0,
-                count: Count::default(),
-            };
-            let svg = draw(&PageContent {
-                snapshot: Snapshot {
-                    docks: vec![dock(1, 40.7), dock(2, lat_of_second)],
-                    ..Snapshot::default()
-                },
-                ..PageContent::default()
-            });
-            let (shore, _) = svg.split_once("\"/><path class=\"street\"").unwrap();
-            shore.to_owned()
+            let svg = still_map(&[(48.85, 2.35), (lat_of_second, 2.35)]);
+            svg.split_once("<circle").unwrap().0.to_owned()
         };
-        let before = shore(40.705);
-        assert_ne!(shore(40.75), before);
-        assert_eq!(shore(40.705), before);
+        let before = shore(48.855);
+        assert_ne!(shore(48.9), before);
+        assert_eq!(shore(48.855), before);
+    }
+
+    #[test]
+    fn new_york_is_drawn_and_named_in_few_bytes() {
+        let svg = still_map(&[(40.66, -74.07), (40.86, -73.87)]);
+        let (base, _) = svg.split_once("<circle").unwrap();
+        for name in ["Hoboken", "M\u{200a}A\u{200a}N\u{200a}H", "East River"] {
+            assert!(base.contains(name), "{name}: {base}");
+        }
+        assert!(
+            (4_000..14_000).contains(&base.len()),
+            "{} bytes",
+            base.len()
+        );
     }
 }

@@ -102,6 +102,13 @@ impl Camera {
         }
     }
 
+    /// Whether a box touches the screen.
+    #[must_use]
+    pub(crate) fn meets(&self, bounds: Bounds) -> bool {
+        let ((left, top), (right, bottom)) = (self.screen(bounds.min), self.screen(bounds.max));
+        left <= self.width && right >= 0.0 && top <= self.height && bottom >= 0.0
+    }
+
     /// Whether a circle of `margin` pixels around a screen position touches the screen.
     #[must_use]
     pub(crate) fn sees(&self, (x, y): (f64, f64), margin: f64) -> bool {

@@ -27,6 +27,7 @@ const CHECK_EACH_TIME: HeaderValue = HeaderValue::from_static("no-cache");
 pub(crate) struct Links {
     pub(crate) style: String,
     pub(crate) icon: String,
+    pub(crate) base_map: String,
     /// Script and wasm; none in a build without the client.
     pub(crate) client: Option<(String, String)>,
 }
@@ -34,8 +35,9 @@ pub(crate) struct Links {
 /// The links of this build.
 pub(crate) fn links() -> &'static Links {
     static LINKS: LazyLock<Links> = LazyLock::new(|| Links {
-        style: format!("/style.css?v={}", text_hash(STYLE)),
-        icon: format!("/icon.svg?v={}", text_hash(ICON)),
+        style: format!("/style.css?v={}", hash(STYLE.as_bytes())),
+        icon: format!("/icon.svg?v={}", hash(ICON.as_bytes())),
+        base_map: format!("/new-york.basemap?v={}", hash(basemap::NEW_YORK)),
         client: client_link("app.js").zip(client_link("app_bg.wasm")),
     });
     &LINKS
@@ -48,12 +50,17 @@ fn client_link(name: &str) -> Option<String> {
 
 /// Answers `/style.css`.
 pub(crate) async fn style(query: RawQuery, headers: HeaderMap) -> Response {
-    text(STYLE, "text/css; charset=utf-8", &query, &headers)
+    fixed(
+        STYLE.as_bytes(),
+        "text/css; charset=utf-8",
+        &query,
+        &headers,
+    )
 }
 
 /// Answers `/icon.svg`.
 pub(crate) async fn icon(query: RawQuery, headers: HeaderMap) -> Response {
-    text(ICON, "image/svg+xml", &query, &headers)
+    fixed(ICON.as_bytes(), "image/svg+xml", &query, &headers)
 }
 
 /// Answers `/pkg/…`, compressed beforehand where the browser takes it.
@@ -86,8 +93,18 @@ pub(crate) async fn package(
     response
 }
 
-fn text(body: &'static str, mime: &str, query: &RawQuery, headers: &HeaderMap) -> Response {
-    content(Body::from(body), mime, &text_hash(body), query, headers)
+/// Answers `/new-york.basemap`.
+pub(crate) async fn base_map(query: RawQuery, headers: HeaderMap) -> Response {
+    fixed(
+        basemap::NEW_YORK,
+        "application/octet-stream",
+        &query,
+        &headers,
+    )
+}
+
+fn fixed(body: &'static [u8], mime: &str, query: &RawQuery, headers: &HeaderMap) -> Response {
+    content(Body::from(body), mime, &hash(body), query, headers)
 }
 
 fn content(
@@ -137,9 +154,11 @@ fn file_hash(file: &EmbeddedFile) -> String {
 }
 
 /// FNV-1a: a name for a content, not a proof of it.
-pub(super) fn text_hash(text: &str) -> String {
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+pub(super) fn hash(content: &[u8]) -> String {
+    let hash = content
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+        });
     format!("{hash:016x}")
 }

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::assets::Links;
 use crate::app::App;
+use crate::model::PageContent;
 
 /// The whole document: the head, with where style, icon and client are, and the page.
 pub(super) fn document(links: &'static Links) -> impl IntoView + use<> {
@@ -13,9 +14,13 @@ pub(super) fn document(links: &'static Links) -> impl IntoView + use<> {
             "import start,{{hydrate}} from \"{script}\";\
              start({{module_or_path:\"{wasm}\"}}).then(hydrate)"
         );
+        let base_map = use_context::<PageContent>().and_then(|content| content.base_map);
         view! {
             <link rel="modulepreload" href=script.as_str() />
             <link rel="preload" href=wasm.as_str() r#as="fetch" r#type="application/wasm" crossorigin="anonymous" />
+            {base_map.map(|base_map| view! {
+                <link rel="preload" href=base_map r#as="fetch" crossorigin="anonymous" />
+            })}
             <script type="module" nonce=nonce inner_html=start></script>
         }
     });

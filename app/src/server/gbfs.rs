@@ -17,7 +17,7 @@ use tower_http::cors::{Any, CorsLayer};
 
 use self::format::{File, STATUS_TTL_S};
 use self::settings::is_plain_host;
-use super::assets::text_hash;
+use super::assets::hash;
 use super::state::AppState;
 
 /// `/gbfs/gbfs.json` and the five files of `/gbfs/3.0/`, readable from any page.
@@ -64,7 +64,7 @@ fn respond(app: &AppState, file: File, headers: &HeaderMap) -> Response {
         return (StatusCode::SERVICE_UNAVAILABLE, [later], reason).into_response();
     };
     // Weak, since the response may be compressed in one way or another.
-    let tag = format!("W/\"{}\"", text_hash(&text));
+    let tag = format!("W/\"{}\"", hash(text.as_bytes()));
     let mut response = if knows(headers, &tag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {

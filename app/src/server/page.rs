@@ -13,6 +13,7 @@ use leptos_axum::ResponseOptions;
 use serde::Deserialize;
 
 use super::assets;
+use super::base_map;
 use super::document::document;
 use super::state::AppState;
 use crate::api::search::look_up;
@@ -51,8 +52,10 @@ pub(crate) async fn page(State(app): State<AppState>, query: PageQuery) -> Respo
         "" => None,
         query => Some(look_up(&app.geocoder, query)),
     };
+    let snapshot = app.board.snapshot();
     let content = PageContent {
-        snapshot: app.board.snapshot(),
+        base_map: base_map::under(&snapshot.docks).map(|_| assets::links().base_map.clone()),
+        snapshot,
         query,
         outcome,
         selected: dock.parse().ok(),

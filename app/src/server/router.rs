@@ -13,7 +13,8 @@ use super::state::AppState;
 use super::{assets, gbfs, health, live, page, search};
 use crate::api::search::Search;
 
-/// All routes: `/`, `/live`, `/api/search`, `/gbfs/…`, `/pkg/…`, `/style.css`, `/icon.svg`, `/healthz`.
+/// All routes: `/`, `/live`, `/api/search`, `/gbfs/…`, `/pkg/…`, `/style.css`, `/icon.svg`,
+/// `/new-york.basemap`, `/healthz`.
 pub fn router(state: AppState) -> Router {
     // Leptos runs its effects on the server's runtime. A second router finds that done: no error.
     drop(any_spawner::Executor::init_tokio());
@@ -26,6 +27,7 @@ pub fn router(state: AppState) -> Router {
         .route("/pkg/{*path}", get(assets::package))
         .route("/style.css", get(assets::style))
         .route("/icon.svg", get(assets::icon))
+        .route("/new-york.basemap", get(assets::base_map))
         .route("/healthz", get(health::healthz))
         .merge(gbfs::routes())
         // Leaves event streams and what is compressed already as they are.

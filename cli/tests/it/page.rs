@@ -102,6 +102,7 @@ async fn the_page_serves_riders_with_scripts_and_without() {
     load_until_docks_have_bikes(&without, &city.address).await;
     docks_are_listed_without_scripts(&without, &city.address).await;
     circles_change_while_the_clock_runs(&with, &city.address).await;
+    new_york_lies_under_the_docks(&with).await;
     a_new_size_leaves_the_map_no_moment_empty(&with).await;
     a_search_shows_the_docks_within_three_blocks(&with, &city.address).await;
     a_search_that_is_no_address_says_what_is_expected(&with).await;
@@ -159,6 +160,43 @@ async fn circles_change_while_the_clock_runs(browser: &Browser, address: &str) {
         browser.client.execute(pixels, Vec::new()).await.unwrap(),
         drawn
     );
+}
+
+async fn new_york_lies_under_the_docks(browser: &Browser) {
+    let asked = "return performance.getEntriesByType('resource').map(entry => entry.name)";
+    let asked = browser.client.execute(asked, Vec::new()).await.unwrap();
+    let asked: Vec<String> = serde_json::from_value(asked).unwrap();
+    assert!(
+        asked.iter().any(|file| file.contains("new-york.basemap")),
+        "{asked:?}"
+    );
+    let page = browser.client.current_url().await.unwrap().origin();
+    for file in &asked {
+        let third_party = url::Url::parse(file).unwrap().origin() != page;
+        assert!(!third_party, "{file} was asked of a third party");
+    }
+    for ground in ["--map-water", "--map-land", "--map-park"] {
+        assert!(pixels_of(browser, "base", ground).await > 1_000, "{ground}");
+    }
+    assert!(pixels_of(browser, "names", "--map-name").await > 100);
+}
+
+/// Pixels of a canvas that have exactly the colour of a custom property.
+async fn pixels_of(browser: &Browser, canvas: &str, property: &str) -> u64 {
+    let script = format!(
+        "const colour = getComputedStyle(document.documentElement).getPropertyValue('{property}');
+         const [red, green, blue] = colour.trim().match(/[0-9a-f]{{2}}/gi).map(part => parseInt(part, 16));
+         const canvas = document.querySelector('canvas.{canvas}');
+         const {{ data }} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+         let count = 0;
+         for (let i = 0; i < data.length; i += 4) {{
+             count += data[i] === red && data[i + 1] === green && data[i + 2] === blue
+                 && data[i + 3] === 255;
+         }}
+         return count"
+    );
+    let count = browser.client.execute(&script, Vec::new()).await.unwrap();
+    count.as_u64().unwrap()
 }
 
 /// A canvas of a new size is empty; an observer of sizes that comes after the map's own sees what
