@@ -42,7 +42,7 @@ pub(crate) struct PlacedName<'a> {
 /// Height of the letters of a kind of name; none where the zoom is not one to show it at.
 pub(crate) fn size(kind: NameKind, zoom: f64) -> Option<f64> {
     let (zooms, size) = match kind {
-        NameKind::Area => (9.0..13.0, 13.0 + (zoom - 10.0).clamp(0.0, 2.0)),
+        NameKind::Area => (9.0..NUMBER_ZOOM_MIN, 13.0 + (zoom - 10.0).clamp(0.0, 2.0)),
         NameKind::Town => (10.7..14.5, 12.0),
         NameKind::Water => (10.9..18.0, 12.0),
         NameKind::Park => (13.0..19.0, 11.5),
@@ -72,7 +72,8 @@ pub(crate) fn placed<'a>(
             continue;
         }
         let wide = width(&name.text, name.kind, size);
-        let steps = if docks.is_none() { &STEPS[..1] } else { &STEPS };
+        let may_cover = may_cover_docks(name.kind, zoom);
+        let steps = if may_cover { &STEPS[..1] } else { &STEPS };
         let at = steps
             .iter()
             .map(|(across, down)| (x + across * wide, y + down * size * 1.3))
@@ -80,7 +81,7 @@ pub(crate) fn placed<'a>(
                 let text = TextBox::around(*at, wide, size);
                 text.is_within(camera)
                     && !taken.iter().any(|other| text.overlaps(other))
-                    && !docks.as_ref().is_some_and(|docks| docks.cover(&text))
+                    && (may_cover || !docks.cover(&text))
             });
         if let Some(at) = at {
             taken.push(TextBox::around(at, wide, size));
@@ -133,19 +134,25 @@ impl TextBox {
     }
 }
 
-/// Docks that carry their numbers. Further out there are only dots, which a name may cover: in their
-/// thousands they leave no place free.
+/// Whether a name may stand on docks: a large one on dots, which in their thousands leave it no place
+/// free; none on a number.
+fn may_cover_docks(kind: NameKind, zoom: f64) -> bool {
+    let is_large = matches!(kind, NameKind::Area | NameKind::Town | NameKind::Water);
+    is_large && zoom < NUMBER_ZOOM_MIN
+}
+
+/// The docks that are seen.
 struct Docks {
     at: Vec<(f64, f64)>,
     radius: f64,
 }
 
 impl Docks {
-    fn around(docks: impl Iterator<Item = (f64, f64)>, camera: &Camera, zoom: f64) -> Option<Self> {
-        (zoom >= NUMBER_ZOOM_MIN).then(|| Self {
+    fn around(docks: impl Iterator<Item = (f64, f64)>, camera: &Camera, zoom: f64) -> Self {
+        Self {
             at: docks.filter(|at| camera.sees(*at, 100.0)).collect(),
             radius: radius(DOCK_BIKES, zoom),
-        })
+        }
     }
 
     fn cover(&self, text: &TextBox) -> bool {
@@ -202,19 +209,20 @@ mod tests {
     #[test]
     fn of_two_names_that_do_not_both_fit_the_first_is_shown() {
         let names = [
-            neighbourhood("Chelsea", 0.0, 0.0),
-            neighbourhood("Flatiron", 30.0, 5.0),
-            neighbourhood("SoHo", 0.0, 50.0),
+            name(NameKind::Town, "Chelsea", 0.0, 0.0),
+            name(NameKind::Town, "Flatiron", 30.0, 5.0),
+            name(NameKind::Town, "SoHo", 0.0, 50.0),
         ];
         check(&names, 13.0, &[], &["Chelsea 400,300", "SoHo 400,350"]);
     }
 
     #[test]
-    fn a_name_steps_aside_for_a_dock_that_carries_its_number() {
+    fn a_name_steps_aside_for_a_dock_and_only_a_large_one_covers_dots() {
         let names = [neighbourhood("SoHo", 0.0, 0.0)];
         check(&names, 15.0, &[(400.0, 310.0)], &["SoHo 400,284"]);
-        // A dot may be covered.
-        check(&names, 13.0, &[(400.0, 310.0)], &["SoHo 400,300"]);
+        let names = [name(NameKind::Town, "Hoboken", 0.0, 0.0)];
+        check(&names, 13.0, &[(400.0, 305.0)], &["Hoboken 400,300"]);
+        check(&names, 14.0, &[(400.0, 305.0)], &["Hoboken 400,284"]);
     }
 
     #[test]
@@ -235,7 +243,7 @@ mod tests {
     fn a_name_that_is_not_wholly_on_the_screen_is_not_shown() {
         let names = [
             neighbourhood("Riverdale", 2_000.0, 0.0),
-            neighbourhood("Inwood", 390.0, 0.0),
+            name(NameKind::Town, "Inwood", 390.0, 0.0),
             neighbourhood("SoHo", 0.0, 0.0),
         ];
         check(&names, 13.0, &[], &["SoHo 400,300"]);

@@ -42,11 +42,13 @@ pub(crate) fn draw(content: &PageContent, base_map: Option<&BaseMap>) -> String 
         SIZE.1,
         docks.len()
     );
-    match place {
-        Some(_) => drawing.base(docks, &mut svg),
-        None => svg.push_str(&city(docks, |base| drawing.base(docks, base))),
-    }
+    let (ground, names) = match place {
+        Some(_) => drawing.base(docks),
+        None => city(docks, || drawing.base(docks)),
+    };
+    svg.push_str(&ground);
     drawing.docks(docks, place, content.selected, &mut svg);
+    svg.push_str(&names);
     if let Some(place) = place {
         drawing.place(place, &mut svg);
     }
@@ -54,10 +56,13 @@ pub(crate) fn draw(content: &PageContent, base_map: Option<&BaseMap>) -> String 
     svg
 }
 
+/// What lies under the docks, and the names that stand above them.
+type Base = (Arc<str>, Arc<str>);
+
 /// What lies under the docks of the whole city, which most pages show: it takes milliseconds, so it is
 /// drawn anew only when docks have come, gone or moved.
-fn city(docks: &[Dock], draw: impl FnOnce(&mut String)) -> Arc<str> {
-    static LAST: Mutex<Option<(u64, Arc<str>)>> = Mutex::new(None);
+fn city(docks: &[Dock], draw: impl FnOnce() -> Base) -> Base {
+    static LAST: Mutex<Option<(u64, Base)>> = Mutex::new(None);
     let mut places = DefaultHasher::new();
     for dock in docks {
         (dock.lat.to_bits(), dock.lon.to_bits(), &dock.name).hash(&mut places);
@@ -65,12 +70,10 @@ fn city(docks: &[Dock], draw: impl FnOnce(&mut String)) -> Arc<str> {
     let places = places.finish();
     let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
     match &*last {
-        Some((drawn, base)) if *drawn == places => Arc::clone(base),
+        Some((drawn, base)) if *drawn == places => base.clone(),
         _ => {
-            let mut base = String::new();
-            draw(&mut base);
-            let base = Arc::from(base);
-            *last = Some((places, Arc::clone(&base)));
+            let base = draw();
+            *last = Some((places, base.clone()));
             base
         }
     }
@@ -106,18 +109,20 @@ impl<'a> Drawing<'a> {
         })
     }
 
-    fn base(&self, docks: &[Dock], svg: &mut String) {
+    fn base(&self, docks: &[Dock]) -> Base {
+        let (mut svg, mut names) = (String::new(), String::new());
         let points: Vec<_> = docks
             .iter()
             .map(|dock| self.plane.point(dock.lat, dock.lon))
             .collect();
         let ground = Ground::under(&points, &self.plane, self.base_map);
-        area("land", ground.land(&self.camera), svg);
-        area("park", ground.parks(&self.camera), svg);
+        area("land", ground.land(&self.camera), &mut svg);
+        area("park", ground.parks(&self.camera), &mut svg);
         if self.zoom() >= STREETS_ZOOM_MIN {
-            self.streets(docks, &points, svg);
+            self.streets(docks, &points, &mut svg);
         }
-        self.names(&ground, &points, svg);
+        self.names(&ground, &points, &mut names);
+        (svg.into(), names.into())
     }
 
     fn streets(&self, docks: &[Dock], points: &[Point], svg: &mut String) {
@@ -290,9 +295,9 @@ mod tests {
     #[test]
     fn new_york_is_drawn_and_named_in_few_bytes() {
         let svg = still_map(&[(40.66, -74.07), (40.86, -73.87)]);
-        let (base, _) = svg.split_once("<circle").unwrap();
+        let (base, above) = svg.split_once("<circle").unwrap();
         for name in ["Hoboken", "M\u{200a}A\u{200a}N\u{200a}H", "East River"] {
-            assert!(base.contains(name), "{name}: {base}");
+            assert!(above.contains(name), "{name}: {above}");
         }
         assert!(
             (4_000..14_000).contains(&base.len()),
