@@ -1,4 +1,4 @@
-//! `cargo xtask basemap`: prepares New York's base map anew, from data in PyPI's packages.
+//! `cargo xtask basemap`: prepares New York's base map anew, from data in `PyPI`'s packages.
 //!
 //! Its result is in the repository; run it only to change what the map shows.
 
@@ -52,7 +52,7 @@ fn prepare(folder: &Path) -> Result<Vec<u8>> {
     Ok(output.stdout)
 }
 
-/// GeoJSON, a feature for each kind of ground and each name; its `bbox` is what is drawn finely.
+/// `GeoJSON`, a feature for each kind of ground and each name; its `bbox` is what is drawn finely.
 fn read(collection: &Value) -> Result<BaseMap> {
     let bbox = numbers(&collection["bbox"])?;
     let [west, south, east, north] = bbox[..] else {
@@ -112,7 +112,7 @@ fn rings(multipolygon: &Value) -> Result<Vec<Ring>> {
     rings.filter(is_area).collect()
 }
 
-/// GeoJSON has the longitude first.
+/// `GeoJSON` has the longitude first.
 fn point(place: &[f64]) -> Result<Point> {
     let [lon, lat] = *place else {
         bail!("{place:?} is no place");

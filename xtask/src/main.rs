@@ -50,7 +50,7 @@ enum Task {
     },
     /// Run exactly what CI runs; set up what the tests need first.
     Test,
-    /// Prepare the base map anew, from data in PyPI's packages.
+    /// Prepare the base map anew, from data in `PyPI`'s packages.
     Basemap,
     /// Measure how fast trips are stored, beside what this machine allows, in one run.
     Bench,
