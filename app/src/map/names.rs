@@ -12,7 +12,7 @@ const GAP_PX: (f64, f64) = (14.0, 6.0);
 /// come and go.
 const DOCK_BIKES: i32 = 16;
 /// How far a name may step aside for docks, in its own heights and widths; the nearest first.
-const STEPS: [(f64, f64); 13] = [
+const STEPS: [(f64, f64); 9] = [
     (0.0, 0.0),
     (0.0, -1.0),
     (0.0, 1.0),
@@ -22,10 +22,6 @@ const STEPS: [(f64, f64); 13] = [
     (0.3, -1.0),
     (-0.3, 1.0),
     (0.3, 1.0),
-    (0.0, -2.0),
-    (0.0, 2.0),
-    (-0.7, 0.0),
-    (0.7, 0.0),
 ];
 
 /// A name on the screen.
