@@ -16,6 +16,9 @@ use crate::{Metric, Role, Sample, Value};
 /// Begins every name.
 const PREFIX: &str = "bikeshare";
 
+/// Up to here each whole number is a different `f64`.
+const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
+
 /// What the roles say now, and which build says it.
 pub(crate) fn text(roles: &[Arc<dyn Role>], version: &'static str) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix(PREFIX);
@@ -67,6 +70,10 @@ impl Value {
         match self {
             Self::Count(count) => ConstCounter::new(count).encode(encoder),
             Self::Seconds(seconds) => ConstCounter::new(seconds).encode(encoder),
+            // Counts of things are written as such, to be read by people too.
+            Self::Gauge(value) if value.fract() == 0.0 && value.abs() < WHOLE_MAX => {
+                ConstGauge::new(value as i64).encode(encoder)
+            }
             Self::Gauge(value) => ConstGauge::new(value).encode(encoder),
         }
     }
@@ -128,7 +135,7 @@ mod tests {
             bikeshare_sink_writing_seconds_total 1.5
             # HELP bikeshare_sink_lag_seconds Of event time
             # TYPE bikeshare_sink_lag_seconds gauge
-            bikeshare_sink_lag_seconds{partition="0"} 0.0
+            bikeshare_sink_lag_seconds{partition="0"} 0
             bikeshare_sink_lag_seconds{partition="1"} 0.5
             # EOF
         "##]]
