@@ -19,6 +19,7 @@ mod owner;
 mod poll;
 mod raw;
 mod stock;
+mod types_file;
 mod url;
 mod v2;
 mod v3;

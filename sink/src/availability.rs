@@ -18,7 +18,6 @@ mod committed;
 mod locations;
 mod memory;
 mod publish;
-mod recent;
 
 use std::time::{Duration, Instant};
 
@@ -27,7 +26,6 @@ use sqlx::postgres::PgConnection;
 use self::committed::CommittedOffsets;
 use self::memory::Memory;
 use self::publish::Published;
-pub(crate) use self::recent::{Committed, Recent};
 use crate::database;
 use crate::error::SinkError;
 use crate::shared::{Shared, stop_deadline};

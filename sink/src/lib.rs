@@ -18,6 +18,7 @@ mod migrations;
 mod module;
 mod pair;
 mod pipeline;
+mod recent;
 mod roles;
 mod session;
 mod shared;

@@ -7,9 +7,9 @@ use partition_client::{Backoff, Cluster, Recovery, RecoveryConfig};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::availability::Recent;
 use crate::config::SinkConfig;
 use crate::module::LoadedModules;
+use crate::recent::Recent;
 use crate::state::SinkState;
 
 /// Largest response requested where a batch was skipped.

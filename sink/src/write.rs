@@ -14,12 +14,12 @@ use domain::availability::BikeEvent;
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 
-use crate::availability::{Committed, Recent};
 use crate::copy::{RecordColumns, RecordRow, RecordsEncoder};
 use crate::cursor::{Cursor, fenced};
 use crate::error::SinkError;
 use crate::last_record::LastRecord;
 use crate::locations::{self, insert_stations};
+use crate::recent::{Committed, Recent};
 use crate::split::{RejectRow, SplitChunk, StatusRow};
 use crate::stock;
 use crate::storable::storable;

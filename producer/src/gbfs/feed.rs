@@ -29,10 +29,6 @@ const NAME_CHARS_MAX: usize = 200;
 /// A text of the feed's in a reason is cut at so many characters.
 const REASON_CHARS_MAX: usize = 200;
 
-/// A count above this is a fault of the feed: it would become as many events (chosen: several times
-/// the largest station with an attendant).
-pub(super) const STATION_BIKES_MAX: u64 = 1_000;
-
 /// Times of a feed lie in these years. Another one is a fault, such as milliseconds for seconds, and
 /// would hold the clock for ever: it never goes back.
 const YEARS: std::ops::Range<i32> = 2000..2100;
@@ -331,9 +327,10 @@ fn counted(raw: RawCount, types: &VehicleTypes, entry: &mut Entry<'_>) -> Result
         last_reported,
     } = raw;
     check_id(&station_id)?;
-    if count > STATION_BIKES_MAX.cast_signed() {
+    if count > stock::STATION_BIKES_MAX.cast_signed() {
         return Err(format!(
-            "{field} {count} is above {STATION_BIKES_MAX}, more than any station holds"
+            "{field} {count} is above {}, more than any station holds",
+            stock::STATION_BIKES_MAX
         ));
     }
     let vehicles = u32::try_from(count).map_err(|_| format!("{field} {count} is below 0"))?;

@@ -7,9 +7,12 @@
 use domain::Stock;
 use serde_json::Value;
 
-use super::feed::STATION_BIKES_MAX;
 use super::raw::{Id, RawNumbers};
 use super::vehicles::{Kind, VehicleTypes};
+
+/// A count above this is a fault of the feed: it would become as many events (chosen: several times
+/// the largest station with an attendant).
+pub(super) const STATION_BIKES_MAX: u64 = 1_000;
 
 /// Bikes among the vehicles, and what is there beside them; reasons to doubt it go to `doubts`.
 pub(super) fn read(

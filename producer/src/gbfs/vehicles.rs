@@ -1,17 +1,10 @@
-//! Which vehicles of a feed are bikes, and which of them have a motor: `vehicle_types.json`.
+//! Which vehicles of a feed are bikes, and which of them have a motor.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use domain::{Reject, error_chain};
 use serde::Deserialize;
-use tracing::warn;
 
-use super::changes::{BadKey, rejects};
-use super::client::{FeedClient, FileResponse};
-use super::error::FeedError;
-use super::feed;
 use super::raw::Id;
-use super::url::FeedUrl;
 
 /// What a vehicle is to who looks for a bike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,95 +61,5 @@ impl VehicleTypes {
     /// feed of trip files, it says that they are bikes and no more.
     pub(super) fn have_ebikes(&self) -> bool {
         self.0.values().any(|kind| *kind == Kind::Electric)
-    }
-}
-
-/// The file, read again and again.
-#[derive(Debug)]
-pub(super) struct TypesFile {
-    /// None where the feed names no such file.
-    url: Option<FeedUrl>,
-    types: Option<VehicleTypes>,
-    bad: BTreeSet<BadKey>,
-    /// What was wrong with the file when it was read last.
-    failure: Option<String>,
-}
-
-impl TypesFile {
-    pub(super) fn new(url: Option<FeedUrl>) -> Self {
-        Self {
-            url,
-            types: None,
-            bad: BTreeSet::new(),
-            failure: None,
-        }
-    }
-
-    /// What was read last.
-    pub(super) fn types(&self) -> VehicleTypes {
-        self.types.clone().unwrap_or_default()
-    }
-
-    /// Requests the file; gives what could not be used of it.
-    ///
-    /// A file that stays unusable leaves the types as they were, or all vehicles bikes.
-    ///
-    /// # Errors
-    /// [`FeedError`] if the server is in trouble and the types are not known yet: a moment later scooters
-    /// would be bikes that have left.
-    pub(super) async fn request(
-        &mut self,
-        client: &mut FeedClient,
-    ) -> Result<Vec<Reject>, FeedError> {
-        let Some(url) = self.url.clone() else {
-            return Ok(Vec::new());
-        };
-        match self.read(&url, client).await {
-            Ok(rejects) => {
-                self.failure = None;
-                Ok(rejects)
-            }
-            Err(error) if error.is_transient() && self.types.is_none() => Err(error),
-            Err(error) => {
-                client.forget(&url);
-                Ok(self.fail(&url, &error).into_iter().collect())
-            }
-        }
-    }
-
-    async fn read(
-        &mut self,
-        url: &FeedUrl,
-        client: &mut FeedClient,
-    ) -> Result<Vec<Reject>, FeedError> {
-        let FileResponse::File(bytes) = client.get_if_changed(url).await? else {
-            return Ok(Vec::new());
-        };
-        let name = url.to_string();
-        let listing = feed::vehicle_types(&name, &bytes)?;
-        let (mut types, mut bad) = (Vec::new(), listing.doubts);
-        for entry in listing.entries {
-            match entry {
-                Ok(found) => types.push(found),
-                Err(entry) => bad.push(entry),
-            }
-        }
-        self.types = Some(types.into_iter().collect());
-        Ok(rejects(&name, bad, &mut self.bad))
-    }
-
-    /// A reject, unless the same was wrong the last time.
-    fn fail(&mut self, url: &FeedUrl, error: &FeedError) -> Option<Reject> {
-        let text = error_chain(error);
-        if self.failure.as_ref() == Some(&text) {
-            return None;
-        }
-        warn!(error = text, "the kinds of vehicles cannot be read: {text}");
-        let url = url.to_string();
-        let reason = text.strip_prefix(&format!("{url}: ")).unwrap_or(&text);
-        let start = error.content().map_or("", |(_, start)| start);
-        let reject = Reject::new(&url, 1, reason, start);
-        self.failure = Some(text);
-        Some(reject)
     }
 }

@@ -13,9 +13,9 @@ use sqlx::postgres::PgConnection;
 use super::checkpoint::Checkpoint;
 use super::committed::CommittedOffsets;
 use super::locations::Locations;
-use super::recent::Recent;
 use crate::copy::RecordsDecoder;
 use crate::error::SinkError;
+use crate::recent::Recent;
 use crate::stock::stock;
 
 /// Offsets read in one step: two events each, in every partition that takes part.
