@@ -32,9 +32,6 @@ use std::net::SocketAddr;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use meters::Meters;
-use quota::Quota;
-
 pub use config::AppConfig;
 pub use error::AppError;
 pub use limits::Limits;
@@ -49,16 +46,15 @@ pub struct Server {
     config: AppConfig,
     listener: TcpListener,
     address: SocketAddr,
-    board: SharedBoard,
-    streams: Quota,
-    meters: Meters,
+    state: AppState,
 }
 
 impl Server {
     /// Takes the port.
     ///
     /// # Errors
-    /// [`AppError::AddressTaken`] if another program holds it, [`AppError::Bind`] otherwise.
+    /// [`AppError::AddressTaken`] if another program holds it, [`AppError::Bind`] if it cannot be had,
+    /// and those of [`AppState::new`].
     pub async fn bind(config: AppConfig) -> Result<Self, AppError> {
         let asked = config.listen;
         let bind = async {
@@ -69,27 +65,19 @@ impl Server {
         let (address, listener) = bind
             .await
             .map_err(|source| AppError::of_bind(asked, source))?;
-        let limits = &config.limits;
-        let streams = Quota::new(limits.streams, limits.streams_per_peer);
+        let state = AppState::new(&config, SharedBoard::new(), CancellationToken::new())?;
         Ok(Self {
             config,
             listener,
             address,
-            board: SharedBoard::new(),
-            streams,
-            meters: Meters::default(),
+            state,
         })
     }
 
     /// The page as a role that is watched, now and while it runs.
     #[must_use]
     pub fn role(&self) -> PageRole {
-        PageRole {
-            board: self.board.clone(),
-            streams: self.streams.clone(),
-            meters: self.meters.clone(),
-            stale_after_ms: state::milliseconds(self.config.stale_after),
-        }
+        PageRole(self.state.clone())
     }
 
     /// The address browsers can ask, with the port the system chose if `listen` had port 0.
@@ -107,10 +95,11 @@ impl Server {
         let asked_to_stop = stop;
         // Cancelled when the follower ends too: without it the page would never change again.
         let stop = asked_to_stop.child_token();
-        let board = self.board;
-        let mut state = AppState::new(&self.config, board.clone(), stop.clone())?;
-        state.streams = self.streams;
-        state.meters = self.meters;
+        let state = AppState {
+            stop: stop.clone(),
+            ..self.state
+        };
+        let board = state.board.clone();
         tracing::info!(address = %self.address, "serving the page at http://{}/", self.address);
         let ends_all = stop.clone().drop_guard();
         let follow = follow::follow(self.config.database_url.clone(), board, stop.clone());

@@ -4,20 +4,12 @@ use chrono::{DateTime, Utc};
 use telemetry::{Metric, Role, Value};
 
 use super::health;
-use super::meters::Meters;
-use super::quota::Quota;
-use super::shared_board::SharedBoard;
+use super::state::AppState;
 use crate::model::Database;
 
 /// The page as a role that is watched.
 #[derive(Debug, Clone)]
-pub struct PageRole {
-    pub(super) board: SharedBoard,
-    pub(super) streams: Quota,
-    pub(super) meters: Meters,
-    /// Milliseconds without a publish after which the page calls itself stale.
-    pub(super) stale_after_ms: u64,
-}
+pub struct PageRole(pub(super) AppState);
 
 impl Role for PageRole {
     fn name(&self) -> &'static str {
@@ -32,8 +24,9 @@ impl Role for PageRole {
 
     fn failures(&self) -> Vec<String> {
         let causes = self
+            .0
             .board
-            .read(|board| health::causes(board, self.stale_after_ms));
+            .read(|board| health::causes(board, self.0.stale_after_ms()));
         causes
             .into_iter()
             .map(|cause| format!("page: {cause}"))
@@ -41,7 +34,7 @@ impl Role for PageRole {
     }
 
     fn waits(&self) -> Vec<String> {
-        let has_clock = self.board.read(|board| board.clock().is_some());
+        let has_clock = self.0.board.read(|board| board.clock().is_some());
         let waiting = (!has_clock).then(|| "page: nothing has been published yet".to_owned());
         waiting.into_iter().collect()
     }
@@ -49,7 +42,7 @@ impl Role for PageRole {
 
 impl PageRole {
     fn traffic(&self) -> Vec<Metric> {
-        let responses = self.meters.responses().map(|(class, responses)| {
+        let responses = self.0.meters.responses().map(|(class, responses)| {
             let labels = vec![("status", class.to_owned())];
             (labels, Value::Count(responses))
         });
@@ -58,28 +51,28 @@ impl PageRole {
             Metric::gauge(
                 "event_streams",
                 "Event streams that are open: pages that are looked at",
-                Some(self.streams.held() as f64),
+                Some(self.0.streams.held() as f64),
             ),
             Metric::count(
                 "event_streams_refused",
                 "Event streams refused, because too many are open",
-                self.meters.streams_refused(),
+                self.0.meters.streams_refused(),
             ),
             Metric::count(
                 "events_sent",
                 "Events given to event streams",
-                self.meters.events(),
+                self.0.meters.events(),
             ),
             Metric::count(
                 "event_bytes_sent",
                 "Bytes of these events' data",
-                self.meters.event_bytes(),
+                self.0.meters.event_bytes(),
             ),
         ]
     }
 
     fn shown(&self) -> Vec<Metric> {
-        self.board.read(|board| {
+        self.0.board.read(|board| {
             let heartbeat = board.heartbeat();
             let clock = board.clock();
             vec![

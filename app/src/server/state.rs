@@ -71,12 +71,8 @@ impl AppState {
 
     /// Milliseconds without a publish after which the page calls itself stale.
     pub(super) fn stale_after_ms(&self) -> u64 {
-        milliseconds(self.stale_after)
+        u64::try_from(self.stale_after.as_millis()).unwrap_or(u64::MAX)
     }
-}
-
-pub(super) fn milliseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// `https://tiles.example/{z}/…` → `https://tiles.example`, for the page's security policy.
