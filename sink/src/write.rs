@@ -376,7 +376,7 @@ impl Writer {
         }
         let events = chunks.iter().flat_map(|chunk| {
             let of_trips = chunk.events.iter().filter(|event| !event.inferred);
-            of_trips.filter_map(|event| {
+            of_trips.map(|event| {
                 Some(BikeEvent {
                     at: event.at.to_utc()?,
                     id: event.id.0,
@@ -386,11 +386,12 @@ impl Writer {
                 })
             })
         });
-        let committed = Committed {
-            offsets: self.next_offset + self.id_shift..next_offset + self.id_shift,
-            events: events.collect(),
-        };
-        self.recent.offer(self.key.partition, committed);
+        // All or none: a time that no calendar has is an error when the row is read back.
+        if let Some(events) = events.collect() {
+            let offsets = self.next_offset + self.id_shift..next_offset + self.id_shift;
+            let committed = Committed { offsets, events };
+            self.recent.offer(self.key.partition, committed);
+        }
     }
 
     fn encode(&self, chunks: &[SplitChunk], rows: usize, columns: RecordColumns) -> bytes::Bytes {
