@@ -15,7 +15,6 @@ mod task;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use fluvio_compression::Compression;
 use futures_util::future::try_join_all;
 use partition_client::Cluster;
 use tokio::sync::mpsc;
@@ -94,17 +93,6 @@ impl Queues {
     }
 }
 
-async fn compression(cluster: &Cluster, topic: &str) -> Result<Compression, ProducerError> {
-    let found = cluster.topic_compression(topic).await;
-    // A topic that is gone is an error of the first batch.
-    found
-        .map(Option::unwrap_or_default)
-        .map_err(|source| ProducerError::Topic {
-            topic: topic.to_owned(),
-            source: Box::new(source),
-        })
-}
-
 /// Delivers what comes through the queues; ends when they are dropped and all is confirmed.
 ///
 /// Each partition goes on at the offset in `ends`.
@@ -119,19 +107,9 @@ pub(crate) async fn deliver(
     confirmed: &Confirmed,
     stop: &CancellationToken,
 ) -> Result<(), ProducerError> {
-    let compression = compression(cluster, &config.topic).await?;
     let each = (0..).zip(waiting.0).zip(ends.iter().zip(&confirmed.0)).map(
         |((partition, waiting), (end, confirmed))| {
-            Task::new(
-                cluster,
-                config,
-                compression,
-                partition,
-                *end,
-                confirmed,
-                stop,
-            )
-            .run(waiting)
+            Task::new(cluster, config, partition, *end, confirmed, stop).run(waiting)
         },
     );
     try_join_all(each).await?;

@@ -36,20 +36,24 @@ pub(super) struct Task<'a> {
     log: Log<'a>,
     cluster: &'a Cluster,
     config: &'a ProducerConfig,
-    compression: Compression,
     /// Where the next record will stand, or later if others write too.
     next_offset: i64,
     /// None before the first batch and after an error.
-    client: Option<PartitionClient>,
+    leader: Option<Leader>,
     confirmed: &'a AtomicU64,
     stop: &'a CancellationToken,
+}
+
+/// The partition's leader, and what it takes.
+struct Leader {
+    client: PartitionClient,
+    compression: Compression,
 }
 
 impl<'a> Task<'a> {
     pub(super) fn new(
         cluster: &'a Cluster,
         config: &'a ProducerConfig,
-        compression: Compression,
         partition: u32,
         next_offset: i64,
         confirmed: &'a AtomicU64,
@@ -60,9 +64,8 @@ impl<'a> Task<'a> {
             log: Log::new(cluster, TopicPartition { topic, partition }),
             cluster,
             config,
-            compression,
             next_offset,
-            client: None,
+            leader: None,
             confirmed,
             stop,
         }
@@ -115,7 +118,7 @@ impl<'a> Task<'a> {
         let mut result = self.send(&batch).await;
         let has_failed = result.is_err();
         while let Err(error) = result {
-            self.client = None;
+            self.leader = None;
             if started.elapsed() >= self.config.give_up_after || self.stop.is_cancelled() {
                 return Err(ProducerError::Undelivered {
                     records: batch.len(),
@@ -181,16 +184,29 @@ impl<'a> Task<'a> {
 
     /// Sends the records as one batch and gives the offset after the last one.
     async fn try_send(&mut self, batch: &[Outgoing]) -> Result<i64, ClientError> {
-        let mut client = match self.client.take() {
-            Some(client) => client,
-            None => PartitionClient::open(self.cluster, self.log.partition.clone()).await?,
+        let mut leader = match self.leader.take() {
+            Some(leader) => leader,
+            None => self.find_leader().await?,
         };
         let at_ms = clock::wall_clock_ms();
-        let encoded = batch::encode(batch, at_ms, self.compression)
+        let encoded = batch::encode(batch, at_ms, leader.compression)
             .map_err(|error| self.not_stored(error.into()))?;
-        let base_offset = client.append(vec![encoded]).await?;
-        self.client = Some(client);
+        let base_offset = leader.client.append(vec![encoded]).await?;
+        self.leader = Some(leader);
         Ok(base_offset + i64::try_from(batch.len()).unwrap_or(i64::MAX))
+    }
+
+    async fn find_leader(&self) -> Result<Leader, ClientError> {
+        let partition = self.log.partition.clone();
+        let compression = self.cluster.topic_compression(&partition.topic).await?;
+        let Some(compression) = compression else {
+            return Err(self.not_stored(Cause::NoTopic));
+        };
+        let client = PartitionClient::open(self.cluster, partition).await?;
+        Ok(Leader {
+            client,
+            compression,
+        })
     }
 
     /// Takes out of `batch` what the partition holds already.
