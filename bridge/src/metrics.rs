@@ -122,22 +122,6 @@ mod tests {
     use super::*;
     use crate::route::Route;
 
-    /// A line for each sample.
-    fn shown(role: &BridgeRole) -> String {
-        let metrics = role.metrics();
-        let samples = metrics
-            .iter()
-            .flat_map(|metric| metric.samples.iter().map(|sample| (metric.name, sample)));
-        let lines = samples.map(|(name, sample)| {
-            let labels = sample.labels.iter();
-            let labels: Vec<_> = labels
-                .map(|(name, value)| format!("{name}={value}"))
-                .collect();
-            format!("{name} {} {:?}\n", labels.join(","), sample.value)
-        });
-        lines.collect()
-    }
-
     #[test]
     fn metrics_are_named_as_prometheus_expects_and_unknown_ones_are_left_out() {
         let route = Route::parse("kafka:trips", None).unwrap();
@@ -149,24 +133,47 @@ mod tests {
         busy.moved(8);
         busy.measured(10);
         all.of(&route, 1).failed("kafka is away".to_owned());
+        let role: Arc<dyn Role> = Arc::new(BridgeRole(Arc::clone(&all)));
         // Measured this moment.
-        expect![[r#"
-            records_copied route=kafka:trips=trips,partition=0 Count(3)
-            records_copied route=kafka:trips=trips,partition=1 Count(0)
-            offsets_passed_over route=kafka:trips=trips,partition=0 Count(0)
-            offsets_passed_over route=kafka:trips=trips,partition=1 Count(0)
-            records_deleted route=kafka:trips=trips,partition=0 Count(0)
-            records_deleted route=kafka:trips=trips,partition=1 Count(0)
-            retries route=kafka:trips=trips,partition=0 Count(0)
-            retries route=kafka:trips=trips,partition=1 Count(1)
-            source_next_offset route=kafka:trips=trips,partition=0 Gauge(8.0)
-            source_end_offset route=kafka:trips=trips,partition=0 Gauge(10.0)
-            lag_records route=kafka:trips=trips,partition=0 Gauge(2.0)
-            lag_age_seconds route=kafka:trips=trips,partition=0 Gauge(0.0)
-            connected route=kafka:trips=trips,partition=0 Gauge(1.0)
-            connected route=kafka:trips=trips,partition=1 Gauge(0.0)
-        "#]]
-        .assert_eq(&shown(&BridgeRole(Arc::clone(&all))));
+        expect![[r##"
+            # HELP bikeshare_build The build that says this.
+            # TYPE bikeshare_build info
+            bikeshare_build_info{version="1.2.3"} 1
+            # HELP bikeshare_bridge_records_copied Records stored on the other side and known to be there
+            # TYPE bikeshare_bridge_records_copied counter
+            bikeshare_bridge_records_copied_total{route="kafka:trips=trips",partition="0"} 3
+            bikeshare_bridge_records_copied_total{route="kafka:trips=trips",partition="1"} 0
+            # HELP bikeshare_bridge_offsets_passed_over Source offsets without a record: markers, aborted or compacted records
+            # TYPE bikeshare_bridge_offsets_passed_over counter
+            bikeshare_bridge_offsets_passed_over_total{route="kafka:trips=trips",partition="0"} 0
+            bikeshare_bridge_offsets_passed_over_total{route="kafka:trips=trips",partition="1"} 0
+            # HELP bikeshare_bridge_records_deleted Records deleted in the source before they could be copied
+            # TYPE bikeshare_bridge_records_deleted counter
+            bikeshare_bridge_records_deleted_total{route="kafka:trips=trips",partition="0"} 0
+            bikeshare_bridge_records_deleted_total{route="kafka:trips=trips",partition="1"} 0
+            # HELP bikeshare_bridge_retries Failures after which the partition was tried again
+            # TYPE bikeshare_bridge_retries counter
+            bikeshare_bridge_retries_total{route="kafka:trips=trips",partition="0"} 0
+            bikeshare_bridge_retries_total{route="kafka:trips=trips",partition="1"} 1
+            # HELP bikeshare_bridge_source_next_offset Offset in the source of the next record to copy
+            # TYPE bikeshare_bridge_source_next_offset gauge
+            bikeshare_bridge_source_next_offset{route="kafka:trips=trips",partition="0"} 8
+            # HELP bikeshare_bridge_source_end_offset Offset after the source's last committed record, when last measured
+            # TYPE bikeshare_bridge_source_end_offset gauge
+            bikeshare_bridge_source_end_offset{route="kafka:trips=trips",partition="0"} 10
+            # HELP bikeshare_bridge_lag_records Source offsets still to be copied, when last measured
+            # TYPE bikeshare_bridge_lag_records gauge
+            bikeshare_bridge_lag_records{route="kafka:trips=trips",partition="0"} 2
+            # HELP bikeshare_bridge_lag_age_seconds Seconds since the source's end was last measured
+            # TYPE bikeshare_bridge_lag_age_seconds gauge
+            bikeshare_bridge_lag_age_seconds{route="kafka:trips=trips",partition="0"} 0
+            # HELP bikeshare_bridge_connected 1 while the partition is connected to both sides, else 0
+            # TYPE bikeshare_bridge_connected gauge
+            bikeshare_bridge_connected{route="kafka:trips=trips",partition="0"} 1
+            bikeshare_bridge_connected{route="kafka:trips=trips",partition="1"} 0
+            # EOF
+        "##]]
+        .assert_eq(&telemetry::text(&[role], "1.2.3").unwrap());
         assert_eq!(all.outages(), ["kafka:trips=trips/1: kafka is away"]);
     }
 }

@@ -250,47 +250,73 @@ mod tests {
     #[test]
     fn what_a_sink_shows_is_of_its_streams() {
         let (_sender, state) = watch::channel(state());
-        let shown: String = SinkRole(state)
-            .metrics()
-            .iter()
-            .flat_map(|metric| metric.samples.iter().map(move |sample| (metric, sample)))
-            .map(|(metric, sample)| {
-                let labels = sample.labels.iter();
-                let labels: Vec<_> = labels
-                    .map(|(name, value)| format!("{name}={value}"))
-                    .collect();
-                format!("{} {} {:?}\n", metric.name, labels.join(","), sample.value)
-            })
-            .collect();
-        expect![[r#"
-            records_written  Count(40)
-            windows_written  Count(40)
-            rejects_written  Count(2)
-            duplicates_dropped  Count(0)
-            late_departures  Count(0)
-            log_end_offset partition=0 Gauge(30.0)
-            lag_records partition=0,module=trip-split Gauge(8.0)
-            lag_records partition=0,module=dock-window Gauge(10.0)
-            lag_seconds partition=0 Gauge(55.0)
-            commits module=trip-split Count(3)
-            commits module=dock-window Count(3)
-            commit_seconds module=trip-split Seconds(0.25)
-            commit_seconds module=dock-window Seconds(0.25)
-            retries module=trip-split Count(1)
-            retries module=dock-window Count(1)
-            streams_opened module=trip-split Count(2)
-            streams_opened module=dock-window Count(2)
-            streams status=starting Gauge(0.0)
-            streams status=running Gauge(1.0)
-            streams status=retrying Gauge(1.0)
-            streams status=failed Gauge(0.0)
-            streams status=stopped Gauge(0.0)
-            publishes  Gauge(1.0)
-            clock_timestamp_seconds  Gauge(1583038805.0)
-            published_version  Gauge(7.0)
-            docks  Gauge(54.0)
-        "#]]
-        .assert_eq(&shown);
+        let role: std::sync::Arc<dyn Role> = std::sync::Arc::new(SinkRole(state));
+        expect![[r##"
+            # HELP bikeshare_build The build that says this.
+            # TYPE bikeshare_build info
+            bikeshare_build_info{version="1.2.3"} 1
+            # HELP bikeshare_sink_records_written Departures and arrivals written to table records
+            # TYPE bikeshare_sink_records_written counter
+            bikeshare_sink_records_written_total 40
+            # HELP bikeshare_sink_windows_written Windows written to table frequency
+            # TYPE bikeshare_sink_windows_written counter
+            bikeshare_sink_windows_written_total 40
+            # HELP bikeshare_sink_rejects_written Rows that could not be used, written to table rejected
+            # TYPE bikeshare_sink_rejects_written counter
+            bikeshare_sink_rejects_written_total 2
+            # HELP bikeshare_sink_duplicates_dropped Resent records dropped, since the database was made
+            # TYPE bikeshare_sink_duplicates_dropped counter
+            bikeshare_sink_duplicates_dropped_total 0
+            # HELP bikeshare_sink_late_departures Departures after their window had closed, since the database was made
+            # TYPE bikeshare_sink_late_departures counter
+            bikeshare_sink_late_departures_total 0
+            # HELP bikeshare_sink_log_end_offset Offset after the last record of the log, looked at every 5 seconds
+            # TYPE bikeshare_sink_log_end_offset gauge
+            bikeshare_sink_log_end_offset{partition="0"} 30
+            # HELP bikeshare_sink_lag_records Records of the log that are not in the tables yet
+            # TYPE bikeshare_sink_lag_records gauge
+            bikeshare_sink_lag_records{partition="0",module="trip-split"} 8
+            bikeshare_sink_lag_records{partition="0",module="dock-window"} 10
+            # HELP bikeshare_sink_lag_seconds Event time between the newest record stored and the last one of the log
+            # TYPE bikeshare_sink_lag_seconds gauge
+            bikeshare_sink_lag_seconds{partition="0"} 55
+            # HELP bikeshare_sink_commits Transactions of rows and cursor
+            # TYPE bikeshare_sink_commits counter
+            bikeshare_sink_commits_total{module="trip-split"} 3
+            bikeshare_sink_commits_total{module="dock-window"} 3
+            # HELP bikeshare_sink_commit_seconds Time in these transactions
+            # TYPE bikeshare_sink_commit_seconds counter
+            bikeshare_sink_commit_seconds_total{module="trip-split"} 0.25
+            bikeshare_sink_commit_seconds_total{module="dock-window"} 0.25
+            # HELP bikeshare_sink_retries Sessions of a stream that ended with an error and were tried again
+            # TYPE bikeshare_sink_retries counter
+            bikeshare_sink_retries_total{module="trip-split"} 1
+            bikeshare_sink_retries_total{module="dock-window"} 1
+            # HELP bikeshare_sink_streams_opened Streams opened through a SmartModule
+            # TYPE bikeshare_sink_streams_opened counter
+            bikeshare_sink_streams_opened_total{module="trip-split"} 2
+            bikeshare_sink_streams_opened_total{module="dock-window"} 2
+            # HELP bikeshare_sink_streams Streams by what they do now
+            # TYPE bikeshare_sink_streams gauge
+            bikeshare_sink_streams{status="starting"} 0
+            bikeshare_sink_streams{status="running"} 1
+            bikeshare_sink_streams{status="retrying"} 1
+            bikeshare_sink_streams{status="failed"} 0
+            bikeshare_sink_streams{status="stopped"} 0
+            # HELP bikeshare_sink_publishes 1 if this sink is the one that publishes the availability, else 0
+            # TYPE bikeshare_sink_publishes gauge
+            bikeshare_sink_publishes 1
+            # HELP bikeshare_sink_clock_timestamp_seconds The published replay clock, in seconds since 1970
+            # TYPE bikeshare_sink_clock_timestamp_seconds gauge
+            bikeshare_sink_clock_timestamp_seconds 1583038805
+            # HELP bikeshare_sink_published_version Number of the last publish
+            # TYPE bikeshare_sink_published_version gauge
+            bikeshare_sink_published_version 7
+            # HELP bikeshare_sink_docks Docks published
+            # TYPE bikeshare_sink_docks gauge
+            bikeshare_sink_docks 54
+            # EOF
+        "##]].assert_eq(&telemetry::text(&[role], "1.2.3").unwrap());
     }
 
     #[test]

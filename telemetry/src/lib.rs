@@ -15,6 +15,7 @@ mod text;
 
 pub use metric::{Label, Metric, Sample, Value};
 pub use server::{Serving, ServingError, serve};
+pub use text::text;
 
 /// A role, as those who run it see it. Read at each request, from any thread.
 pub trait Role: Send + Sync {

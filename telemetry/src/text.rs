@@ -20,7 +20,10 @@ const PREFIX: &str = "bikeshare";
 const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
 
 /// What the roles say now, and which build says it.
-pub(crate) fn text(roles: &[Arc<dyn Role>], version: &'static str) -> Result<String, fmt::Error> {
+///
+/// # Errors
+/// If a name or a label cannot be written.
+pub fn text(roles: &[Arc<dyn Role>], version: &'static str) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix(PREFIX);
     let build = Info::new([("version", version)]);
     registry.register("build", "The build that says this", build);
