@@ -62,11 +62,13 @@ impl fmt::Display for Finding {
 /// Looks at all laws; needs the role `bikeshare_reader`. Reads `records` in full several times: a
 /// million trips took 23 seconds on two busy cores.
 ///
+/// Waits for Postgres at most `law_max` for each law.
+///
 /// # Errors
-/// If Postgres is away or has other tables.
-pub async fn audit(url: &str) -> Result<Vec<Finding>, SinkError> {
+/// If Postgres is away, falls silent or has other tables.
+pub async fn audit(url: &str, law_max: Duration) -> Result<Vec<Finding>, SinkError> {
     let mut connection = database::connect(url, "audit", database::CONNECT_MAX).await?;
-    let mut findings = look(&mut connection, &LAWS).await?;
+    let mut findings = look(&mut connection, &LAWS, law_max).await?;
     let broken: Vec<_> = findings
         .iter()
         .filter(|finding| finding.violations > 0)
@@ -74,7 +76,7 @@ pub async fn audit(url: &str) -> Result<Vec<Finding>, SinkError> {
         .collect();
     if !broken.is_empty() {
         tokio::time::sleep(PAUSE).await;
-        for again in look(&mut connection, &broken).await? {
+        for again in look(&mut connection, &broken, law_max).await? {
             findings
                 .iter_mut()
                 .filter(|finding| finding.law == again.law)
@@ -86,30 +88,52 @@ pub async fn audit(url: &str) -> Result<Vec<Finding>, SinkError> {
 }
 
 /// Looks at some laws in one snapshot.
-async fn look(connection: &mut PgConnection, laws: &[Law]) -> Result<Vec<Finding>, SinkError> {
-    let failed = || SinkError::database("audit the tables");
-    let mut snapshot = connection.begin().await.map_err(failed())?;
-    sqlx::query("set transaction isolation level repeatable read, read only")
-        .execute(&mut *snapshot)
-        .await
-        .map_err(failed())?;
+async fn look(
+    connection: &mut PgConnection,
+    laws: &[Law],
+    law_max: Duration,
+) -> Result<Vec<Finding>, SinkError> {
+    let opening = async {
+        let mut snapshot = connection.begin().await?;
+        sqlx::query("set transaction isolation level repeatable read, read only")
+            .execute(&mut *snapshot)
+            .await?;
+        Ok(snapshot)
+    };
+    let opening = async {
+        opening
+            .await
+            .map_err(SinkError::database("audit the tables"))
+    };
+    let mut snapshot = database::with_timeout(law_max, "audit the tables", opening).await?;
     let mut findings = Vec::new();
     for law in laws {
-        let statement = format!(
-            "with violations (text) as ({}) select count(*) over (), text from violations
-             order by text limit {EXAMPLES_MAX}",
-            law.sql
-        );
-        let found: Vec<(i64, String)> = sqlx::query_as(sqlx::AssertSqlSafe(statement))
-            .fetch_all(&mut *snapshot)
-            .await
-            .map_err(SinkError::database(format!("audit law \"{}\"", law.name)))?;
-        findings.push(Finding {
-            law: *law,
-            violations: found.first().map_or(0, |(count, _)| count.unsigned_abs()),
-            examples: found.into_iter().map(|(_, text)| text).collect(),
-        });
+        let doing = format!("audit law \"{}\"", law.name);
+        let looking = look_at(&mut snapshot, law, &doing);
+        findings.push(database::with_timeout(law_max, &doing, looking).await?);
     }
-    snapshot.rollback().await.map_err(failed())?;
+    // Nothing was written; the connection is closed or used again behind it.
+    drop(snapshot);
     Ok(findings)
+}
+
+async fn look_at(
+    snapshot: &mut PgConnection,
+    law: &Law,
+    doing: &str,
+) -> Result<Finding, SinkError> {
+    let statement = format!(
+        "with violations (text) as ({}) select count(*) over (), text from violations
+         order by text limit {EXAMPLES_MAX}",
+        law.sql
+    );
+    let found: Vec<(i64, String)> = sqlx::query_as(sqlx::AssertSqlSafe(statement))
+        .fetch_all(snapshot)
+        .await
+        .map_err(SinkError::database(doing))?;
+    Ok(Finding {
+        law: *law,
+        violations: found.first().map_or(0, |(count, _)| count.unsigned_abs()),
+        examples: found.into_iter().map(|(_, text)| text).collect(),
+    })
 }

@@ -14,6 +14,9 @@ use crate::addresses::{DataDirFlag, DatabaseFlag};
 use crate::metrics::MetricsFlag;
 use crate::shutdown;
 
+/// How long Postgres may take to look at one law (chosen: of a million trips it takes about two seconds).
+const LAW_MAX: Duration = Duration::from_secs(3_600);
+
 /// Check that the tables keep their laws; if one is broken, exit code 1.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -46,7 +49,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     if let Some(every) = arguments.every {
         return watch_on(&database_url, Duration::from_secs(every), arguments.metrics).await;
     }
-    let findings = sink::audit(&database_url)
+    let findings = sink::audit(&database_url, LAW_MAX)
         .await
         .context("could not audit the tables")?;
     match show(&findings) {
@@ -62,7 +65,10 @@ async fn watch_on(database_url: &str, pause: Duration, metrics: MetricsFlag) -> 
     let _serving = metrics.serve(vec![Arc::new(AuditRole(watched))]).await?;
     loop {
         let started = Instant::now();
-        let Some(audited) = stop.run_until_cancelled(sink::audit(database_url)).await else {
+        let Some(audited) = stop
+            .run_until_cancelled(sink::audit(database_url, LAW_MAX))
+            .await
+        else {
             return Ok(());
         };
         match audited {

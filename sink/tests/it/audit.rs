@@ -1,7 +1,9 @@
 //! An audit finds what is wrong in the tables, and nothing where nothing is.
 
+use std::time::Duration;
+
 use sink::audit;
-use testkit::postgres;
+use testkit::{PATIENCE, postgres};
 
 use crate::city::City;
 use crate::support::{Cluster, Database};
@@ -85,7 +87,7 @@ async fn right_tables() -> Database {
 }
 
 async fn broken_laws(url: &str) -> Vec<String> {
-    let findings = audit(url).await.unwrap();
+    let findings = audit(url, PATIENCE).await.unwrap();
     let broken = findings
         .into_iter()
         .filter(|finding| finding.violations > 0);
@@ -119,4 +121,21 @@ async fn each_kind_of_damage_breaks_its_law_and_right_tables_break_none() {
             );
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_postgres_that_falls_silent_ends_the_audit_with_the_law_it_was_at() {
+    let database = Database::migrated().await;
+    let url = database.url();
+    let law_max = Duration::from_millis(500);
+    assert_eq!(audit(&url, law_max).await.unwrap().len(), 12);
+
+    // Who waits for a lock hears nothing.
+    let mut holder = database.connect().await;
+    let lock = "begin; lock table rejected in access exclusive mode";
+    sqlx::raw_sql(lock).execute(&mut holder).await.unwrap();
+    let error = audit(&url, law_max).await.unwrap_err();
+    let text = domain::error_chain(&error);
+    assert!(text.contains("law \"cursors\""), "{text}");
+    assert!(text.contains("no response for 500ms"), "{text}");
 }
