@@ -46,18 +46,16 @@ pub fn split(offset: i64, bytes: &[u8]) -> Vec<SplitOutput<'static>> {
     }
 }
 
-/// The JSON of each output of [`split()`].
+/// Gives the JSON of each output of [`split()`], in pieces to be put together.
 ///
 /// A trip as the producer spells it is not read into a [`crate::Trip`] first: its outputs are
-/// put together from pieces of the record. They read back as what [`split()`] gives.
-#[must_use]
-pub fn split_json(offset: i64, bytes: &[u8]) -> Vec<Vec<u8>> {
+/// pieces of the record. They read back as what [`split()`] gives.
+pub fn split_json(offset: i64, bytes: &[u8], output: &mut dyn FnMut(&[&[u8]])) {
     match TripPieces::read(bytes) {
-        Some(trip) => record::write_trip(offset, &trip).into(),
+        Some(trip) => record::write_trip(offset, &trip, output),
         None => split(offset, bytes)
             .iter()
-            .map(SplitOutput::to_json)
-            .collect(),
+            .for_each(|event| output(&[&event.to_json()])),
     }
 }
 
@@ -88,10 +86,11 @@ mod tests {
     use crate::record::samples;
 
     fn lines(record: &[u8]) -> Vec<String> {
-        let outputs = split_json(12, record).into_iter();
-        outputs
-            .map(|json| String::from_utf8(json).unwrap())
-            .collect()
+        let mut lines = Vec::new();
+        split_json(12, record, &mut |pieces| {
+            lines.push(String::from_utf8(pieces.concat()).unwrap());
+        });
+        lines
     }
 
     fn read_back(lines: &[String]) -> Vec<SplitOutput<'_>> {

@@ -68,11 +68,13 @@ fn process(chain: &mut SmartModuleChainInstance, batch: &[Vec<u8>]) -> Vec<Strin
 }
 
 fn native_split(batch: &[Vec<u8>]) -> Vec<String> {
-    (BASE_OFFSET..)
-        .zip(batch)
-        .flat_map(|(offset, value)| domain::split_json(offset, value))
-        .map(|json| String::from_utf8(json).unwrap())
-        .collect()
+    let mut outputs = Vec::new();
+    for (offset, value) in (BASE_OFFSET..).zip(batch) {
+        domain::split_json(offset, value, &mut |pieces| {
+            outputs.push(String::from_utf8(pieces.concat()).unwrap());
+        });
+    }
+    outputs
 }
 
 fn native_windows(batch: &[Vec<u8>]) -> Vec<String> {

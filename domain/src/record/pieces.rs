@@ -20,6 +20,8 @@ pub(crate) struct TripPieces<'a> {
     /// Without its quotes: nothing in it is escaped.
     pub(crate) source: &'a str,
     pub(crate) seq: u64,
+    /// Both of them as fields of a JSON object, with the comma behind.
+    pub(crate) source_and_seq: &'a str,
     /// A JSON string.
     pub(crate) bike_id: Option<&'a str>,
     pub(crate) departed_at: TimePiece<'a>,
@@ -46,11 +48,15 @@ impl<'a> TripPieces<'a> {
     /// Reads a record; `None` if it is no trip or is spelled otherwise.
     pub(crate) fn read(bytes: &'a [u8]) -> Option<Self> {
         let mut scanner = Scanner(std::str::from_utf8(bytes).ok()?);
-        scanner.expect("{\"source\":")?;
+        scanner.expect("{")?;
+        let start = scanner.0;
+        scanner.expect("\"source\":")?;
         let source = scanner.string()?;
         scanner.expect(",\"seq\":")?;
         let seq = scanner.integer()?;
-        scanner.expect(",\"trip\":{")?;
+        scanner.expect(",")?;
+        let source_and_seq = scanner.since(start)?;
+        scanner.expect("\"trip\":{")?;
         let bike_id = match scanner.expect("\"bike_id\":") {
             Some(()) => {
                 let bike_id = scanner.string()?;
@@ -79,6 +85,7 @@ impl<'a> TripPieces<'a> {
         (scanner.0 == "}}").then_some(Self {
             source: source.strip_prefix('"')?.strip_suffix('"')?,
             seq,
+            source_and_seq,
             bike_id,
             departed_at,
             from,
@@ -108,9 +115,7 @@ impl<'a> Scanner<'a> {
     /// Takes a string with its quotes, if nothing in it is escaped.
     fn string(&mut self) -> Option<&'a str> {
         let inner = self.0.strip_prefix('"')?;
-        let length = inner
-            .bytes()
-            .position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f))?;
+        let length = plain_length(inner.as_bytes());
         let string = self.take(length + 2)?;
         string.ends_with('"').then_some(string)
     }
@@ -120,17 +125,21 @@ impl<'a> Scanner<'a> {
         self.take(length).filter(|digits| !digits.is_empty())
     }
 
-    fn integer(&mut self) -> Option<u64> {
+    /// Takes digits without a needless 0 before them.
+    fn whole(&mut self) -> Option<&'a str> {
         let digits = self.digits()?;
-        let is_plain = digits == "0" || !digits.starts_with('0');
-        is_plain.then(|| digits.parse().ok()).flatten()
+        (digits.len() == 1 || !digits.starts_with('0')).then_some(digits)
+    }
+
+    fn integer(&mut self) -> Option<u64> {
+        self.whole()?.parse().ok()
     }
 
     /// Takes a number without an exponent.
     fn number(&mut self) -> Option<()> {
         let before = self.0.len();
         self.0 = self.0.strip_prefix('-').unwrap_or(self.0);
-        self.integer()?;
+        self.whole()?;
         if self.expect(".").is_some() {
             self.digits()?;
         }
@@ -148,6 +157,11 @@ impl<'a> Scanner<'a> {
         self.expect(",\"lon\":")?;
         self.number()?;
         self.expect("}")?;
+        self.since(start)
+    }
+
+    /// What has been taken since the text was `start`.
+    fn since(&self, start: &'a str) -> Option<&'a str> {
         start.get(..start.len() - self.0.len())
     }
 
@@ -157,6 +171,37 @@ impl<'a> Scanner<'a> {
         let at = time(text.as_bytes())?;
         Some(TimePiece { text, at })
     }
+}
+
+/// Bytes up to the first that ends a JSON string or needs more than a look: a quote, a backslash or a
+/// control character. Eight at a time, since most of a record is strings.
+fn plain_length(text: &[u8]) -> usize {
+    let (words, rest) = text.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let stops = stops(u64::from_le_bytes(*word));
+        if stops != 0 {
+            return index * 8 + stops.trailing_zeros() as usize / 8;
+        }
+    }
+    let plain = rest.iter().take_while(|byte| !is_stop(**byte)).count();
+    words.len() * 8 + plain
+}
+
+fn is_stop(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\\' | 0..=0x1f)
+}
+
+/// Has a bit for the first byte for which [`is_stop`] holds, and none below it.
+///
+/// In a byte from which more is subtracted than it holds the top bit is set: that it was not set before
+/// tells this from a byte of 128 and more. A borrow only reaches bytes behind the first.
+fn stops(word: u64) -> u64 {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const TOPS: u64 = ONES << 7;
+    let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word;
+    let quote = below(word ^ (ONES * u64::from(b'"')), 1);
+    let backslash = below(word ^ (ONES * u64::from(b'\\')), 1);
+    (below(word, 0x20) | quote | backslash) & TOPS
 }
 
 /// Reads a quoted time in UTC with no, three or six fraction digits.
@@ -189,4 +234,21 @@ fn number(digits: &[u8]) -> Option<u32> {
         let digit = u32::from(*digit).checked_sub(u32::from(b'0'))?;
         (digit < 10).then_some(number * 10 + digit)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_string_is_plain_up_to_its_first_stop(
+            text in prop::collection::vec(prop_oneof![any::<u8>(), Just(b'"'), 0x1e_u8..0x24, 0x5b_u8..0x5e], 0..40),
+        ) {
+            let expected = text.iter().position(|byte| is_stop(*byte)).unwrap_or(text.len());
+            prop_assert_eq!(plain_length(&text), expected);
+        }
+    }
 }

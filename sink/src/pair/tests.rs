@@ -78,7 +78,10 @@ impl Tables {
         }
         let mut decoder = SplitDecoder::resume(key, &self.cursor, Vec::new());
         for (offset, (epoch, value)) in log.records.iter().enumerate().skip(next).take(limit) {
-            let outputs = split_json(i64::try_from(offset).unwrap(), value);
+            let mut outputs = Vec::new();
+            split_json(i64::try_from(offset).unwrap(), value, &mut |pieces| {
+                outputs.push(pieces.concat());
+            });
             let chunk = decoder.decode(outputs.iter().map(Vec::as_slice), Some(*epoch))?;
             for event in &chunk.events {
                 let text = format!("{} {:?}", event.at.as_micros(), chunk.bike_id(event));

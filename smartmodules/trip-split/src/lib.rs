@@ -15,8 +15,8 @@ smartmodule_frame::export!(array_map = trip_split);
 /// # Errors
 /// Never: an error would stop the batch inside the broker.
 pub fn trip_split(record: &InputRecord<'_>, outputs: &mut Outputs<'_>) -> Result<()> {
-    for output in domain::split_json(record.offset(), record.value()) {
-        outputs.push(&[&output]);
-    }
+    domain::split_json(record.offset(), record.value(), &mut |output| {
+        outputs.push(output);
+    });
     Ok(())
 }
