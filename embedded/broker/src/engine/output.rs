@@ -7,11 +7,11 @@
 //! Numbers without a type are varints. Source: `fluvio-protocol` 0.50.1, `record/data.rs` and
 //! `link/smartmodule.rs`.
 
+use fluvio_protocol::Decoder;
 use fluvio_protocol::link::smartmodule::{
     SmartModuleKind, SmartModuleLookbackRuntimeError, SmartModuleTransformRuntimeError,
 };
 use fluvio_protocol::record::RecordData;
-use fluvio_protocol::{Decoder, EncoderVarInt};
 
 use super::input::{Malformed, Reader};
 
@@ -91,6 +91,7 @@ impl<'a> RecordView<'a> {
             + key_bytes
             + data_bytes(self.value)
             + varint_bytes(self.headers);
+        into.reserve(varint_bytes(bytes as i64) + bytes);
         push_varint(bytes as i64, into);
         into.push(self.attributes);
         push_varint(self.timestamp_delta, into);
@@ -114,19 +115,20 @@ fn push_data(data: &[u8], into: &mut Vec<u8>) {
 }
 
 fn varint_bytes(number: i64) -> usize {
-    match number {
-        -64..64 => 1,
-        _ => number.var_write_size(),
-    }
+    (64 - (zigzag(number) | 1).leading_zeros()).div_ceil(7) as usize
 }
 
 fn push_varint(number: i64, into: &mut Vec<u8>) {
-    match number {
-        -64..64 => into.push(((number << 1) ^ (number >> 31)) as u8),
-        _ => number
-            .encode_varint(into)
-            .expect("a vector takes all that is written to it"),
+    let mut left = zigzag(number);
+    while left >= 0x80 {
+        into.push(left as u8 | 0x80);
+        left >>= 7;
     }
+    into.push(left as u8);
+}
+
+fn zigzag(number: i64) -> u64 {
+    ((number << 1) ^ (number >> 63)).cast_unsigned()
 }
 
 /// What a module made of one batch.
