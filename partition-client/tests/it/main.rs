@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 
+mod long_stream;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
@@ -19,14 +21,14 @@ use testkit::unique;
 /// A cluster, and the broker behind it if that is ours.
 struct TestCluster {
     cluster: Cluster,
-    _node: FluvioNode,
+    node: FluvioNode,
 }
 
 async fn test_cluster() -> TestCluster {
     let node = FluvioNode::named_or_new().await;
     TestCluster {
         cluster: Cluster::new(node.config(), Duration::from_secs(20)),
-        _node: node,
+        node,
     }
 }
 
