@@ -57,11 +57,11 @@ pub(crate) struct RecordRow<'a> {
 }
 
 /// As column `bike_kind` has it.
-fn letter(kind: BikeKind) -> u8 {
+pub(crate) fn letter(kind: BikeKind) -> &'static str {
     match kind {
-        BikeKind::Classic => b'c',
-        BikeKind::Electric => b'e',
-        BikeKind::Docked => b'd',
+        BikeKind::Classic => "c",
+        BikeKind::Electric => "e",
+        BikeKind::Docked => "d",
     }
 }
 
@@ -106,7 +106,7 @@ impl RecordsEncoder {
             _ if !self.columns.bike_kind => {}
             Some(kind) => {
                 bytes.put_i32(1);
-                bytes.put_u8(letter(kind));
+                bytes.put_slice(letter(kind).as_bytes());
             }
             None => bytes.put_i32(NULL),
         }

@@ -19,6 +19,7 @@ mod module;
 mod pair;
 mod pipeline;
 mod recent;
+mod records;
 mod roles;
 mod session;
 mod shared;

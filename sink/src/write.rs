@@ -14,12 +14,13 @@ use domain::availability::BikeEvent;
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 
-use crate::copy::{RecordColumns, RecordRow, RecordsEncoder};
+use crate::copy::{RecordColumns, RecordRow};
 use crate::cursor::{Cursor, fenced};
 use crate::error::SinkError;
 use crate::last_record::LastRecord;
 use crate::locations::{self, insert_stations};
 use crate::recent::{Committed, Recent};
+use crate::records;
 use crate::split::{RejectRow, SplitChunk, StatusRow};
 use crate::stock;
 use crate::storable::storable;
@@ -116,8 +117,7 @@ impl Writer {
                 inferred: !statuses.is_empty(),
                 bike_kind: chunks.iter().any(|chunk| chunk.tells_bike_kind),
             };
-            let bytes = self.encode(chunks, rows, columns);
-            copy_records(&mut transaction, columns, &bytes)
+            records::write(&mut transaction, columns, self.records(chunks))
                 .await
                 .map_err(failed())?;
         }
@@ -394,36 +394,22 @@ impl Writer {
         }
     }
 
-    fn encode(&self, chunks: &[SplitChunk], rows: usize, columns: RecordColumns) -> bytes::Bytes {
-        let mut encoder = RecordsEncoder::with_rows(rows, columns);
-        for chunk in chunks {
-            for event in &chunk.events {
-                encoder.push(&RecordRow {
-                    id: event.id.0,
-                    at: event.at,
-                    bike_id: chunk.bike_id(event),
-                    location_id: self.location(event.station),
-                    docked: event.docked,
-                    inferred: event.inferred,
-                    bike_kind: event.bike_kind,
-                });
-            }
-        }
-        encoder.finish()
+    fn records<'a>(
+        &'a self,
+        chunks: &'a [SplitChunk],
+    ) -> impl Iterator<Item = RecordRow<'a>> + Clone {
+        chunks.iter().flat_map(|chunk| {
+            chunk.events.iter().map(|event| RecordRow {
+                id: event.id.0,
+                at: event.at,
+                bike_id: chunk.bike_id(event),
+                location_id: self.location(event.station),
+                docked: event.docked,
+                inferred: event.inferred,
+                bike_kind: event.bike_kind,
+            })
+        })
     }
-}
-
-async fn copy_records(
-    connection: &mut PgConnection,
-    columns: RecordColumns,
-    bytes: &[u8],
-) -> Result<(), sqlx::Error> {
-    let names = columns.names();
-    let statement = format!("copy records ({names}) from stdin (format binary)");
-    let mut copy = connection.copy_in_raw(&statement).await?;
-    copy.send(bytes).await?;
-    copy.finish().await?;
-    Ok(())
 }
 
 async fn replace_system(connection: &mut PgConnection, system: &System) -> Result<(), sqlx::Error> {
