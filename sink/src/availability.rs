@@ -33,9 +33,9 @@ use crate::state::AvailabilityState;
 
 /// Held by the one task that publishes.
 pub(crate) const PUBLISHER_LOCK: i64 = 0x6269_6b65_0002;
-/// A publish may take this share of the time, up to the longest pause: after one that took 5 ms the
-/// next waits 45 ms.
-const PUBLISH_SHARE: u32 = 10;
+/// A publish may take one part in so many of the time, up to the longest pause: after one that took
+/// 5 ms the next waits 15 ms.
+const PUBLISH_SHARE: u32 = 4;
 
 /// Publishes, or waits for the lock of the one that does, until the sink is stopped.
 pub(crate) async fn run(shared: Shared) {

@@ -48,7 +48,7 @@ pub struct SinkConfig {
     pub database_max: Duration,
     /// How long a transaction under way may go on after the sink was stopped. Default: 3 s.
     pub stop_max: Duration,
-    /// Least and longest pause between two publishes of the availability. Default: 30 ms to 1 s.
+    /// Least and longest pause between two publishes of the availability. Default: 10 ms to 1 s.
     pub publish_interval: (Duration, Duration),
     /// How often the tables are checked for rows of other sink processes. Default: 1 s.
     pub poll_interval: Duration,
@@ -92,7 +92,7 @@ impl Default for SinkConfig {
             on_other_log: OtherLog::Stop,
             database_max: Duration::from_secs(60),
             stop_max: Duration::from_secs(3),
-            publish_interval: (Duration::from_millis(30), Duration::from_secs(1)),
+            publish_interval: (Duration::from_millis(10), Duration::from_secs(1)),
             poll_interval: Duration::from_secs(1),
             checkpoint: (500_000, Duration::from_secs(30)),
             ahead_max: Duration::from_secs(15 * 60),
