@@ -16,7 +16,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 use testkit::broker::FluvioNode;
 use testkit::kafka::{KafkaCluster, cluster};
-use testkit::{Process, median};
+use testkit::{Figure, Process, median};
 use tokio_util::sync::CancellationToken;
 
 /// Each way is measured this many times; the median counts.
@@ -53,23 +53,28 @@ async fn main() {
             seconds[2 + way].push(bridge_once(kafka, &fluvio, route).await);
         }
     }
-    report(&seconds.map(|rounds| median(&rounds)));
+    report(&seconds);
 }
 
-fn report(seconds: &[f64; 4]) {
+fn report(rounds: &[Vec<f64>; 4]) {
     let names = [
-        "a loop, Kafka to Kafka:  ",
-        "MirrorMaker 2, the same: ",
-        "bridge, Kafka to Fluvio: ",
-        "bridge, Fluvio to Kafka: ",
+        "a loop, Kafka to Kafka",
+        "MirrorMaker 2, the same",
+        "bridge, Kafka to Fluvio",
+        "bridge, Fluvio to Kafka",
     ];
+    for (name, seconds) in names.into_iter().zip(rounds) {
+        let rates = seconds.iter().map(|seconds| RECORDS as f64 / seconds);
+        Figure::new("mirror", name, "records/s", rates.collect()).record();
+    }
+    let seconds = rounds.each_ref().map(|rounds| median(rounds));
     println!(
         "{RECORDS} records of {VALUE_BYTES} bytes, {PARTITIONS} partitions, median of {ROUNDS} \
          rounds; MirrorMaker without its start"
     );
-    for (name, seconds_taken) in names.iter().zip(seconds) {
+    for (name, seconds_taken) in names.into_iter().zip(seconds) {
         println!(
-            "  {name} {seconds_taken:.2} s, {:.0} records/s, {:.2} of the loop's rate, {:.2} of \
+            "  {name:<24} {seconds_taken:.2} s, {:.0} records/s, {:.2} of the loop's rate, {:.2} of \
              MirrorMaker's",
             RECORDS as f64 / seconds_taken,
             seconds[0] / seconds_taken,

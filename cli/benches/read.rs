@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
-use testkit::median;
+use testkit::{Figure, median};
 
 /// Each way is measured this many times; the median counts.
 const ROUNDS: usize = 5;
@@ -32,6 +32,12 @@ fn main() -> Result<()> {
         from_prepared.push(read(&prepared)?);
     }
     let (csv_s, prepared_s) = (median(&from_csv), median(&from_prepared));
+    for (name, seconds) in [("CSV", &from_csv), ("prepared Parquet", &from_prepared)] {
+        let rates = seconds.iter().map(|seconds| TRIPS as f64 / seconds);
+        Figure::new("read", name, "trips/s", rates.collect())
+            .of(TRIPS)
+            .record();
+    }
     println!("{TRIPS} trips, median of {ROUNDS} rounds, read and ordered, none sent");
     println!("  CSV:              {}", rate(csv_s));
     println!("  prepared Parquet: {}", rate(prepared_s));

@@ -66,7 +66,7 @@ impl ReplayClock {
     /// The moment at which a row that departed `at` (microseconds) is to be sent.
     pub(crate) fn due(&mut self, at: i64) -> Option<Instant> {
         let times = self.times.filter(|_| Some(at) >= self.paced_from)?;
-        let (started, from) = *self.origin.get_or_insert_with(|| (now(), at));
+        let (started, from) = *self.origin.get_or_insert_with(|| start(at));
         #[expect(
             clippy::cast_precision_loss,
             reason = "a century has 3·10¹⁵ microseconds"
@@ -85,6 +85,12 @@ impl ReplayClock {
         let micros = micros as i64;
         Some(from.saturating_add(micros))
     }
+}
+
+fn start(from: i64) -> (Instant, i64) {
+    let at = DateTime::from_timestamp_micros(from);
+    tracing::info!(at = ?at.unwrap_or_default(), "the replay clock starts");
+    (now(), from)
 }
 
 /// Longer than any run (chosen: a century; more does not fit into every system's clock).

@@ -5,6 +5,8 @@
 pub mod archives;
 #[cfg(feature = "broker")]
 pub mod broker;
+#[cfg(feature = "browser")]
+pub mod browser;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 #[cfg(feature = "broker")]
@@ -29,7 +31,7 @@ mod services;
 
 pub use assets::{smartmodule, smartmodule_path};
 pub use black_hole::BlackHole;
-pub use figures::median;
+pub use figures::{Figure, median, quantile};
 pub use http::get;
 #[cfg(feature = "log")]
 pub use logs::log;

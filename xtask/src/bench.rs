@@ -1,47 +1,70 @@
-//! `cargo xtask bench`: rates, as ratios measured in one run, into `docs/FIGURES.md`.
+//! `cargo xtask bench`: rates, as ratios measured in one run, into `docs/figures/` and `docs/FIGURES.md`.
+
+mod chart;
+mod results;
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use self::results::Results;
 use crate::{setup, shell, wasm, workspace};
 
-/// The benchmarks, in the order of the page.
-const BENCHMARKS: [&str; 4] = ["load", "read", "modules", "mirror"];
-/// The only place for figures of a run: README and docs link here.
-const PAGE: &str = "docs/FIGURES.md";
+/// Measured unless others are named, in the order of the page.
+const USUAL: [&str; 5] = ["load", "latency", "read", "modules", "mirror"];
+/// [`USUAL`], and the one for which a gigabyte of other systems is downloaded.
+pub(crate) const BENCHMARKS: [&str; 6] = ["load", "peers", "latency", "read", "modules", "mirror"];
 
 /// Builds what operators run, then measures it beside the roofline of this machine, the SmartModules
-/// beside the same rules compiled for it, and the bridge beside Kafka's `MirrorMaker`.
+/// beside the same rules compiled for it, the bridge beside Kafka's `MirrorMaker`, and, by name only,
+/// all of it beside Pathway and `PySpark`. `quick` builds what `cargo xtask up` starts instead.
 ///
 /// # Errors
 /// If something does not build, or a load is not complete: a wrong result has no rate.
-pub(crate) fn run() -> Result<()> {
+pub(crate) fn run(names: &[String], quick: bool) -> Result<()> {
     setup::openssl()?;
     setup::postgres()?;
     wasm::run()?;
-    let (kafka, python) = (setup::kafka()?, setup::python()?);
-    let mut page = head()?;
-    for benchmark in BENCHMARKS {
-        // The whole workspace, as the tests are built: another selection would compile much anew.
-        let mut command = shell::cargo(&["bench", "--workspace", "--bench", benchmark]);
-        command.env("BIKESHARE_KAFKA_JARS", &kafka);
-        command.env("BIKESHARE_PYTHON", &python);
-        let figures = show_and_read(&mut command)?;
-        page.push_str(&format!("\n## {benchmark}\n\n```text\n{figures}```\n"));
+    let is_named = |benchmark: &&str| names.iter().any(|name| name == benchmark);
+    let named = BENCHMARKS.into_iter().filter(is_named);
+    let benchmarks: Vec<_> = match names {
+        [] => USUAL.to_vec(),
+        _ => named.collect(),
+    };
+    for benchmark in benchmarks {
+        measure(benchmark, quick)?.write()?;
     }
-    workspace::write_if_changed(&workspace::root().join(PAGE), page.as_bytes())
+    results::write_page()
 }
 
-/// When, where and of what the figures are.
-fn head() -> Result<String> {
-    let commit = shell::read(Command::new("git").args(["describe", "--always", "--dirty"]))?;
-    let date = shell::read(Command::new("date").args(["-u", "+%F"]))?;
-    let cores = std::thread::available_parallelism().context("could not count the cores")?;
-    Ok(format!(
-        "# Figures\n\nWritten by `cargo xtask bench` on {date}, of commit {commit}, on {cores} cores. What is compared\nran in turn in one run: the ratios hold elsewhere, the rates do not.\n"
-    ))
+fn measure(benchmark: &'static str, quick: bool) -> Result<Results> {
+    let figures = workspace::target()?.join("figures.jsonl");
+    workspace::write_if_changed(&figures, b"")?;
+    let target = match benchmark {
+        "peers" => "load",
+        other => other,
+    };
+    // The whole workspace, as the tests are built: another selection would compile much anew.
+    let mut command = shell::cargo(&["bench", "--workspace", "--bench", target]);
+    if quick {
+        command.args(["--profile", workspace::PROFILE]);
+    }
+    command.env("BIKESHARE_FIGURES", &figures);
+    match benchmark {
+        "mirror" => {
+            command.env("BIKESHARE_KAFKA_JARS", setup::kafka()?);
+            command.env("BIKESHARE_PYTHON", setup::python()?);
+        }
+        "peers" => {
+            command.env("BIKESHARE_PEERS_PYTHON", setup::peers()?);
+        }
+        "latency" => setup::browser()?,
+        _ => {}
+    }
+    let text = show_and_read(&mut command)?;
+    let build = if quick { workspace::PROFILE } else { "release" };
+    Results::new(benchmark, build, text, &figures)
 }
 
 /// Runs a benchmark; shows its lines as they come and gives them back.
@@ -49,16 +72,16 @@ fn show_and_read(command: &mut Command) -> Result<String> {
     let child = command.stdout(Stdio::piped()).spawn();
     let mut child = child.context("could not run cargo bench")?;
     let output = child.stdout.take().context("stdout is piped")?;
-    let mut figures = String::new();
+    let mut text = String::new();
     for line in BufReader::new(output).lines() {
         let line = line.context("could not read the benchmark's output")?;
         println!("{line}");
-        figures.push_str(line.trim_end());
-        figures.push('\n');
+        text.push_str(line.trim_end());
+        text.push('\n');
     }
     let status = child.wait().context("could not wait for cargo bench")?;
     if !status.success() {
         bail!("cargo bench ended with {status}");
     }
-    Ok(figures)
+    Ok(text)
 }

@@ -53,7 +53,16 @@ enum Task {
     /// Prepare the base map anew, from data in `PyPI`'s packages.
     Basemap,
     /// Measure how fast trips are stored, beside what this machine allows, in one run.
-    Bench,
+    ///
+    /// Writes `docs/FIGURES.md`, with a JSON file and a chart for each benchmark in `docs/figures/`.
+    Bench {
+        /// Which benchmarks; without a name, all but `peers`, which downloads Pathway and `PySpark`.
+        #[arg(value_name = "BENCHMARK", value_parser = bench::BENCHMARKS)]
+        names: Vec<String>,
+        /// Measure the build that `cargo xtask up` starts: it compiles in a third of the time.
+        #[arg(long)]
+        quick: bool,
+    },
     /// Build the SmartModules and the page's script to wasm32 and print their sizes.
     Wasm,
     /// Check the rules no compiler checks: layers, stage sentences, names, links.
@@ -75,7 +84,7 @@ fn run() -> Result<()> {
         Task::Up { arguments } => up::run(arguments),
         Task::Test => test::run(),
         Task::Basemap => basemap::run(),
-        Task::Bench => bench::run(),
+        Task::Bench { names, quick } => bench::run(&names, quick),
         Task::Wasm => wasm::run(),
         Task::Tidy => tidy::run(),
         Task::Deny => deny::run(),

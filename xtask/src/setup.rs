@@ -22,6 +22,13 @@ const PYTHON_PACKAGES: [(&str, &str); 4] = [
     ("kafka-python==2.*", "kafka"),
 ];
 
+/// Systems that a load is measured beside, with what they need to write to Postgres.
+const PEER_PACKAGES: [(&str, &str); 3] = [
+    ("pathway==0.33.*", "pathway"),
+    ("pyspark==4.*", "pyspark"),
+    ("psycopg2-binary==2.*", "psycopg2"),
+];
+
 /// Makes sure that the server binaries of Postgres are on this machine.
 ///
 /// # Errors
@@ -85,9 +92,36 @@ pub(crate) fn prometheus() -> Result<()> {
 /// # Errors
 /// If Python is missing or a package cannot be downloaded.
 pub(crate) fn python() -> Result<PathBuf> {
-    let folder = workspace::target()?.join("python");
+    python_with("python", &PYTHON_PACKAGES)
+}
+
+/// A Python, and Java, with the systems that a load is measured beside; gives the interpreter's path.
+///
+/// # Errors
+/// As [`python`], or if Java cannot be installed.
+pub(crate) fn peers() -> Result<PathBuf> {
+    java()?;
+    python_with("peers", &PEER_PACKAGES)
+}
+
+/// Makes sure that Java is there.
+///
+/// # Errors
+/// If it is missing and cannot be installed.
+fn java() -> Result<()> {
+    if shell::is_installed("java") {
+        return Ok(());
+    }
+    need(&["default-jre-headless"], "Java 17 or later")
+}
+
+fn python_with(name: &str, packages: &[(&str, &str)]) -> Result<PathBuf> {
+    let folder = workspace::target()?.join(name);
     let python = folder.join("bin/python");
-    let imports = PYTHON_PACKAGES.map(|(_, module)| format!("import {module}"));
+    let imports: Vec<_> = packages
+        .iter()
+        .map(|(_, module)| format!("import {module}"))
+        .collect();
     let has_packages =
         || shell::read(Command::new(&python).args(["-c", &imports.join("\n")])).is_ok();
     if python.exists() && has_packages() {
@@ -109,7 +143,7 @@ pub(crate) fn python() -> Result<PathBuf> {
         "--quiet",
         "--disable-pip-version-check",
     ];
-    let packages = PYTHON_PACKAGES.map(|(package, _)| package);
+    let packages = packages.iter().map(|(package, _)| package);
     shell::run(Command::new(&python).args(pip).args(packages))?;
     Ok(python)
 }

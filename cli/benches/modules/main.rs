@@ -23,7 +23,7 @@ use fluvio_smartengine::{
     SmartModuleConfig,
 };
 use fluvio_smartmodule::dataplane::smartmodule::SmartModuleInput;
-use testkit::{median, smartmodule};
+use testkit::{Figure, median, smartmodule};
 
 /// Each way is measured this many times; the median counts.
 const ROUNDS: usize = 5;
@@ -58,6 +58,9 @@ fn measure(module: &str, trips: &[Vec<u8>], native: fn(&[Vec<u8>]) -> usize) -> 
         let outputs = timed(&mut spu, || run_spu(&mut chain, &batches))??;
         ensure!(outputs == expected, "{outputs} outputs, not {expected}");
     }
+    keep(&format!("{module}, natively"), &natively);
+    keep(&format!("{module}, embedded broker"), &embedded);
+    keep(&format!("{module}, SPU's engine"), &spu);
     let natively = median(&natively);
     println!(
         "  {module:<12} natively {:>5.0} ns a trip",
@@ -77,6 +80,11 @@ fn measure(module: &str, trips: &[Vec<u8>], native: fn(&[Vec<u8>]) -> usize) -> 
         );
     }
     Ok(())
+}
+
+fn keep(name: &str, seconds: &[f64]) {
+    let rounds = seconds.iter().copied().map(nanoseconds).collect();
+    Figure::new("modules", name, "ns a trip", rounds).record();
 }
 
 /// Runs; adds the seconds for which this thread had a core: what else the machine does then counts
@@ -153,10 +161,18 @@ fn run_spu(chain: &mut SmartModuleChainInstance, batches: &[(i64, Bytes)]) -> Re
 }
 
 fn native_split(trips: &[Vec<u8>]) -> usize {
-    let outputs = (0..)
-        .zip(trips)
-        .flat_map(|(offset, trip)| domain::split_json(offset, trip));
-    outputs.map(black_box).count()
+    let (mut outputs, mut bytes) = (0, Vec::new());
+    for (offset, trip) in (0..).zip(trips) {
+        bytes.clear();
+        domain::split_json(offset, trip, &mut |pieces| {
+            pieces
+                .iter()
+                .for_each(|piece| bytes.extend_from_slice(piece));
+            outputs += 1;
+        });
+        black_box(&bytes);
+    }
+    outputs
 }
 
 fn native_windows(trips: &[Vec<u8>]) -> usize {

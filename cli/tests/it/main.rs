@@ -7,7 +7,6 @@
 
 mod bad_input;
 mod bridge;
-mod browser;
 mod cluster;
 mod ends;
 mod help;

@@ -4,8 +4,8 @@ use std::io::{BufRead, BufReader};
 use std::process::Child;
 
 use fantoccini::Locator;
+use testkit::browser::{Browser, Scripts};
 
-use crate::browser::{Browser, Scripts};
 use crate::machine::Machine;
 
 const DESKTOP: (u32, u32) = (1440, 900);

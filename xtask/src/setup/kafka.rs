@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::need;
+use super::{java, need};
 use crate::{shell, workspace};
 
 /// The version the bridge is tested against.
@@ -39,9 +39,7 @@ const PROJECT: &str = r#"<project xmlns="http://maven.apache.org/POM/4.0.0">
 pub(crate) fn kafka() -> Result<PathBuf> {
     let folder = workspace::target()?.join(format!("kafka-{VERSION}"));
     let jars = folder.join("jars");
-    if !shell::is_installed("java") {
-        need(&["default-jre-headless"], "Java 17 or later")?;
-    }
+    java()?;
     let text = PROJECT.replace("VERSION", VERSION);
     // Maven copies file by file; the mark says that all of this project are there.
     let complete = folder.join("complete");

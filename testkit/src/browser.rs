@@ -16,25 +16,26 @@ use url::Url;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Whether the page's scripts may run.
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Scripts {
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Scripts {
     On,
     Off,
 }
 
 /// A browser with an empty profile; dropping it closes it.
-pub(crate) struct Browser {
-    pub(crate) client: Client,
+#[derive(Debug)]
+pub struct Browser {
+    pub client: Client,
     _driver: Driver,
 }
 
 impl Browser {
     /// None, visibly, where there is no browser; in CI that is a failure.
-    pub(crate) async fn open(scripts: Scripts, (width, height): (u32, u32)) -> Option<Self> {
+    pub async fn open(scripts: Scripts, (width, height): (u32, u32)) -> Option<Self> {
         let driver = match Driver::start() {
             Ok(driver) => driver,
             Err(error) => {
-                testkit::skip(&format!("chromedriver: {error}"));
+                crate::skip(&format!("chromedriver: {error}"));
                 return None;
             }
         };
@@ -51,7 +52,7 @@ impl Browser {
     }
 
     /// Waits until `script`, the body of a function, returns something true; gives what it returned.
-    pub(crate) async fn wait_until(&self, script: &str) -> Value {
+    pub async fn wait_until(&self, script: &str) -> Value {
         let patience = tokio::time::Instant::now() + PATIENCE;
         loop {
             let value = self.client.execute(script, Vec::new()).await.unwrap();
@@ -67,7 +68,7 @@ impl Browser {
     }
 
     /// The texts of all elements that match.
-    pub(crate) async fn texts(&self, css: &str) -> Vec<String> {
+    pub async fn texts(&self, css: &str) -> Vec<String> {
         let mut texts = Vec::new();
         for element in self.client.find_all(Locator::Css(css)).await.unwrap() {
             texts.push(element.text().await.unwrap());
@@ -76,7 +77,7 @@ impl Browser {
     }
 
     /// Errors in the console since the last question: scripts' own and failed requests.
-    pub(crate) async fn console_errors(&self) -> Vec<String> {
+    pub async fn console_errors(&self) -> Vec<String> {
         let entries = self.client.issue_cmd(ReadConsole).await.unwrap();
         let is_severe = |entry: &&Value| entry["level"] == "SEVERE";
         let entries = entries.as_array().unwrap().iter().filter(is_severe);
@@ -85,6 +86,7 @@ impl Browser {
 }
 
 /// Chromedriver, which starts the browser.
+#[derive(Debug)]
 struct Driver {
     process: Child,
     port: u16,
