@@ -18,6 +18,7 @@ mod monitoring;
 mod page;
 mod pair;
 mod privileges;
+mod prometheus;
 mod real_files;
 mod running;
 mod simulate;
