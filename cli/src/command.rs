@@ -4,6 +4,7 @@ pub(crate) mod audit;
 pub(crate) mod bridge_command;
 pub(crate) mod cluster_command;
 pub(crate) mod completions;
+pub(crate) mod debug;
 pub(crate) mod doctor;
 pub(crate) mod migrate;
 pub(crate) mod prepare;

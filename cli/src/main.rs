@@ -19,6 +19,7 @@ mod logging;
 mod metrics;
 mod modules;
 mod progress;
+mod secrets;
 mod shutdown;
 
 use std::process::ExitCode;
@@ -27,7 +28,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use command::{
-    audit, bridge_command, cluster_command, completions, doctor, migrate, prepare, produce,
+    audit, bridge_command, cluster_command, completions, debug, doctor, migrate, prepare, produce,
     rejected, serve,
 };
 use command::{simulate, sink_command, smartmodule, status, up};
@@ -77,6 +78,7 @@ enum Command {
     Audit(audit::Arguments),
     Status(status::Arguments),
     Doctor(doctor::Arguments),
+    Debug(debug::Arguments),
     Simulate(simulate::Arguments),
     Completions(completions::Arguments),
 }
@@ -111,6 +113,7 @@ fn start(arguments: Arguments) -> anyhow::Result<()> {
             Command::Rejected(rejected) => rejected::run(rejected).await,
             Command::Audit(audit) => audit::run(audit).await,
             Command::Status(status) => Box::pin(status::run(status)).await,
+            Command::Debug(debug) => Box::pin(debug::run(debug)).await,
             Command::Doctor(doctor) => Box::pin(doctor::run(doctor)).await,
             Command::Simulate(simulate) => simulate::run(simulate),
             Command::Completions(completions) => {

@@ -8,6 +8,7 @@
 mod bad_input;
 mod bridge;
 mod cluster;
+mod debug;
 mod ends;
 mod help;
 mod kafka;

@@ -22,11 +22,10 @@ const ADAPTERS: [&str; 8] = [
     "embedded-postgres",
 ];
 /// Start of a dependency's name, and the only crate that may have it.
-const HOMES: [(&str, &str); 6] = [
+const HOMES: [(&str, &str); 5] = [
     ("chrono-tz", "domain"),
     ("aws-", "trip-files"),
     ("parquet", "trip-files"),
-    ("zip", "trip-files"),
     ("rdkafka", "bridge"),
     ("leptos", "app"),
 ];
