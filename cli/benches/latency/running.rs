@@ -27,7 +27,8 @@ impl Running {
     pub(crate) fn start(folder: &Path, database_url: &str) -> Result<Self> {
         let mut process = Command::new(env!("CARGO_BIN_EXE_bikeshare"))
             .args(["up", "--speed", "1", "--from", city::PACED_FROM])
-            .args(["--listen", "127.0.0.1:0", "--database-url", database_url])
+            .args(["--listen", "127.0.0.1:0"])
+            .env("DATABASE_URL", database_url)
             .args(["--log", "warn,producer=info", "--source"])
             .arg(folder.join("trips.csv"))
             .arg("--data-dir")

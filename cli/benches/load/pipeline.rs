@@ -13,7 +13,8 @@ pub(crate) fn load(url: &str, file: &Path, data: &Path, trips: u64) -> Result<Ru
     let started = Instant::now();
     let child = Command::new(env!("CARGO_BIN_EXE_bikeshare"))
         .args(["up", "--once", "--speed", "max", "--listen", "127.0.0.1:0"])
-        .args(["--database-url", url, "--log", "warn", "--source"])
+        .env("DATABASE_URL", url)
+        .args(["--log", "error", "--source"])
         .arg(file)
         .arg("--data-dir")
         .arg(data)
