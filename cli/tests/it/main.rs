@@ -18,6 +18,7 @@ mod modules;
 mod monitoring;
 mod page;
 mod pair;
+mod plans;
 mod privileges;
 mod prometheus;
 mod real_files;

@@ -1,0 +1,71 @@
+//! What the page asks costs as much with a year of trips as with a day: no request reads a table that grows.
+
+use std::process::{Command, Stdio};
+
+use testkit::postgres::Database;
+use testkit::{Process, free_address, get, wait_until};
+
+use crate::machine::Machine;
+
+/// Tables that grow with each trip or each poll of a feed.
+const GROWING: &str = "('records', 'frequency', 'dock_status', 'rejected')";
+
+/// Rows of growing tables that were read one by one, from the first on, and rows found by an index.
+async fn rows_read(database: &Database) -> (i64, i64) {
+    let sums = format!(
+        "select concat_ws(' ', sum(seq_tup_read), sum(coalesce(idx_tup_fetch, 0)))
+         from pg_stat_user_tables where relname in {GROWING}"
+    );
+    let sums = database.value(&sums).await;
+    let (read, found) = sums.split_once(' ').unwrap();
+    (read.parse().unwrap(), found.parse().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_request_of_the_page_reads_a_table_that_grows() {
+    let machine = Machine::new();
+    let database = Database::empty().await;
+    let mut load = machine.up("simulate:seed=5,trips=20000,days=2");
+    machine.finish(load.args(["--once", "--database-url", &database.url()]));
+    database.execute("vacuum analyze").await;
+
+    let before = rows_read(&database).await;
+    let page = free_address().to_string();
+    let mut serve = Command::new(env!("CARGO_BIN_EXE_bikeshare"));
+    serve
+        .args(["serve", "--listen", &page])
+        .args(["--database-url", &database.url()])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let serving = Process::start(&mut serve);
+    wait_until("the page is there", async || {
+        tokio::net::TcpStream::connect(&page).await.is_ok()
+    })
+    .await;
+    for (path, expected) in [
+        ("/", "docks have bikes"),
+        ("/?q=1+Park+Avenue", "1 Park Avenue"),
+        ("/api/search?q=1+Park+Avenue", "40.74"),
+        ("/gbfs/gbfs.json", "station_status"),
+        ("/gbfs/3.0/station_status.json", "num_vehicles_available"),
+        ("/healthz", "HTTP/1.1"),
+    ] {
+        let response = get(&*page, path).await;
+        assert!(response.contains(expected), "{path}: {response}");
+    }
+    // A backend tells what it has done when it ends.
+    drop(serving);
+    let left =
+        "select count(*) from pg_stat_activity where application_name like 'bikeshare page%'";
+    wait_until("its connections are closed", async || {
+        database.value(left).await == "0"
+    })
+    .await;
+    let after = rows_read(&database).await;
+    assert_eq!(after, before);
+    database.execute("select count(bike_id) from records").await;
+    wait_until("who reads them all is seen", async || {
+        rows_read(&database).await.0 > before.0
+    })
+    .await;
+}
