@@ -12,6 +12,7 @@ use std::collections::{BTreeSet, BinaryHeap, HashMap};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::past::Recorder;
 use crate::{RecordId, Service, Stock};
 
 /// A row of `records`, as availability reads it.
@@ -82,6 +83,12 @@ pub struct Availability {
     statuses_ahead: BinaryHeap<Reverse<DockStatus>>,
     /// Docks whose count may have changed since [`Availability::take_changed`].
     changed: BTreeSet<i32>,
+    /// Takes what settles, as long as it does so in order of time.
+    #[serde(skip)]
+    recorder: Option<Recorder>,
+    /// Time of the earliest that came behind the clock since [`Availability::take_late`].
+    #[serde(skip)]
+    late: Option<DateTime<Utc>>,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -116,6 +123,7 @@ impl Availability {
     /// events come no later than the clock passes them.
     pub fn apply(&mut self, event: BikeEvent) {
         if self.clock.is_some_and(|clock| event.at <= clock) {
+            self.note_late(event.at);
             self.settle(event);
         } else {
             self.ahead.push(Reverse(event));
@@ -125,33 +133,60 @@ impl Availability {
     /// Takes in one status, at any time before or after the clock, in any order.
     pub fn apply_status(&mut self, status: DockStatus) {
         if self.clock.is_some_and(|clock| status.at <= clock) {
+            self.note_late(status.at);
             self.settle_status(status);
         } else {
             self.statuses_ahead.push(Reverse(status));
         }
     }
 
-    /// Moves the clock to `clock`, never back, and settles what has become due.
+    /// Moves the clock to `clock`, never back, and settles what has become due, in order of time.
     pub fn advance(&mut self, clock: DateTime<Utc>) {
         self.clock = self.clock.max(Some(clock));
-        while self
-            .ahead
-            .peek()
-            .is_some_and(|Reverse(event)| Some(event.at) <= self.clock)
-        {
-            if let Some(Reverse(event)) = self.ahead.pop() {
-                self.settle(event);
+        loop {
+            let event = self.ahead.peek().map(|Reverse(event)| event.at);
+            let status = self.statuses_ahead.peek().map(|Reverse(status)| status.at);
+            let (Some(next), is_status) = (match (event, status) {
+                (Some(event), Some(status)) => (Some(event.min(status)), status < event),
+                (event, status) => (event.or(status), event.is_none()),
+            }) else {
+                return;
+            };
+            if Some(next) > self.clock {
+                return;
+            }
+            if is_status {
+                let next = self.statuses_ahead.pop();
+                next.into_iter()
+                    .for_each(|Reverse(status)| self.settle_status(status));
+            } else {
+                let next = self.ahead.pop();
+                next.into_iter()
+                    .for_each(|Reverse(event)| self.settle(event));
             }
         }
-        while self
-            .statuses_ahead
-            .peek()
-            .is_some_and(|Reverse(status)| Some(status.at) <= self.clock)
-        {
-            if let Some(Reverse(status)) = self.statuses_ahead.pop() {
-                self.settle_status(status);
-            }
-        }
+    }
+
+    /// Records the past from now on; without a recorder, no longer.
+    ///
+    /// What comes behind the clock ends it: the past that was recorded is not right any more.
+    pub fn record(&mut self, recorder: Option<Recorder>) {
+        self.recorder = recorder;
+    }
+
+    /// Who records, if the past is right.
+    pub fn recorder(&mut self) -> Option<&mut Recorder> {
+        self.recorder.as_mut()
+    }
+
+    /// Time of the earliest event or status that came behind the clock since the last call.
+    pub fn take_late(&mut self) -> Option<DateTime<Utc>> {
+        self.late.take()
+    }
+
+    /// Every dock that is known at the clock, in no order.
+    pub fn counts(&self) -> impl Iterator<Item = (i32, DockCount)> {
+        self.docks.iter().map(|(id, dock)| (*id, dock.count()))
     }
 
     /// The docks whose count changed since the last call, by location.
@@ -171,7 +206,34 @@ impl Availability {
             .map_or_else(DockCount::default, Dock::count)
     }
 
+    /// What comes at the clock itself is in time: nothing later has settled.
+    fn note_late(&mut self, at: DateTime<Utc>) {
+        if Some(at) < self.clock {
+            self.late = Some(self.late.map_or(at, |late| late.min(at)));
+            self.recorder = None;
+        }
+    }
+
     fn settle(&mut self, event: BikeEvent) {
+        let (at, location_id) = (event.at, event.location_id);
+        let left = self.move_bike(event);
+        self.tell_recorder(at, left.into_iter().chain([location_id]));
+    }
+
+    fn tell_recorder(&mut self, at: DateTime<Utc>, docks: impl Iterator<Item = i32>) {
+        let Some(recorder) = &mut self.recorder else {
+            return;
+        };
+        for location_id in docks {
+            if let Some(dock) = self.docks.get(&location_id) {
+                recorder.push(at, location_id, dock.count());
+            }
+        }
+        recorder.count_event();
+    }
+
+    /// Takes a bike from where it stood, which is given back, to where it is now.
+    fn move_bike(&mut self, event: BikeEvent) -> Option<i32> {
         let BikeEvent {
             at,
             id,
@@ -180,7 +242,8 @@ impl Availability {
             docked,
         } = event;
         let Some(bike_id) = bike_id else {
-            return self.flow(location_id, docked);
+            self.flow(location_id, docked);
+            return None;
         };
         let now = LatestEvent {
             at,
@@ -190,16 +253,19 @@ impl Availability {
         };
         let before = self.bikes.get(&bike_id).copied();
         if before.is_some_and(|before| (before.at, before.id) >= (at, id)) {
-            return;
+            return None;
         }
         self.bikes.insert(bike_id, now);
-        if let Some(before) = before.filter(|before| before.docked) {
-            self.dock(before.location_id).parked -= 1;
+        let left = before.filter(|before| before.docked);
+        let left = left.map(|before| before.location_id);
+        if let Some(left) = left {
+            self.dock(left).parked -= 1;
         }
         if docked {
             self.dock(location_id).parked += 1;
         }
         self.dock(location_id); // A dock is known from its first event, also if it is empty.
+        left
     }
 
     fn flow(&mut self, location_id: i32, docked: bool) {
@@ -212,6 +278,7 @@ impl Availability {
     fn settle_status(&mut self, status: DockStatus) {
         let dock = self.dock(status.location_id);
         dock.status = dock.status.max(Some(status));
+        self.tell_recorder(status.at, [status.location_id].into_iter());
     }
 
     fn dock(&mut self, location_id: i32) -> &mut Dock {

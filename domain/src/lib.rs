@@ -12,6 +12,7 @@
 //! | [`split()`] | trip → departure + arrival |
 //! | [`window`] | departures per window of event time |
 //! | [`availability`] | which bikes are at which dock at a given clock |
+//! | [`past`] | which were there at any earlier second, in few bytes |
 //! | [`reject`] | what could not be used, and why |
 //! | [`position`], [`record_id`] | where a record stands |
 //! | [`event_time`] | an instant as a number with its unit |
@@ -29,6 +30,7 @@ pub mod error_chain;
 pub mod event_time;
 pub mod geo;
 pub mod location;
+pub mod past;
 pub mod position;
 pub mod record;
 pub mod record_id;

@@ -9,6 +9,7 @@ use chrono::{
     DateTime, Datelike, MappedLocalTime, NaiveDate, NaiveDateTime, TimeDelta, TimeZone, Utc,
 };
 use chrono_tz::America::New_York;
+use chrono_tz::Tz;
 
 /// How far a trip's own duration may lie from the difference of its times and still agree.
 ///
@@ -111,6 +112,26 @@ pub fn to_local(at: DateTime<Utc>, timezone: &str) -> (NaiveDateTime, String) {
         at.with_timezone(&zone).naive_local(),
         city.replace('_', " "),
     )
+}
+
+/// Gives the instant at which clocks in a time zone show this time; in New York if there is no such
+/// zone.
+///
+/// The earlier one where they show it twice. Where they skip it, the instant at which they would have
+/// shown it if they had not gone forward.
+///
+/// ```
+/// let local = domain::time::parse_local("2020-03-08 02:30").unwrap();
+/// let at = domain::time::from_local(local, "America/New_York").unwrap();
+/// assert_eq!(at.to_string(), "2020-03-08 07:30:00 UTC");
+/// ```
+#[must_use]
+pub fn from_local(local: NaiveDateTime, timezone: &str) -> Option<DateTime<Utc>> {
+    let zone: Tz = timezone.parse().unwrap_or(New_York);
+    let at = |local: NaiveDateTime| zone.from_local_datetime(&local).earliest();
+    let hour = TimeDelta::hours(1);
+    let skipped = || local.checked_add_signed(hour).and_then(at);
+    at(local).or_else(skipped).map(|at| at.with_timezone(&Utc))
 }
 
 /// Chooses the departure and the arrival of a trip among the instants they may mean.

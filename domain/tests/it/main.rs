@@ -5,5 +5,6 @@
 )]
 
 mod availability;
+mod past;
 mod takeover;
 mod windows;
