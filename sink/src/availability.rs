@@ -11,13 +11,18 @@
 //!                    └▶ availability_checkpoint
 //! ```
 //!
+//! Beside the checkpoint it keeps the past (`past_period`), which [`rebuild`] makes anew where it has to be.
+//!
 //! The clock is the least watermark of the partitions' `trip-split` cursors and never goes back.
 
 mod checkpoint;
 mod committed;
 mod locations;
 mod memory;
+mod past;
 mod publish;
+mod rebuild;
+mod statuses;
 
 use std::time::{Duration, Instant};
 
@@ -26,6 +31,7 @@ use sqlx::postgres::PgConnection;
 use self::committed::CommittedOffsets;
 use self::memory::Memory;
 use self::publish::Published;
+use self::rebuild::Rebuild;
 use crate::database;
 use crate::error::SinkError;
 use crate::shared::{Shared, stop_deadline};
@@ -124,6 +130,7 @@ async fn publish_until_stopped(
     let mut saves = SaveSchedule::new(config.checkpoint, memory.events());
     let mut pace = PublishPace::new(config.publish_interval);
     memory.mark_all(published.docks.keys().copied());
+    let mut rebuild = Rebuild::default();
     show(shared, |state| {
         state.publishes = true;
         state.clock = published.clock;
@@ -144,10 +151,22 @@ async fn publish_until_stopped(
                 publish(shared, connection, &mut memory, &mut published).await?;
                 pace.end();
             }
-            let saving = saves.save_if_due(connection, &memory);
+            let saving = saves.save_if_due(connection, &mut memory);
             with_timeout(shared, "save the checkpoint", saving).await?;
             if is_last {
                 break;
+            }
+        }
+        if let Some(clock) = memory
+            .clock()
+            .filter(|_| memory.past_stale_from().is_some())
+            && let Some(rebuilt) = rebuild.poll(shared, clock, memory.next_offsets())
+        {
+            let adopting = memory.adopt(connection, rebuilt);
+            if with_timeout(shared, "read the rest of the past", adopting).await? {
+                publish(shared, connection, &mut memory, &mut published).await?;
+                let saving = saves.save(connection, &mut memory);
+                with_timeout(shared, "save the past", saving).await?;
             }
         }
         tokio::select! {
@@ -156,7 +175,7 @@ async fn publish_until_stopped(
             () = tokio::time::sleep(config.poll_interval) => {}
         }
     }
-    let saving = saves.save_if_changed(connection, &memory);
+    let saving = saves.save_if_changed(connection, &mut memory);
     with_timeout(shared, "save the checkpoint", saving).await
 }
 
@@ -195,6 +214,7 @@ async fn publish(
         state.version = published.version;
         state.docks = published.docks.len();
         state.events = memory.events();
+        state.past_stale_from = memory.past_stale_from();
         state.last_error = None;
     });
     Ok(())
@@ -269,7 +289,7 @@ impl SaveSchedule {
     async fn save_if_due(
         &mut self,
         connection: &mut PgConnection,
-        memory: &Memory,
+        memory: &mut Memory,
     ) -> Result<(), SinkError> {
         let unsaved = memory.events() - self.saved_events;
         let due = unsaved >= self.events_max || self.saved_at.elapsed() >= self.age_max;
@@ -283,12 +303,22 @@ impl SaveSchedule {
     async fn save_if_changed(
         &mut self,
         connection: &mut PgConnection,
-        memory: &Memory,
+        memory: &mut Memory,
     ) -> Result<(), SinkError> {
         if memory.events() > self.saved_events {
-            memory.save(connection).await?;
-            self.saved_events = memory.events();
+            return self.save(connection, memory).await;
         }
+        self.saved_at = Instant::now();
+        Ok(())
+    }
+
+    async fn save(
+        &mut self,
+        connection: &mut PgConnection,
+        memory: &mut Memory,
+    ) -> Result<(), SinkError> {
+        memory.save(connection).await?;
+        self.saved_events = memory.events();
         self.saved_at = Instant::now();
         Ok(())
     }

@@ -99,6 +99,8 @@ pub struct AvailabilityState {
     pub next_offsets: BTreeMap<u32, i64>,
     /// Rows of `records` taken in by this process.
     pub events: u64,
+    /// From when on the past that is stored is not right; it is being made anew.
+    pub past_stale_from: Option<DateTime<Utc>>,
     /// The last error, with its causes.
     pub last_error: Option<String>,
 }

@@ -22,17 +22,23 @@ pub(crate) struct Checkpoint {
     pub(crate) availability: Availability,
     pub(crate) newest: Newest,
     pub(crate) next_offsets: BTreeMap<u32, i64>,
+    /// From when on the past that is stored is not right.
+    pub(crate) past_stale_from: Option<DateTime<Utc>>,
 }
+
+/// `format, next_offsets, state, past_stale_from`
+type Row = (i32, String, Vec<u8>, Option<DateTime<Utc>>);
 
 impl Checkpoint {
     /// Reads the checkpoint; none if there is none or it cannot be read, which is logged.
     pub(crate) async fn load(connection: &mut PgConnection) -> Result<Option<Self>, SinkError> {
-        let row: Option<(i32, String, Vec<u8>)> =
-            sqlx::query_as("select format, next_offsets::text, state from availability_checkpoint")
-                .fetch_optional(connection)
-                .await
-                .map_err(SinkError::database("read the availability's checkpoint"))?;
-        let Some((format, next_offsets, state)) = row else {
+        let row: Option<Row> = sqlx::query_as(
+            "select format, next_offsets::text, state, past_stale_from from availability_checkpoint",
+        )
+        .fetch_optional(connection)
+        .await
+        .map_err(SinkError::database("read the availability's checkpoint"))?;
+        let Some((format, next_offsets, state, past_stale_from)) = row else {
             return Ok(None);
         };
         if format != FORMAT {
@@ -43,7 +49,10 @@ impl Checkpoint {
             return Ok(None);
         }
         match Self::decode(&next_offsets, &state) {
-            Ok(checkpoint) => Ok(Some(checkpoint)),
+            Ok(checkpoint) => Ok(Some(Self {
+                past_stale_from,
+                ..checkpoint
+            })),
             Err(error) => {
                 tracing::warn!(%error, "the availability's checkpoint is unreadable: reading all records anew");
                 Ok(None)
@@ -58,6 +67,7 @@ impl Checkpoint {
             availability,
             newest,
             next_offsets,
+            past_stale_from: None,
         })
     }
 
@@ -65,21 +75,25 @@ impl Checkpoint {
         connection: &mut PgConnection,
         (availability, newest): (&Availability, &Newest),
         next_offsets: &BTreeMap<u32, i64>,
+        past_stale_from: Option<DateTime<Utc>>,
     ) -> Result<(), SinkError> {
         let failed = || SinkError::database("save the availability's checkpoint");
         let encoded = |error: serde_json::Error| failed()(sqlx::Error::Encode(error.into()));
         let state = serde_json::to_vec(&(availability, newest)).map_err(encoded)?;
         let offsets = serde_json::to_string(next_offsets).map_err(encoded)?;
         sqlx::query(
-            "insert into availability_checkpoint (format, clock, next_offsets, state)
-             values ($1, $2, $3::jsonb, $4)
+            "insert into availability_checkpoint
+                 (format, clock, next_offsets, state, past_stale_from)
+             values ($1, $2, $3::jsonb, $4, $5)
              on conflict (only_row) do update set format = excluded.format,
-                 clock = excluded.clock, next_offsets = excluded.next_offsets, state = excluded.state",
+                 clock = excluded.clock, next_offsets = excluded.next_offsets,
+                 state = excluded.state, past_stale_from = excluded.past_stale_from",
         )
         .bind(FORMAT)
         .bind(availability.clock())
         .bind(offsets)
         .bind(state)
+        .bind(past_stale_from)
         .execute(connection)
         .await
         .map_err(failed())?;

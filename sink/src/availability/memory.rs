@@ -5,18 +5,22 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::Availability;
-use domain::availability::{BikeEvent, DockCount, DockStatus};
-use domain::{Ordinal, RecordId, Service};
+use domain::availability::{BikeEvent, DockCount};
+use domain::past::Recorder;
+use domain::{Ordinal, RecordId};
 use futures_util::TryStreamExt;
+use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 
 use super::checkpoint::Checkpoint;
 use super::committed::CommittedOffsets;
 use super::locations::Locations;
+use super::past;
+use super::rebuild::Rebuilt;
+use super::statuses::read_statuses;
 use crate::copy::RecordsDecoder;
 use crate::error::SinkError;
 use crate::recent::Recent;
-use crate::stock::stock;
 
 /// Offsets read in one step: two events each, in every partition that takes part.
 const STEP_OFFSETS: i64 = 16_384;
@@ -32,6 +36,8 @@ pub(crate) struct Memory {
     events: u64,
     /// Docks to publish although no event has touched them.
     marked: Vec<i32>,
+    /// From when on the past that is stored is not right: the availability records none meanwhile.
+    past_stale_from: Option<DateTime<Utc>>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -48,11 +54,15 @@ impl Memory {
         ahead_max: Duration,
     ) -> Result<Self, SinkError> {
         let Checkpoint {
-            availability,
+            mut availability,
             newest,
             next_offsets,
+            mut past_stale_from,
         } = Checkpoint::load(connection).await?.unwrap_or_default();
         let locations = Locations::load(connection, newest).await?;
+        if past_stale_from.is_none() && !past::resume(connection, &mut availability).await? {
+            past_stale_from = Some(DateTime::UNIX_EPOCH);
+        }
         let watermark = availability.clock();
         let partitions = next_offsets.into_iter().map(|(partition, next_offset)| {
             (
@@ -70,13 +80,96 @@ impl Memory {
             ahead_max: TimeDelta::from_std(ahead_max).unwrap_or(TimeDelta::MAX),
             events: 0,
             marked: Vec::new(),
+            past_stale_from,
         })
     }
 
-    /// Keeps the state for the next start.
-    pub(crate) async fn save(&self, connection: &mut PgConnection) -> Result<(), SinkError> {
+    /// Keeps the state for the next start, and the past up to the clock: both or neither.
+    pub(crate) async fn save(&mut self, connection: &mut PgConnection) -> Result<(), SinkError> {
+        let failed = || SinkError::database("save the availability");
+        let mut transaction = connection.begin().await.map_err(failed())?;
         let state = (&self.availability, self.locations.newest());
-        Checkpoint::save(connection, state, &self.next_offsets()).await
+        let (offsets, stale_from) = (self.next_offsets(), self.past_stale_from);
+        Checkpoint::save(&mut transaction, state, &offsets, stale_from).await?;
+        let clock = self.availability.clock();
+        if let Some((recorder, clock)) = self.availability.recorder().zip(clock) {
+            past::write(&mut transaction, &recorder.take(clock)).await?;
+        }
+        transaction.commit().await.map_err(failed())
+    }
+
+    /// From when on the past has to be made anew, if it has.
+    pub(crate) fn past_stale_from(&self) -> Option<DateTime<Utc>> {
+        self.past_stale_from
+    }
+
+    /// Takes over docks whose past is right, when they have all that this memory has; whether they
+    /// are: if something came too late for them as well, they are not.
+    pub(crate) async fn adopt(
+        &mut self,
+        connection: &mut PgConnection,
+        rebuilt: Rebuilt,
+    ) -> Result<bool, SinkError> {
+        let Some(clock) = self.clock() else {
+            return Ok(false);
+        };
+        match rebuilt {
+            Rebuilt::Past(mut availability, next_offsets) => {
+                self.read_rest(connection, &mut availability, next_offsets)
+                    .await?;
+                if availability.take_late().is_some() {
+                    return Ok(false);
+                }
+                availability.advance(clock);
+                // Estimates that late events had made wrong are right now.
+                self.mark_all(availability.counts().map(|(dock, _)| dock));
+                self.availability = *availability;
+                tracing::info!("the past is right");
+            }
+            Rebuilt::RowsAreMissing(events) => {
+                tracing::warn!(
+                    "rows were deleted that the past was made of: it stays, without what came late"
+                );
+                let counts = self.availability.counts();
+                let recorder = Recorder::beginning_at(clock, counts, events);
+                self.availability.record(Some(recorder));
+            }
+        }
+        self.past_stale_from = None;
+        Ok(true)
+    }
+
+    /// Applies what this memory has and other docks have not.
+    async fn read_rest(
+        &self,
+        connection: &mut PgConnection,
+        availability: &mut Availability,
+        next_offsets: BTreeMap<u32, i64>,
+    ) -> Result<(), SinkError> {
+        let next = |partition| next_offsets.get(&partition).copied().unwrap_or(0);
+        let missing = self.partitions.iter().map(|(partition, applied)| {
+            let range = (next(*partition), applied.next_offset);
+            (*partition, range)
+        });
+        let mut missing: BTreeMap<_, _> = missing.collect();
+        missing.retain(|_, (start, end)| start < end);
+        let mut start = missing.values().map(|(start, _)| *start).min().unwrap_or(0);
+        let last = missing.values().map(|(_, end)| *end).max().unwrap_or(0);
+        while start < last {
+            let end = last.min(start + STEP_OFFSETS);
+            let events = read(connection, start, end, missing.keys().copied()).await?;
+            let events = events.into_iter();
+            events
+                .filter(|event| is_in(&missing, event.record_id()))
+                .for_each(|event| availability.apply(event));
+            let statuses = read_statuses(connection, (first_id(start), first_id(end))).await?;
+            let statuses = statuses.into_iter();
+            statuses
+                .filter(|status| is_in(&missing, RecordId(status.id)))
+                .for_each(|status| availability.apply_status(status));
+            start = end;
+        }
+        Ok(())
     }
 
     /// By partition: every row before it is in.
@@ -145,9 +238,9 @@ impl Memory {
                     .filter(|event| is_in(&missing, event.record_id())),
             );
         }
-        let mut statuses = read_statuses(connection, start, end).await?;
-        statuses.retain(|status| is_in(&active, RecordId(status.id)));
         let ids = (first_id(start), first_id(end));
+        let mut statuses = read_statuses(connection, ids).await?;
+        statuses.retain(|status| is_in(&active, RecordId(status.id)));
         self.locations.read(connection, ids).await?;
         // Nothing can fail from here on: a step is in memory with all its rows, or not at all.
         for (partition, range) in &active {
@@ -162,6 +255,10 @@ impl Memory {
             self.locations
                 .note_event(status.location_id, (status.at, status.id));
             self.availability.apply_status(status);
+        }
+        if let Some(late) = self.availability.take_late() {
+            let stale_from = self.past_stale_from.map_or(late, |from| from.min(late));
+            self.past_stale_from = Some(stale_from);
         }
         self.advance(committed);
         Ok(true)
@@ -284,71 +381,6 @@ async fn read(
             .map_err(failed())?;
     }
     Ok(events)
-}
-
-/// `id, time, location_id, bikes, is_installed, is_renting, is_returning, missing`, its stock and
-/// `last_reported`
-type StatusRow = (
-    i64,
-    DateTime<Utc>,
-    i32,
-    i32,
-    bool,
-    bool,
-    bool,
-    bool,
-    Vec<Option<i16>>,
-    Option<DateTime<Utc>>,
-);
-
-/// Reads the statuses of all partitions with offsets in `[start, end)`.
-///
-/// One range scan of the primary key: few rows, and none at all without a live feed.
-async fn read_statuses(
-    connection: &mut PgConnection,
-    start: i64,
-    end: i64,
-) -> Result<Vec<DockStatus>, SinkError> {
-    let rows: Vec<StatusRow> = sqlx::query_as(
-        "select id, time, location_id, bikes, is_installed, is_renting, is_returning, missing,
-             array[ebikes, free_docks, capacity, broken_bikes, broken_docks], last_reported
-         from dock_status where id >= $1 and id < $2",
-    )
-    .bind(first_id(start))
-    .bind(first_id(end))
-    .fetch_all(connection)
-    .await
-    .map_err(SinkError::database(format!(
-        "read statuses from offset {start} on"
-    )))?;
-    let statuses = rows.into_iter().map(
-        |(
-            id,
-            at,
-            location_id,
-            bikes,
-            installed,
-            renting,
-            returning,
-            missing,
-            row,
-            last_reported,
-        )| DockStatus {
-            at,
-            id,
-            location_id,
-            bikes,
-            service: Service {
-                installed,
-                renting,
-                returning,
-            },
-            missing,
-            stock: stock(&row),
-            last_reported,
-        },
-    );
-    Ok(statuses.collect())
 }
 
 /// The least id of any row with this offset.

@@ -9,6 +9,7 @@ use testkit::{BlackHole, modules};
 
 use crate::availability::assert_right;
 use crate::city::{City, morning, resent, split_behind_ticks, tick, wandering};
+use crate::past;
 use crate::support::{Cluster, Database, STREAMS};
 
 /// Ends every connection of the sink to its database.
@@ -46,6 +47,7 @@ async fn cutting_the_connections_to_postgres_at_any_moment_changes_nothing() {
     }
     sink.finish(&cluster).await;
     assert_right(&database).await;
+    past::assert_right(&database).await;
     cluster.assert_undisturbed(&database).await;
 }
 
@@ -68,6 +70,7 @@ async fn killing_the_sink_at_any_moment_changes_nothing() {
     let sink = cluster.sink(&database);
     sink.finish(&cluster).await;
     assert_right(&database).await;
+    past::assert_right(&database).await;
     cluster.assert_undisturbed(&database).await;
 }
 
@@ -156,6 +159,7 @@ async fn statements_that_are_cancelled_at_any_moment_change_nothing() {
     }
     sink.finish(&cluster).await;
     assert_right(&database).await;
+    past::assert_right(&database).await;
     cluster.assert_undisturbed(&database).await;
 }
 

@@ -13,5 +13,6 @@ mod migrations;
 mod modules;
 mod ownership;
 mod pair;
+mod past;
 mod support;
 mod throughput;

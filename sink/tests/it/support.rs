@@ -265,6 +265,15 @@ impl RunningSink {
             .await;
     }
 
+    /// Waits until the past is right up to all that is on the topic now.
+    pub(crate) async fn past_is_right(&mut self, cluster: &Cluster) {
+        self.drained(cluster).await;
+        self.wait_for("the past is right", |state| {
+            state.availability.past_stale_from.is_none()
+        })
+        .await;
+    }
+
     /// Waits until all that is on the topic now is stored and shown, and stops the sink.
     pub(crate) async fn finish(mut self, cluster: &Cluster) {
         self.drained(cluster).await;
