@@ -6,7 +6,8 @@ use std::sync::Arc;
 use leptos::prelude::*;
 
 use crate::model::{
-    Count, Database, Delta, Dock, FoundPlace, Moment, Outcome, PageContent, Tiles, stale_seconds,
+    Count, Database, Delta, Dock, FoundPlace, Instant, Moment, Outcome, PageContent, Past, Tiles,
+    stale_seconds,
 };
 
 /// A dock whose count can change under the reader.
@@ -27,6 +28,8 @@ pub(crate) struct LiveDock {
 /// How much the shown numbers can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Freshness {
+    /// They are of the past, and stay.
+    Past,
     /// As rendered; the event stream is not open yet.
     Rendered,
     /// The event stream is open, and publishes come.
@@ -56,6 +59,10 @@ pub(crate) struct City {
     pub(crate) outcome: RwSignal<Option<Outcome>>,
     /// The selected dock, in list and map alike.
     pub(crate) selected: RwSignal<Option<i32>>,
+    /// The past that is stored, as it was when the page was made.
+    pub(crate) past: StoredValue<Option<Past>>,
+    /// The instant of the past that is shown; none: the page is live.
+    pub(crate) instant: RwSignal<Option<Instant>>,
     /// Raster tiles under the map.
     pub(crate) tiles: StoredValue<Option<Tiles>>,
     /// Where the base map is.
@@ -71,6 +78,7 @@ impl City {
     #[must_use]
     pub(crate) fn new(content: PageContent) -> Self {
         let freshness = first_freshness(&content);
+        let instant = content.past.as_ref().and_then(|past| past.shown.clone());
         let docks: Vec<_> = content
             .snapshot
             .docks
@@ -83,8 +91,10 @@ impl City {
             clock: RwSignal::new(content.snapshot.clock),
             freshness: RwSignal::new(freshness),
             query: RwSignal::new(content.query),
-            outcome: RwSignal::new(content.outcome),
+            outcome: RwSignal::new(content.refusal.map(Outcome::Flash).or(content.outcome)),
             selected: RwSignal::new(content.selected),
+            past: StoredValue::new(content.past),
+            instant: RwSignal::new(instant),
             tiles: StoredValue::new(content.tiles),
             base_map: StoredValue::new(content.base_map),
             stale_after_ms: content.stale_after_ms,
@@ -101,6 +111,18 @@ impl City {
             Some(Outcome::Found(place)) => Some(place),
             _ => None,
         }
+    }
+
+    /// Shows an instant of the past from now on; the live numbers wait.
+    pub(crate) fn show_past(&self, instant: Instant) {
+        self.freshness.set(Freshness::Past);
+        self.instant.set(Some(instant));
+    }
+
+    /// Whether an instant of the past is shown.
+    #[must_use]
+    pub(crate) fn is_past(&self) -> bool {
+        self.instant.with_untracked(Option::is_some)
     }
 
     /// Applies what changed; only the numbers that differ notify anyone.
@@ -207,6 +229,13 @@ impl LiveDock {
 }
 
 fn first_freshness(content: &PageContent) -> Freshness {
+    if content
+        .past
+        .as_ref()
+        .is_some_and(|past| past.shown.is_some())
+    {
+        return Freshness::Past;
+    }
     let silent = stale_seconds(content.snapshot.age_ms, content.stale_after_ms);
     match (content.snapshot.database, silent) {
         (Database::Down, _) => Freshness::DatabaseDown,

@@ -16,6 +16,7 @@ mod map_state;
 pub(crate) mod page;
 mod palette;
 pub(crate) mod panic;
+mod past;
 mod screen;
 mod tiles;
 
@@ -30,7 +31,10 @@ use crate::components::map_nodes::MapNodes;
 /// Brings the rendered page to life; its map when the base map is there, which has been on its way
 /// since the page's head.
 pub(crate) fn start(city: City, nodes: MapNodes) {
-    live::listen(city);
+    if !city.is_past() {
+        live::listen(city);
+    }
+    past::start(city);
     let Some(address) = city.base_map.get_value() else {
         return start_map(city, nodes, None);
     };

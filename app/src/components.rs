@@ -6,6 +6,7 @@ pub(crate) mod dock_list;
 pub(crate) mod flash;
 pub(crate) mod map_nodes;
 pub(crate) mod map_view;
+pub(crate) mod past;
 pub(crate) mod search_form;
 pub(crate) mod search_results;
 pub(crate) mod status;

@@ -1,4 +1,4 @@
-//! Links to the page itself: its query holds the search and the selected dock.
+//! Links to the page itself: its query holds the search, the selected dock and the instant of the past.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -9,11 +9,13 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'~');
 
-/// The page's query, such as `?q=1+Park+Ave&dock=12`; empty without a search and a dock.
-pub(crate) fn page_query(search: &str, dock: Option<i32>) -> String {
+/// The page's query, such as `?q=1+Park+Ave&dock=12&at=2020-03-01T08:30`; empty without any of them.
+pub(crate) fn page_query(search: &str, dock: Option<i32>, at: Option<&str>) -> String {
     let search = (!search.is_empty()).then(|| format!("q={}", query_value(search)));
     let dock = dock.map(|id| format!("dock={id}"));
-    let parts: Vec<_> = search.into_iter().chain(dock).collect();
+    // Digits, hyphens, colons and a T: all of them may stand in a query.
+    let at = at.map(|at| format!("at={at}"));
+    let parts: Vec<_> = [search, dock, at].into_iter().flatten().collect();
     if parts.is_empty() {
         String::new()
     } else {
@@ -41,9 +43,12 @@ mod tests {
 
     #[test]
     fn a_query_holds_what_there_is() {
-        assert_eq!(page_query("", None), "");
-        assert_eq!(page_query("", Some(3)), "?dock=3");
-        assert_eq!(page_query("1 Park Ave", None), "?q=1+Park+Ave");
-        assert_eq!(page_query("1 Park Ave", Some(3)), "?q=1+Park+Ave&dock=3");
+        assert_eq!(page_query("", None, None), "");
+        assert_eq!(page_query("", Some(3), None), "?dock=3");
+        assert_eq!(page_query("1 Park Ave", None, None), "?q=1+Park+Ave");
+        assert_eq!(
+            page_query("1 Park Ave", Some(3), Some("2020-03-01T08:30")),
+            "?q=1+Park+Ave&dock=3&at=2020-03-01T08:30"
+        );
     }
 }

@@ -329,6 +329,33 @@ pub enum Outcome {
     Flash(String),
 }
 
+/// The past that can be shown, and the instant of it that is. Seconds are since 1970, UTC.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Past {
+    /// The first second stored.
+    pub(crate) first: i64,
+    /// The last one.
+    pub(crate) last: i64,
+    /// Both by the city's clocks, as [`Instant::local`] says.
+    pub(crate) ends: (String, String),
+    /// Name of the city's time zone, such as `America/New_York`.
+    pub(crate) timezone: String,
+    /// The one that the page shows; none: it is live.
+    pub(crate) shown: Option<Instant>,
+    /// What the rider has to know of it.
+    pub(crate) note: Option<String>,
+}
+
+/// A second of the past.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Instant {
+    /// Since 1970, UTC.
+    pub(crate) second: i64,
+    /// By the city's clocks, as it stands in an address: `2020-03-01T08:30`, with `:05` where it is no
+    /// full minute.
+    pub(crate) local: String,
+}
+
 /// Everything the page is drawn from: rendered on the server, taken over by the browser.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(crate) struct PageContent {
@@ -340,6 +367,10 @@ pub(crate) struct PageContent {
     pub(crate) outcome: Option<Outcome>,
     /// The dock the rider selected.
     pub(crate) selected: Option<i32>,
+    /// The past; none where nothing is stored of it.
+    pub(crate) past: Option<Past>,
+    /// Why the instant of the past that the rider asked for is not shown.
+    pub(crate) refusal: Option<String>,
     /// Milliseconds without a publish after which the page calls itself stale.
     pub(crate) stale_after_ms: u64,
     /// Raster tiles under the map.

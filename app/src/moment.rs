@@ -15,6 +15,18 @@ pub(crate) fn moment(at: DateTime<Utc>, timezone: &str) -> Moment {
     }
 }
 
+/// The city's wall clock as it stands in the page's address: `2020-03-01T08:30`, with seconds if there are
+/// any.
+pub(crate) fn address_time(at: DateTime<Utc>, timezone: &str) -> String {
+    let (local, _) = to_local(at, timezone);
+    let form = if local.second() == 0 {
+        "%Y-%m-%dT%H:%M"
+    } else {
+        "%Y-%m-%dT%H:%M:%S"
+    };
+    local.format(form).to_string()
+}
+
 /// RFC 3339, to the second.
 pub(crate) fn utc(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)

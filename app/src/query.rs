@@ -1,4 +1,5 @@
 //! The SQL of the page: selects only, `sink` does the writing.
 
 pub(crate) mod docks;
+pub(crate) mod past;
 pub(crate) mod streams;

@@ -19,6 +19,7 @@ mod limits;
 mod live;
 mod meters;
 mod page;
+mod past;
 mod quota;
 mod responses;
 mod role;

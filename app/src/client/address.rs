@@ -1,4 +1,5 @@
-//! The page's address holds its state: search and dock in the query, the view in the hash.
+//! The page's address holds its state: search, dock and instant of the past in the query, the view in
+//! the hash.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -16,7 +17,7 @@ use crate::city::City;
 use crate::link::page_query;
 use crate::map::view::View;
 
-/// The address gets the new view after it has been still for this long.
+/// The address gets a new view or instant after it has been still for this long.
 const SETTLED: Duration = Duration::from_millis(300);
 
 /// The view in the address, if it holds one.
@@ -31,8 +32,18 @@ pub(super) fn follow(city: City, map: &Rc<MapCanvas>) {
         state,
         move |(query, selected), before, _| {
             let is_new_search = before.is_some_and(|(before, _)| before != query);
-            write(query, *selected, is_new_search);
+            write(city, query, *selected, is_new_search);
         },
+        false,
+    );
+    // A film shows ten instants in a second: browsers refuse so many changes of the address.
+    let write_instant = when_still(move |()| {
+        let (query, selected) = (city.query.get_untracked(), city.selected.get_untracked());
+        write(city, &query, selected, false);
+    });
+    Effect::watch(
+        move || city.instant.track(),
+        move |(), _, _| write_instant(()),
         false,
     );
     on::<Event>(&window(), "popstate", {
@@ -44,15 +55,20 @@ pub(super) fn follow(city: City, map: &Rc<MapCanvas>) {
 /// Writes the view that it is called with, once it has been still for a moment: the one that the
 /// rider chose, if any.
 pub(super) fn view_writer() -> impl Fn(Option<View>) {
-    let changes = Rc::new(Cell::new(0_u32));
-    move |view| {
+    when_still(write_view)
+}
+
+/// Calls `write` with what it is called with last, once nothing has come for a moment.
+fn when_still<T: 'static>(write: impl Fn(T) + 'static) -> impl Fn(T) {
+    let (changes, write) = (Rc::new(Cell::new(0_u32)), Rc::new(write));
+    move |value| {
         let change = changes.get().wrapping_add(1);
         changes.set(change);
-        let changes = Rc::clone(&changes);
+        let (changes, write) = (Rc::clone(&changes), Rc::clone(&write));
         set_timeout(
             move || {
                 if changes.get() == change {
-                    write_view(view);
+                    write(value);
                 }
             },
             SETTLED,
@@ -67,8 +83,10 @@ fn write_view(view: Option<View>) {
 }
 
 /// A new search is a step one can go back from; anything else is not.
-fn write(query: &str, selected: Option<i32>, is_new_search: bool) {
-    let search = page_query(query, selected);
+fn write(city: City, query: &str, selected: Option<i32>, is_new_search: bool) {
+    let instant = city.instant.get_untracked();
+    let at = instant.as_ref().map(|instant| &*instant.local);
+    let search = page_query(query, selected, at);
     if search == window().location().search().unwrap_or_default() {
         return;
     }
@@ -88,6 +106,14 @@ fn go_back(city: City, map: &MapCanvas) {
     let Ok(params) = UrlSearchParams::new_with_str(&search_text) else {
         return;
     };
+    let at = city
+        .instant
+        .with_untracked(|instant| instant.as_ref().map(|at| at.local.clone()));
+    if params.get("at") != at {
+        // Another time is another page.
+        window().location().reload().ok();
+        return;
+    }
     let query = params.get("q").unwrap_or_default();
     city.selected
         .set(params.get("dock").and_then(|id| id.parse().ok()));

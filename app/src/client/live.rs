@@ -95,6 +95,9 @@ impl EventStream {
     }
 
     fn take_delta(&self, delta: Delta) {
+        if self.city.is_past() {
+            return;
+        }
         if delta.version != self.city.version.get_untracked() {
             self.published_at.set(Some(now_ms()));
         }
@@ -111,6 +114,13 @@ impl EventStream {
 
     /// Opens the stream again if the browser has given it up, or if nothing was heard for too long.
     fn check(self: &Rc<Self>) {
+        if self.city.is_past() {
+            // The way back to now is a new page.
+            if let Some(source) = self.source.take() {
+                source.close();
+            }
+            return;
+        }
         let now = now_ms();
         if now - self.heard_at.get() > BROKEN_AFTER_MS {
             self.is_open.set(false);
@@ -135,6 +145,9 @@ impl EventStream {
 
     /// Works out how far the numbers can be trusted; the page is told only if that has changed.
     fn update_freshness(&self) {
+        if self.city.is_past() {
+            return;
+        }
         let age_ms = self.published_at.get().map(|at| (now_ms() - at) as u64);
         let silent = stale_seconds(age_ms, self.city.stale_after_ms);
         let freshness = if !self.is_open.get() {

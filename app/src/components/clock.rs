@@ -1,21 +1,31 @@
-//! The replay clock: the moment all numbers are of.
+//! The replay clock: the moment all numbers are of, now or in the past.
 
 use leptos::prelude::*;
 
 use crate::city::City;
+use crate::link::page_query;
 
-/// `as of Mon 2 Mar 2020, 08:14:05 New York time`.
+/// `as of Mon 2 Mar 2020, 08:14:05 New York time`; in the past `as it was on …`, and the way back to now.
 #[component]
 pub(crate) fn Clock() -> impl IntoView {
     let city = expect_context::<City>();
     let utc = move || city.clock.get().map(|clock| clock.utc);
+    let is_past = move || city.instant.with(Option::is_some);
     let text = move || match city.clock.get() {
+        Some(clock) if is_past() => format!("as it was on {}", clock.local),
         Some(clock) => format!("as of {}", clock.local),
         None => "the clock has not started yet".to_owned(),
     };
+    let now = move || {
+        let query = city.query.get();
+        format!("/{}", page_query(&query, city.selected.get(), None))
+    };
     view! {
-        <p id="clock" class="clock">
-            <time datetime=utc>{text}</time>
-        </p>
+        <div class="when" class:past=is_past>
+            <p id="clock" class="clock">
+                <time datetime=utc>{text}</time>
+            </p>
+            <a id="now" href=now rel="external" hidden=move || !is_past()>"Back to now"</a>
+        </div>
     }
 }

@@ -59,7 +59,10 @@ pub(crate) fn DockItem(
     } else {
         String::new()
     };
-    let href = page_query(&query, Some(id));
+    let href = city.instant.with_untracked(|instant| {
+        let instant = instant.as_ref().map(|instant| &*instant.local);
+        page_query(&query, Some(id), instant)
+    });
     view! {
         <li
             data-dock=id

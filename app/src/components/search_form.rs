@@ -36,6 +36,10 @@ pub(crate) fn SearchForm() -> impl IntoView {
         }
     };
     let first_query = city.query.get_untracked();
+    // Read once: without script a search stays where it is made.
+    let instant = city.instant.get_untracked();
+    let is_live = instant.is_none();
+    let at = instant.map(|instant| instant.local);
     // Back and forward change the question; the field follows.
     Effect::new(move |_| {
         let query = city.query.get();
@@ -61,6 +65,7 @@ pub(crate) fn SearchForm() -> impl IntoView {
                     value=first_query
                     node_ref=input
                 />
+                <input type="hidden" name="at" value=at disabled=is_live />
                 <button type="submit" aria-busy=move || response.pending().get().to_string()>
                     "Find"
                 </button>

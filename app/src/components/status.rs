@@ -9,6 +9,7 @@ use crate::city::{City, Freshness};
 pub(crate) fn Status() -> impl IntoView {
     let city = expect_context::<City>();
     let kind = move || match city.freshness.get() {
+        Freshness::Past => "past",
         Freshness::Rendered => "rendered",
         Freshness::Live => "live",
         Freshness::Silent(_) => "stale",
@@ -28,6 +29,7 @@ pub(crate) fn Status() -> impl IntoView {
 
 fn words(freshness: Freshness) -> String {
     match freshness {
+        Freshness::Past => "the past".to_owned(),
         Freshness::Rendered => "up to date".to_owned(),
         Freshness::Live => "live".to_owned(),
         Freshness::Silent(seconds) => format!("stale: no news for {}", about(seconds)),

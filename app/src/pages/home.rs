@@ -8,6 +8,7 @@ use crate::components::dock_item::Chosen;
 use crate::components::dock_list::DockList;
 use crate::components::flash::Flash;
 use crate::components::map_view::MapView;
+use crate::components::past::PastView;
 use crate::components::search_form::SearchForm;
 use crate::components::search_results::SearchResults;
 use crate::components::status::Status;
@@ -17,6 +18,8 @@ use crate::components::status::Status;
 pub(crate) fn Home(
     /// The map as SVG, for before and without script.
     still_map: String,
+    /// What is stored of the past, as HTML.
+    panel: String,
 ) -> impl IntoView {
     let city = expect_context::<City>();
     provide_context(Chosen(Selector::new(move || city.selected.get())));
@@ -33,6 +36,7 @@ pub(crate) fn Home(
                 <Flash />
             </header>
             <MapView still_map />
+            <PastView panel />
             <div class="lists">
                 <SearchResults />
                 <DockList />

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use crate::model::{Database, Delta, Dock, Heartbeat, Moment, Snapshot};
 use crate::moment::moment;
 use crate::query::docks::{DockRow, Reading, citi_bike};
+use crate::query::past::PastRange;
 
 /// All docks in memory: one reading of Postgres serves any number of browsers.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub(crate) struct Board {
     /// A line for each of the sink's streams that has stopped.
     failures: Vec<String>,
     system: System,
+    /// Which seconds of the past are stored.
+    past: Option<PastRange>,
     /// Whether a live feed has told the e-bikes of any dock.
     tells_ebikes: bool,
 }
@@ -45,6 +48,7 @@ impl Default for Board {
             database: Database::default(),
             failures: Vec::new(),
             system: citi_bike(),
+            past: None,
             tells_ebikes: false,
         }
     }
@@ -99,6 +103,7 @@ impl Board {
         *self = Self {
             database: self.database,
             failures: std::mem::take(&mut self.failures),
+            past: self.past,
             ..Self::default()
         };
         self.take_clock(&reading);
@@ -204,6 +209,17 @@ impl Board {
     /// Notes what of the sink has stopped.
     pub(crate) fn set_failures(&mut self, failures: Vec<String>) {
         self.failures = failures;
+    }
+
+    /// Which seconds of the past are stored, if any.
+    #[must_use]
+    pub(crate) fn past(&self) -> Option<PastRange> {
+        self.past
+    }
+
+    /// Notes which seconds of the past are stored.
+    pub(crate) fn set_past(&mut self, past: Option<PastRange>) {
+        self.past = past;
     }
 
     fn age_ms(&self) -> Option<u64> {

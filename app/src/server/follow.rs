@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::shared_board::SharedBoard;
 use crate::model::Database;
 use crate::query::docks::read_changes;
+use crate::query::past::read_range;
 use crate::query::streams::read_failures;
 use crate::text::one_line;
 
@@ -19,8 +20,9 @@ const CHANNEL: &str = "availability";
 /// silence is found this way.
 const QUIET_MAX: Duration = Duration::from_secs(2);
 
-/// Time between two readings of which of the sink's streams have stopped; no publish tells that.
-const FAILURES_EVERY: Duration = Duration::from_secs(1);
+/// Time between two readings of which of the sink's streams have stopped and which seconds of the past
+/// are stored; no publish tells that.
+const ASIDE_EVERY: Duration = Duration::from_secs(1);
 
 /// A reading takes milliseconds; past this the connection counts as lost.
 const READ_MAX: Duration = Duration::from_secs(5);
@@ -71,18 +73,19 @@ async fn listen(database_url: &str, board: &SharedBoard, failures: &mut u64) -> 
     // Listen first, read then: what is published in between is read twice, and not missed.
     within(READ_MAX, listener.listen(CHANNEL)).await?;
     let mut is_first = true;
-    let mut failures_at = None::<Instant>;
+    let mut aside_at = None::<Instant>;
     loop {
         within(READ_MAX, read(&mut listener, board, is_first)).await?;
         if is_first && *failures > 0 {
             tracing::info!(attempts = *failures, "postgres is back");
         }
         (is_first, *failures) = (false, 0);
-        board.set_database(Database::Up);
-        if failures_at.is_none_or(|at| at.elapsed() >= FAILURES_EVERY) {
+        if aside_at.is_none_or(|at| at.elapsed() >= ASIDE_EVERY) {
             within(READ_MAX, read_stopped_streams(&mut listener, board)).await?;
-            failures_at = Some(Instant::now());
+            within(READ_MAX, read_past_range(&mut listener, board)).await?;
+            aside_at = Some(Instant::now());
         }
+        board.set_database(Database::Up);
         match tokio::time::timeout(QUIET_MAX, listener.try_recv()).await {
             Ok(Ok(None)) => return Err(sqlx::Error::PoolClosed),
             Ok(Ok(Some(_))) | Err(_) => {}
@@ -124,6 +127,18 @@ async fn read_stopped_streams(listener: &mut PgListener, board: &SharedBoard) ->
         Err(error) => return Err(error),
     };
     board.set_failures(failures);
+    Ok(())
+}
+
+/// Notes which seconds of the past are stored; none in a database with an older schema.
+async fn read_past_range(listener: &mut PgListener, board: &SharedBoard) -> sqlx::Result<()> {
+    let connection = sqlx::Acquire::acquire(listener).await?;
+    let range = match read_range(connection).await {
+        Ok(range) => range,
+        Err(sqlx::Error::Database(_)) => None,
+        Err(error) => return Err(error),
+    };
+    board.set_past(range);
     Ok(())
 }
 

@@ -97,7 +97,7 @@ fn origin(app: &AppState, file: File, headers: &HeaderMap) -> Option<(String, St
 }
 
 /// Whether `If-None-Match` names the tag, by weak comparison (RFC 9110, 13.1.2).
-fn knows(headers: &HeaderMap, tag: &str) -> bool {
+pub(super) fn knows(headers: &HeaderMap, tag: &str) -> bool {
     let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
     let mut named = headers
         .get_all(header::IF_NONE_MATCH)

@@ -7,6 +7,7 @@ use axum::extract::{FromRequestParts, Query, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Request, header};
 use axum::response::{IntoResponse, Response};
+use chrono::DateTime;
 use leptos::nonce::use_nonce;
 use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
@@ -15,9 +16,11 @@ use serde::Deserialize;
 use super::assets;
 use super::base_map;
 use super::document::document;
+use super::past::look_back;
 use super::state::AppState;
 use crate::api::search::look_up;
-use crate::model::PageContent;
+use crate::model::{Instant, PageContent, Past, Snapshot};
+use crate::moment::address_time;
 use crate::text::{SEARCH_CHARS_MAX, one_line};
 
 /// What the page's address can hold.
@@ -29,6 +32,9 @@ pub(crate) struct PageQuery {
     /// The selected dock; text, since an address can hold anything and must still give a page.
     #[serde(default)]
     dock: String,
+    /// The instant of the past to show; text as well.
+    #[serde(default)]
+    at: String,
 }
 
 impl<S: Sync> FromRequestParts<S> for PageQuery {
@@ -37,28 +43,31 @@ impl<S: Sync> FromRequestParts<S> for PageQuery {
     /// Cuts the search before anything can use it; an address that cannot be read has no query.
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
         let query = Query::<Self>::try_from_uri(&parts.uri);
-        let Self { q, dock } = query.map(|Query(query)| query).unwrap_or_default();
+        let Self { q, dock, at } = query.map(|Query(query)| query).unwrap_or_default();
         let q = q.map(|q| one_line(&q, SEARCH_CHARS_MAX));
-        Ok(Self { q, dock })
+        Ok(Self { q, dock, at })
     }
 }
 
 /// Answers `/`.
 pub(crate) async fn page(State(app): State<AppState>, query: PageQuery) -> Response {
     app.board.wait_for_reading().await;
-    let PageQuery { q, dock } = query;
+    let PageQuery { q, dock, at } = query;
     let query = q.unwrap_or_default();
     let outcome = match query.trim() {
         "" => None,
         query => Some(look_up(&app.geocoder, query)),
     };
-    let snapshot = app.board.snapshot();
+    let mut snapshot = app.board.snapshot();
+    let (past, refusal) = past_of(&app, &at, &mut snapshot).await;
     let content = PageContent {
         base_map: base_map::under(&snapshot.docks).map(|_| assets::links().base_map.clone()),
         snapshot,
         query,
         outcome,
         selected: dock.parse().ok(),
+        past,
+        refusal,
         stale_after_ms: app.stale_after_ms(),
         tiles: app.tiles.clone(),
     };
@@ -74,6 +83,55 @@ pub(crate) async fn page(State(app): State<AppState>, query: PageQuery) -> Respo
         .headers_mut()
         .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+/// The past that is stored, and why the instant asked for is not shown; if it is, the docks have its counts.
+async fn past_of(
+    app: &AppState,
+    at: &str,
+    snapshot: &mut Snapshot,
+) -> (Option<Past>, Option<String>) {
+    let look_back = match at.trim() {
+        "" => None,
+        at => Some(look_back(app, at).await),
+    };
+    let range = app.board.read(|board| {
+        let timezone = board.system().timezone.clone();
+        Some((board.past()?, timezone))
+    });
+    let Some((range, timezone)) = range else {
+        let refusal = look_back.and_then(Result::err);
+        return (None, refusal.map(|error| error.to_string()));
+    };
+    let local = |second| {
+        let at = DateTime::from_timestamp(second, 0).unwrap_or_default();
+        address_time(at, &timezone)
+    };
+    let mut past = Past {
+        first: range.first,
+        last: range.last,
+        ends: (local(range.first), local(range.last)),
+        shown: None,
+        note: None,
+        timezone: timezone.clone(),
+    };
+    match look_back {
+        None => (Some(past), None),
+        Some(Err(error)) => (Some(past), Some(error.to_string())),
+        Some(Ok(shown)) => {
+            for dock in &mut snapshot.docks {
+                dock.count = shown.count(dock.id);
+            }
+            let second = shown.second;
+            snapshot.clock = Some(app.moment(second));
+            past.shown = Some(Instant {
+                second,
+                local: local(second),
+            });
+            past.note = shown.note.map(str::to_owned);
+            (Some(past), None)
+        }
+    }
 }
 
 /// Allows the page its own files, the inline scripts that carry this response's nonce, and nothing

@@ -10,10 +10,10 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use super::meters::count;
 use super::responses::bounded;
 use super::state::AppState;
-use super::{assets, gbfs, health, live, page, search};
+use super::{assets, gbfs, health, live, page, past, search};
 use crate::api::search::Search;
 
-/// All routes: `/`, `/live`, `/api/search`, `/gbfs/…`, `/pkg/…`, `/style.css`, `/icon.svg`,
+/// All routes: `/`, `/live`, `/api/search`, `/api/past…`, `/gbfs/…`, `/pkg/…`, `/style.css`, `/icon.svg`,
 /// `/new-york.basemap`, `/healthz`.
 pub fn router(state: AppState) -> Router {
     // Leptos runs its effects on the server's runtime. A second router finds that done: no error.
@@ -30,6 +30,7 @@ pub fn router(state: AppState) -> Router {
         .route("/new-york.basemap", get(assets::base_map))
         .route("/healthz", get(health::healthz))
         .merge(gbfs::routes())
+        .merge(past::routes())
         // Leaves event streams and what is compressed already as they are.
         .layer(CompressionLayer::new())
         .layer(always(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))

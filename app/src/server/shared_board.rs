@@ -8,6 +8,7 @@ use tokio::sync::{broadcast, watch};
 use super::board::Board;
 use crate::model::{Database, Delta, Heartbeat, Snapshot};
 use crate::query::docks::Reading;
+use crate::query::past::PastRange;
 
 /// Updates a slow browser may fall behind before it is brought up from the board instead
 /// (chosen: ten seconds of a busy city).
@@ -105,6 +106,12 @@ impl SharedBoard {
     pub fn set_failures(&self, failures: Vec<String>) {
         let mut board = self.board.write().unwrap_or_else(PoisonError::into_inner);
         board.set_failures(failures);
+    }
+
+    /// Notes which seconds of the past are stored.
+    pub(crate) fn set_past(&self, past: Option<PastRange>) {
+        let mut board = self.board.write().unwrap_or_else(PoisonError::into_inner);
+        board.set_past(past);
     }
 
     /// Returns once Postgres was read, or was found missing, or after [`FIRST_READING_MAX`].

@@ -9,6 +9,7 @@ use super::config::AppConfig;
 use super::error::AppError;
 use super::gbfs::settings::FeedSettings;
 use super::meters::Meters;
+use super::past::PastReader;
 use super::quota::Quota;
 use super::responses::Quotas;
 use super::shared_board::SharedBoard;
@@ -24,6 +25,7 @@ pub struct AppState {
     pub(super) tiles: Option<Tiles>,
     pub(super) tile_origin: Option<String>,
     pub(super) gbfs: Arc<FeedSettings>,
+    pub(super) past: PastReader,
     /// Open event streams.
     pub(super) streams: Quota,
     pub(super) meters: Meters,
@@ -62,6 +64,7 @@ impl AppState {
             tiles,
             tile_origin,
             gbfs,
+            past: PastReader::new(&config.database_url),
             streams: Quota::new(limits.streams, limits.streams_per_peer),
             meters: Meters::default(),
             quotas: Quotas::new(limits),

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// The tables the app reads, as `migrations/` makes them.
-const TABLES: [&str; 8] = [
+const TABLES: [&str; 9] = [
     include_str!("../../../migrations/0001_records.sql"),
     include_str!("../../../migrations/0002_stream_cursor.sql"),
     include_str!("../../../migrations/0003_availability.sql"),
@@ -21,6 +21,7 @@ const TABLES: [&str; 8] = [
     include_str!("../../../migrations/0007_stream_failure.sql"),
     include_str!("../../../migrations/0010_station_service.sql"),
     include_str!("../../../migrations/0011_station_stock.sql"),
+    include_str!("../../../migrations/0013_past.sql"),
 ];
 
 pub(crate) struct City {

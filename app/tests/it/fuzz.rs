@@ -33,13 +33,15 @@ const METHODS: [&str; 9] = [
     "GET", "GET", "GET", "GET", "HEAD", "OPTIONS", "POST", "DELETE", "G\u{e9}T",
 ];
 
-const PATHS: [&str; 20] = [
+const PATHS: [&str; 22] = [
     "/",
     "/",
     "/live",
     "/api/search",
     "/api/",
     "/api/search/x",
+    "/api/past",
+    "/api/past/period",
     "/healthz",
     "/style.css",
     "/icon.svg",
@@ -56,9 +58,10 @@ const PATHS: [&str; 20] = [
     "/%00",
 ];
 
-const KEYS: [&str; 6] = ["q", "dock", "since", "v", "", "%FF"];
+const KEYS: [&str; 8] = ["q", "dock", "since", "at", "second", "v", "", "%FF"];
 
-const VALUES: [&str; 14] = [
+const VALUES: [&str; 15] = [
+    "2020-03-01T08:30",
     "1+Park+Avenue",
     "E+32+St+%26+Park+Ave",
     "200+42nd+St",

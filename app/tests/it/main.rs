@@ -16,6 +16,7 @@ mod limits;
 mod live;
 mod names;
 mod page;
+mod past;
 mod port;
 mod search;
 mod support;

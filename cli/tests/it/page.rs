@@ -1,7 +1,7 @@
 //! The page as riders have it: served by the whole pipeline, looked at by a real browser.
 
 use std::io::{BufRead, BufReader};
-use std::process::Child;
+use std::process::{Child, Command};
 
 use fantoccini::Locator;
 use testkit::browser::{Browser, Scripts};
@@ -9,6 +9,7 @@ use testkit::browser::{Browser, Scripts};
 use crate::machine::Machine;
 
 const DESKTOP: (u32, u32) = (1440, 900);
+const PHONE: (u32, u32) = (390, 844);
 
 /// From its second morning on half an hour passes in a second: circles change all the time.
 const CITY: &str = "simulate:seed=3,days=3";
@@ -26,6 +27,18 @@ impl City {
         let machine = Machine::new();
         let mut command = machine.up(CITY);
         command.args(["--speed", SPEED]);
+        Self::run(machine, command)
+    }
+
+    /// A city whose days are over, with all of their past.
+    fn over() -> Self {
+        let machine = Machine::new();
+        machine.once(CITY);
+        let command = machine.up(CITY);
+        Self::run(machine, command)
+    }
+
+    fn run(machine: Machine, mut command: Command) -> Self {
         let mut process = command.stderr(std::process::Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let address = lines
@@ -341,4 +354,97 @@ async fn nothing_went_wrong_in_the_console(browser: &Browser) {
         errors.contains("this is seen"),
         "the console is not read: {errors}"
     );
+}
+
+/// What stands in the list, and the clock above it.
+const SHOWN: &str = "return [document.querySelector('#clock time').dateTime,
+    [...document.querySelectorAll('#docks li[data-dock]')]
+        .map(dock => dock.dataset.dock + '=' + dock.dataset.bikes).sort().join()].join(' ')";
+
+#[tokio::test]
+async fn the_past_is_looked_at_without_scripts_and_played_with_them() {
+    let Some(without) = Browser::open(Scripts::Off, DESKTOP).await else {
+        return;
+    };
+    let Some(with) = Browser::open(Scripts::On, PHONE).await else {
+        return;
+    };
+    let city = City::over();
+    without.client.goto(&city.address).await.unwrap();
+    let latest = without.texts("#clock").await.concat();
+    an_instant_is_asked_for_without_scripts(&without).await;
+    a_film_plays_and_its_instant_is_in_the_address(&with, &city.address).await;
+    for (browser, name) in [(&without, "without scripts"), (&with, "with scripts")] {
+        let back = browser.client.find(Locator::Css("#now")).await.unwrap();
+        back.click().await.unwrap();
+        let is_back = format!("return document.querySelector('#clock').innerText === '{latest}'");
+        browser.wait_until(&is_back).await;
+        let link = browser.texts("#now:not([hidden])").await;
+        assert_eq!(link, [""; 0], "{name}");
+    }
+    nothing_went_wrong_in_the_console(&with).await;
+}
+
+async fn an_instant_is_asked_for_without_scripts(browser: &Browser) {
+    let click = async |css| {
+        let element = browser.client.find(Locator::Css(css)).await.unwrap();
+        element.click().await.unwrap();
+    };
+    click(".past summary").await;
+    let first = "return document.querySelector('#at').min.slice(0, 11) + '23:00'";
+    let evening = browser.client.execute(first, Vec::new()).await.unwrap();
+    let evening = evening.as_str().unwrap();
+    let fill = format!("document.querySelector('#at').value = '{evening}'");
+    browser.client.execute(&fill, Vec::new()).await.unwrap();
+    click(".instant button").await;
+    browser
+        .wait_until("return document.querySelector('#now:not([hidden])')")
+        .await;
+    let clock = browser.texts("#clock").await.concat();
+    assert!(
+        clock.starts_with("as it was on") && clock.contains("23:00:00"),
+        "{clock}"
+    );
+    assert!(docks_listed(browser).await > 100);
+}
+
+async fn a_film_plays_and_its_instant_is_in_the_address(browser: &Browser, address: &str) {
+    browser.client.goto(address).await.unwrap();
+    browser
+        .wait_until("return document.querySelector('.map').classList.contains('is-live')")
+        .await;
+    let live = browser.client.execute(SHOWN, Vec::new()).await.unwrap();
+    let press = "document.querySelector('.past').open = true;
+        document.querySelector('#play').click()";
+    browser.client.execute(press, Vec::new()).await.unwrap();
+    // Three pictures, each of another instant and with other bikes.
+    let mut seen = vec![live.as_str().unwrap().to_owned()];
+    for _ in 0..3 {
+        let script = format!(
+            "const shown = (() => {{ {SHOWN} }})();
+             return !{}.includes(shown) && shown",
+            serde_json::to_string(&seen).unwrap()
+        );
+        let shown = browser.wait_until(&script).await;
+        seen.push(shown.as_str().unwrap().to_owned());
+    }
+    browser.client.execute(press, Vec::new()).await.unwrap();
+    // The slider goes by keys, too, and says where it is.
+    let slider = browser.client.find(Locator::Css("#slider")).await.unwrap();
+    slider.send_keys("\u{e014}\u{e014}").await.unwrap();
+    let wait = "const slider = document.querySelector('#slider');
+        return location.search.startsWith('?at=')
+            && slider.getAttribute('aria-valuetext').includes('New York time')
+            && document.querySelector('#at').value === new URLSearchParams(location.search).get('at')";
+    browser.wait_until(wait).await;
+    let shown = browser.client.execute(SHOWN, Vec::new()).await.unwrap();
+    browser.client.refresh().await.unwrap();
+    browser
+        .wait_until("return document.querySelector('.map').classList.contains('is-live')")
+        .await;
+    let reloaded = browser.client.execute(SHOWN, Vec::new()).await.unwrap();
+    assert_eq!(reloaded, shown, "a reload shows the same instant");
+    let state = "return document.querySelector('#status').dataset.state";
+    let state = browser.client.execute(state, Vec::new()).await.unwrap();
+    assert_eq!(state, "past");
 }

@@ -47,6 +47,8 @@ async fn cutting_the_connections_to_postgres_at_any_moment_changes_nothing() {
     }
     sink.finish(&cluster).await;
     assert_right(&database).await;
+    // Cut once more when it was stopped, it may have kept nothing of the past.
+    cluster.sink(&database).finish(&cluster).await;
     past::assert_right(&database).await;
     cluster.assert_undisturbed(&database).await;
 }

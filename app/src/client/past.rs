@@ -1,0 +1,373 @@
+//! Plays the past: fetches periods, and shows the docks as they were.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use domain::Service;
+use domain::availability::DockCount;
+use domain::past::Period;
+use gloo_net::http::Request;
+use js_sys::{Date, Object, Reflect};
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{Event, HtmlElement, HtmlInputElement, HtmlSelectElement};
+
+use super::events::{now_ms, on};
+use crate::city::City;
+use crate::link::page_query;
+use crate::model::{Count, Delta, Instant, Outcome, WallTime};
+
+/// Time between two pictures of the film (chosen: the eye follows, a phone keeps up).
+const PICTURE: Duration = Duration::from_millis(100);
+
+/// Periods kept (chosen: what the fastest film shows in three seconds of New York; some 10 MB).
+const PERIODS_MAX: usize = 18;
+
+/// Periods are fetched so many seconds before the film comes to them.
+const FETCH_AHEAD_S: i64 = 2;
+
+/// The page's film. Its callbacks and the timer hold it.
+struct Film {
+    city: City,
+    timezone: String,
+    first: i64,
+    last: Cell<i64>,
+    parts: Parts,
+    /// Those fetched last at the end, each with the first second that it does not answer for.
+    periods: RefCell<Vec<(Rc<Period>, i64)>>,
+    is_fetching: Cell<bool>,
+    /// What the rider wants to see.
+    wanted: Cell<Option<i64>>,
+    /// What the docks on the page show; none before the first picture.
+    shown: Cell<Option<i64>>,
+    plays: Cell<bool>,
+    /// Whether the next picture is waited for.
+    is_due: Cell<bool>,
+    /// When the film went on, and what is left of less than a second of it.
+    played_at: Cell<f64>,
+    rest: Cell<f64>,
+}
+
+/// The parts of the panel that the server wrote.
+struct Parts {
+    play: HtmlElement,
+    slider: HtmlInputElement,
+    speed: HtmlSelectElement,
+    /// The field for an instant.
+    at: HtmlInputElement,
+}
+
+/// Shows what the rider wants to see, for as long as the page lives.
+pub(super) fn start(city: City) {
+    let (Some(past), Some(parts)) = (city.past.get_value(), Parts::find()) else {
+        return;
+    };
+    let film = Rc::new(Film {
+        city,
+        timezone: past.timezone,
+        first: past.first,
+        last: Cell::new(past.last),
+        parts,
+        periods: RefCell::default(),
+        is_fetching: Cell::new(false),
+        wanted: Cell::new(past.shown.map(|instant| instant.second)),
+        shown: Cell::new(None),
+        plays: Cell::new(false),
+        is_due: Cell::new(false),
+        played_at: Cell::new(0.0),
+        rest: Cell::new(0.0),
+    });
+    film.listen();
+}
+
+impl Parts {
+    fn find() -> Option<Self> {
+        Some(Self {
+            play: part("play")?,
+            slider: part("slider")?,
+            speed: part("speed")?,
+            at: part("at")?,
+        })
+    }
+}
+
+fn part<T: JsCast>(id: &str) -> Option<T> {
+    document().get_element_by_id(id)?.dyn_into().ok()
+}
+
+impl Film {
+    fn listen(self: &Rc<Self>) {
+        let film = Rc::clone(self);
+        on::<Event>(&self.parts.slider, "input", move |_| {
+            if let Ok(second) = film.parts.slider.value().parse() {
+                film.show(second);
+            }
+        });
+        let film = Rc::clone(self);
+        on::<Event>(&self.parts.play, "click", move |_| {
+            film.set_plays(!film.plays.get());
+            film.played_at.set(now_ms());
+            if !film.is_due.get() {
+                film.play();
+            }
+        });
+        let city = self.city;
+        let Some(form) = part::<HtmlElement>("instant") else {
+            return;
+        };
+        // Search and dock may be others than when the server wrote the form.
+        let film = Rc::clone(self);
+        on::<Event>(&form, "submit", move |event| {
+            event.prevent_default();
+            let (query, dock) = (city.query.get_untracked(), city.selected.get_untracked());
+            let query = page_query(&query, dock, Some(&film.parts.at.value()));
+            // Only an address of another kind is refused.
+            window().location().set_href(&format!("/{query}")).ok();
+        });
+    }
+
+    fn set_plays(&self, plays: bool) {
+        self.plays.set(plays);
+        let (label, sign) = if plays {
+            ("Pause", "❚❚")
+        } else {
+            ("Play", "▶")
+        };
+        // No element refuses an attribute.
+        self.parts.play.set_attribute("aria-label", label).ok();
+        self.parts.play.set_text_content(Some(sign));
+    }
+
+    /// One picture after the other, until it is paused or comes to its end.
+    fn play(self: &Rc<Self>) {
+        if !self.plays.get() {
+            return;
+        }
+        let now = now_ms();
+        let passed = now - self.played_at.replace(now);
+        let wanted = self.wanted.get().unwrap_or(self.first);
+        // A period that is still on its way holds the film up.
+        if self.shown.get() == Some(wanted) {
+            let (speed, last) = (self.speed(), self.last.get());
+            let seconds = self.rest.get() + passed / 1_000.0 * speed as f64;
+            self.rest.set(seconds.fract());
+            let next = (wanted + seconds as i64).min(last);
+            self.fetch_ahead(next, (next + speed * FETCH_AHEAD_S).min(last));
+            if next == last {
+                self.set_plays(false);
+            }
+            self.show(next);
+        } else {
+            self.show(wanted);
+        }
+        let film = Rc::clone(self);
+        self.is_due.set(true);
+        let go_on = move || {
+            film.is_due.set(false);
+            film.play();
+        };
+        set_timeout(go_on, PICTURE);
+    }
+
+    /// Seconds of the past in one second.
+    fn speed(&self) -> i64 {
+        self.parts.speed.value().parse().unwrap_or(60)
+    }
+
+    /// Shows a second, as soon as its period is here.
+    fn show(self: &Rc<Self>, second: i64) {
+        self.wanted.set(Some(second));
+        let Some(period) = self.period(second) else {
+            return self.fetch_if_missing(second);
+        };
+        let sequel = self
+            .shown
+            .get()
+            .filter(|shown| (period.start()..=second).contains(shown));
+        let docks = match sequel {
+            Some(shown) => {
+                let changes = period.changes(shown, second).iter();
+                changes
+                    .map(|change| (change.location_id, self.count(change.count)))
+                    .collect()
+            }
+            None => self.all_docks(&period, second),
+        };
+        self.shown.set(Some(second));
+        let (clock, local, address) = self.times(second);
+        let Parts { slider, at, .. } = &self.parts;
+        slider.set_value(&second.to_string());
+        slider.set_attribute("aria-valuetext", &local).ok();
+        at.set_value(&address);
+        self.city.show_past(Instant {
+            second,
+            local: address,
+        });
+        self.city.apply(Delta {
+            version: self.city.version.get_untracked() + 1,
+            clock: Some(clock),
+            local: Some(local),
+            docks,
+            ..Delta::default()
+        });
+    }
+
+    /// Every dock of the page; those that were not there yet are closed.
+    fn all_docks(&self, period: &Period, second: i64) -> Vec<(i32, Count)> {
+        let docks = period.at(second);
+        let count = |id| match docks.get(&id) {
+            Some(count) => self.count(*count),
+            None => Count {
+                service: Service {
+                    installed: false,
+                    renting: false,
+                    returning: false,
+                },
+                ..Count::default()
+            },
+        };
+        self.city.docks.with_untracked(|docks| {
+            let ids = docks.iter().map(|dock| dock.id);
+            ids.map(|id| (id, count(id))).collect()
+        })
+    }
+
+    /// The period that holds a second, if it is here.
+    fn period(&self, second: i64) -> Option<Rc<Period>> {
+        let periods = self.periods.borrow();
+        let holds =
+            |(period, until): &&(Rc<Period>, i64)| (period.start()..*until).contains(&second);
+        let held = periods.iter().rfind(holds);
+        held.map(|(period, _)| Rc::clone(period))
+    }
+
+    /// Fetches the first period that is missing between two seconds.
+    fn fetch_ahead(self: &Rc<Self>, mut second: i64, until: i64) {
+        while let Some(period) = self.period(second) {
+            second = period.end().max(second + 1);
+            if second > until {
+                return;
+            }
+        }
+        self.fetch_if_missing(second);
+    }
+
+    /// Fetches the period of a second, unless it is here or one is on its way.
+    fn fetch_if_missing(self: &Rc<Self>, second: i64) {
+        let second = second.clamp(self.first, self.last.get());
+        if self.period(second).is_some() || self.is_fetching.replace(true) {
+            return;
+        }
+        let film = Rc::clone(self);
+        spawn_local(async move {
+            let period = fetch(second).await;
+            film.is_fetching.set(false);
+            match period {
+                Some(period) => film.take(period, second),
+                None => film.give_up(),
+            }
+        });
+    }
+
+    /// Keeps a period, which answers for the second that was asked for, also if a later one is still
+    /// being made.
+    fn take(self: &Rc<Self>, period: Period, asked: i64) {
+        self.last.set(self.last.get().max(period.end()));
+        let is_last = period.end() >= self.last.get();
+        let until = period.end().max(asked + 1) + i64::from(is_last);
+        {
+            let mut periods = self.periods.borrow_mut();
+            periods.push((Rc::new(period), until));
+            if periods.len() > PERIODS_MAX {
+                periods.remove(0);
+            }
+        }
+        // What the rider wants may be another one by now.
+        let wanted = self.wanted.get();
+        if wanted != self.shown.get() {
+            wanted.into_iter().for_each(|second| self.show(second));
+        }
+    }
+
+    fn give_up(&self) {
+        self.set_plays(false);
+        let text = "the past could not be read: try again soon";
+        self.city.outcome.set(Some(Outcome::Flash(text.to_owned())));
+    }
+
+    fn count(&self, count: DockCount) -> Count {
+        let last_seen = count.last_seen.and_then(|at| {
+            let (_, _, address) = self.times(at.timestamp());
+            let (_, day) = address.split_once('-')?;
+            let (day, time) = day.split_once('T')?;
+            let time = time.split(':').take(2).collect::<Vec<_>>().join("-");
+            WallTime::parse(&format!("{day}-{time}"))
+        });
+        Count {
+            bikes: count.bikes,
+            estimated: count.estimated,
+            service: count.service,
+            last_seen,
+            stock: count.stock,
+        }
+    }
+
+    /// A second for machines, for people and for the address, as the server writes them.
+    fn times(&self, second: i64) -> (String, String, String) {
+        let date = Date::new(&JsValue::from_f64(second as f64 * 1_000.0));
+        let zone = [("timeZone", &*self.timezone)];
+        let date_and_time = [
+            zone[0],
+            ("weekday", "short"),
+            ("day", "numeric"),
+            ("month", "short"),
+            ("year", "numeric"),
+            ("hour", "2-digit"),
+            ("minute", "2-digit"),
+            ("second", "2-digit"),
+        ];
+        let utc: String = date.to_iso_string().into();
+        let local = write(&date, "en-GB", &date_and_time);
+        let city = self.timezone.rsplit('/').next().unwrap_or_default();
+        // Swedes write dates as addresses do.
+        let address = write(&date, "sv-SE", &zone).replace(' ', "T");
+        (
+            utc.replace(".000", ""),
+            format!("{} {} time", spaced(&local), city.replace('_', " ")),
+            without_seconds(address),
+        )
+    }
+}
+
+/// `2020-03-01T08:30:00` → `2020-03-01T08:30`; other seconds stay.
+fn without_seconds(address: String) -> String {
+    match address.strip_suffix(":00") {
+        Some(minute) => minute.to_owned(),
+        None => address,
+    }
+}
+
+/// Some browsers write `Sun, 1 Mar 2020, 08:30:00`, others leave the first comma out.
+fn spaced(local: &str) -> String {
+    match local.split_once(", ") {
+        Some((weekday, rest)) if weekday.len() == 3 => format!("{weekday} {rest}"),
+        _ => local.to_owned(),
+    }
+}
+
+fn write(date: &Date, locale: &str, options: &[(&str, &str)]) -> String {
+    let object = Object::new();
+    for (name, value) in options {
+        // A new object takes any property.
+        Reflect::set(&object, &(*name).into(), &(*value).into()).ok();
+    }
+    date.to_locale_string(locale, &object).into()
+}
+
+async fn fetch(second: i64) -> Option<Period> {
+    let address = format!("/api/past/period?second={second}");
+    let response = Request::get(&address).send().await.ok()?;
+    Period::from_wire(&response.binary().await.ok()?).ok()
+}

@@ -1,0 +1,357 @@
+//! `/api/past…`: what stood at the docks at an earlier instant, and the periods that a film is made of.
+//!
+//! Each request reads one row by its key over one of [`CONNECTIONS_MAX`] connections, waits for one no
+//! longer than [`WAIT_MAX`], and decodes what two dozen kilobytes hold.
+
+use std::collections::BTreeMap;
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use chrono::{DateTime, Utc};
+use domain::Service;
+use domain::availability::DockCount;
+use domain::past::PackedPeriod;
+use domain::time::{from_local, parse_local};
+use serde::{Deserialize, Serialize};
+use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+
+use super::assets::hash;
+use super::gbfs::knows;
+use super::state::AppState;
+use crate::model::{Count, Moment};
+use crate::moment::{moment, wall_time};
+use crate::query::past::{PastRange, read_period};
+
+/// Connections to Postgres for all riders who look back (chosen: each is in use for milliseconds).
+const CONNECTIONS_MAX: u32 = 4;
+
+/// A rider waits no longer than this for one of them, and Postgres works no longer on a request.
+const WAIT_MAX: Duration = Duration::from_secs(2);
+/// See [`WAIT_MAX`]: a row takes milliseconds.
+const SESSION: &str = "set statement_timeout = '2s'; set tcp_user_timeout = '10s'";
+
+/// A connection that nobody needs is closed.
+const IDLE_MAX: Duration = Duration::from_secs(60);
+
+/// A period is complete when it is stored, but what comes late may correct it: browsers ask whether it
+/// is the same (chosen: a film goes on without asking, a correction is seen within a minute).
+const CACHING: &str = "public, max-age=60";
+/// The last period still grows.
+const CACHING_LAST: &str = "public, no-cache";
+
+/// What an instant must look like; shown whenever one does not.
+const EXPECTED_AT: &str = "type an instant such as 2020-03-01T08:30, by the city's clocks";
+
+/// The routes below.
+pub(super) fn routes() -> Router<AppState> {
+    Router::new()
+        .route("/api/past", get(docks))
+        .route("/api/past/period", get(period))
+}
+
+/// Where the past is read; copies share the connections.
+#[derive(Debug, Clone)]
+pub(crate) struct PastReader(Option<PgPool>);
+
+impl PastReader {
+    /// Opens no connection yet; without an address that Postgres understands there is no past.
+    pub(super) fn new(database_url: &str) -> Self {
+        let options = PgConnectOptions::from_str(database_url).ok();
+        Self(options.map(|options| {
+            let pool = PgPoolOptions::new()
+                .max_connections(CONNECTIONS_MAX)
+                .acquire_timeout(WAIT_MAX)
+                .idle_timeout(IDLE_MAX)
+                .after_connect(|connection, _| {
+                    Box::pin(async move {
+                        let set = sqlx::raw_sql(SESSION).execute(connection);
+                        set.await.map(drop)
+                    })
+                });
+            pool.connect_lazy_with(options.application_name("bikeshare page past"))
+        }))
+    }
+
+    async fn period(&self, second: i64) -> Result<PackedPeriod, LookBackError> {
+        let pool = self.0.as_ref().ok_or(LookBackError::NoPast)?;
+        let at = DateTime::from_timestamp(second, 0).ok_or(LookBackError::NoPast)?;
+        let reading = async {
+            let mut connection = pool.acquire().await?;
+            read_period(&mut connection, at).await
+        };
+        match tokio::time::timeout(WAIT_MAX, reading).await {
+            Ok(Ok(period)) => period.ok_or(LookBackError::NoPast),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "could not read the past");
+                Err(LookBackError::Unreadable)
+            }
+            Err(_) => Err(LookBackError::Unreadable),
+        }
+    }
+}
+
+/// Why an instant cannot be shown; each is a message for the rider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum LookBackError {
+    #[error("this is no instant: {EXPECTED_AT}")]
+    NoInstant,
+    #[error("nothing of the past is stored yet: these are the docks as they are now")]
+    NoPast,
+    #[error("this has not come yet: these are the docks as they are now")]
+    NotYet,
+    #[error("the past could not be read: try again soon")]
+    Unreadable,
+}
+
+impl LookBackError {
+    fn status(self) -> StatusCode {
+        match self {
+            Self::NoInstant => StatusCode::BAD_REQUEST,
+            Self::NoPast | Self::NotYet => StatusCode::NOT_FOUND,
+            Self::Unreadable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
+/// The docks at an instant of the past.
+pub(super) struct LookBack {
+    /// The second shown.
+    pub(super) second: i64,
+    /// What each dock shows that was there; the others were not yet.
+    counts: BTreeMap<i32, Count>,
+    /// What the rider has to know of it.
+    pub(super) note: Option<&'static str>,
+}
+
+impl LookBack {
+    /// What a dock showed; one that was not there yet was closed.
+    pub(super) fn count(&self, dock: i32) -> Count {
+        self.counts.get(&dock).copied().unwrap_or(NOT_THERE)
+    }
+}
+
+const NOT_THERE: Count = Count {
+    bikes: 0,
+    estimated: false,
+    service: Service {
+        installed: false,
+        renting: false,
+        returning: false,
+    },
+    last_seen: None,
+    stock: domain::Stock {
+        ebikes: None,
+        free_docks: None,
+        capacity: None,
+        broken_bikes: None,
+        broken_docks: None,
+    },
+};
+
+/// Reads what stood at the docks at an instant, as the page's address names it.
+///
+/// An instant before the past begins, or between its end and now, is moved to its next end, which the
+/// note says.
+pub(super) async fn look_back(app: &AppState, at: &str) -> Result<LookBack, LookBackError> {
+    let (range, timezone, now) = app.board.read(|board| {
+        let now = board.clock().and_then(|clock| clock.utc.parse().ok());
+        (board.past(), board.system().timezone.clone(), now)
+    });
+    let asked = parse_at(at, &timezone).ok_or(LookBackError::NoInstant)?;
+    let range = range.ok_or(LookBackError::NoPast)?;
+    if now.is_none_or(|now: DateTime<Utc>| asked > now.timestamp()) {
+        return Err(LookBackError::NotYet);
+    }
+    let second = asked.clamp(range.first, range.last);
+    let period = app.past.period(second).await?;
+    let Ok(period) = period.decode() else {
+        tracing::warn!(start = period.start, "a period of the past cannot be read");
+        return Err(LookBackError::Unreadable);
+    };
+    let counts = period.at(second.min(period.end())).into_iter();
+    let counts = counts.map(|(dock, count)| (dock, shown(count, &timezone)));
+    Ok(LookBack {
+        second,
+        counts: counts.collect(),
+        note: note(&range, asked),
+    })
+}
+
+fn note(range: &PastRange, asked: i64) -> Option<&'static str> {
+    if asked < range.first {
+        Some("before this nothing is stored: the past begins here")
+    } else if range.stale_from.is_some_and(|from| asked >= from) {
+        Some("something came late: this part of the past is being corrected")
+    } else if asked > range.last {
+        Some("the past is stored up to here so far")
+    } else {
+        None
+    }
+}
+
+/// `2020-03-01T08:30` or `…:05` by the clocks of the city, or with a `Z` at its end in UTC; none if it is
+/// something else.
+fn parse_at(text: &str, timezone: &str) -> Option<i64> {
+    let at = match text.strip_suffix('Z') {
+        Some(text) => parse_local(text).ok()?.and_utc(),
+        None => from_local(parse_local(text).ok()?, timezone)?,
+    };
+    Some(at.timestamp())
+}
+
+fn shown(count: DockCount, timezone: &str) -> Count {
+    Count {
+        bikes: count.bikes,
+        estimated: count.estimated,
+        service: count.service,
+        last_seen: count.last_seen.map(|at| wall_time(at, timezone)),
+        stock: count.stock,
+    }
+}
+
+/// What a request names; texts, since an address can hold anything.
+#[derive(Debug, Default, Deserialize)]
+struct PastQuery {
+    at: Option<String>,
+    second: Option<String>,
+}
+
+fn query(uri: &Uri) -> PastQuery {
+    Query::try_from_uri(uri).map_or_else(|_| PastQuery::default(), |Query(query)| query)
+}
+
+/// The docks at an instant.
+#[derive(Serialize)]
+struct DocksAt {
+    #[serde(flatten)]
+    clock: Moment,
+    note: Option<&'static str>,
+    /// `[location_id, count]` of each dock that was there.
+    docks: Vec<(i32, Count)>,
+}
+
+/// Answers `/api/past?at=2020-03-01T08:30`.
+async fn docks(State(app): State<AppState>, uri: Uri) -> Response {
+    app.board.wait_for_reading().await;
+    let at = query(&uri).at.unwrap_or_default();
+    match look_back(&app, &at).await {
+        Ok(past) => {
+            let json = axum::Json(DocksAt {
+                clock: app.moment(past.second),
+                note: past.note,
+                docks: past.counts.into_iter().collect(),
+            });
+            ([(header::CACHE_CONTROL, "no-store")], json).into_response()
+        }
+        Err(error) => (error.status(), format!("{error}\n")).into_response(),
+    }
+}
+
+/// Answers `/api/past/period?second=1583069400` with the period that holds the second, or the last one
+/// before it, as [`PackedPeriod::to_wire`] writes it.
+async fn period(State(app): State<AppState>, uri: Uri, headers: HeaderMap) -> Response {
+    let second = query(&uri).second.and_then(|second| second.parse().ok());
+    let period = match second {
+        Some(second) => app.past.period(second).await,
+        None => Err(LookBackError::NoInstant),
+    };
+    let last = app.board.read(|board| board.past().map(|past| past.last));
+    let (wire, caching) = match period {
+        Ok(period) if Some(period.end) < last => (period.to_wire(), CACHING),
+        Ok(period) => (period.to_wire(), CACHING_LAST),
+        Err(error) => return (error.status(), format!("{error}\n")).into_response(),
+    };
+    // Weak, since the response may be compressed in one way or another.
+    let tag = format!("W/\"{}\"", hash(&wire));
+    let mut response = if knows(&headers, &tag) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        let kind = [(header::CONTENT_TYPE, "application/octet-stream")];
+        (kind, wire).into_response()
+    };
+    let set = response.headers_mut();
+    set.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        set.insert(header::ETAG, tag);
+    }
+    response
+}
+
+impl AppState {
+    /// A second as the page writes it.
+    pub(super) fn moment(&self, second: i64) -> Moment {
+        let at = DateTime::from_timestamp(second, 0).unwrap_or_default();
+        let timezone = self.board.read(|board| board.system().timezone.clone());
+        moment(at, &timezone)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    fn check(texts: &[&str], expected: Expect) {
+        let read = |text: &&str| match parse_at(text, "America/New_York") {
+            Some(second) => format!("{}\n", DateTime::from_timestamp(second, 0).unwrap()),
+            None => "-\n".to_owned(),
+        };
+        expected.assert_eq(&texts.iter().map(read).collect::<String>());
+    }
+
+    #[test]
+    fn an_instant_is_of_the_citys_clocks_or_of_utc() {
+        check(
+            &[
+                "2020-03-01T08:30",
+                "2020-07-01T08:30:05",
+                "2020-03-01T08:30Z",
+            ],
+            expect![[r#"
+                2020-03-01 13:30:00 UTC
+                2020-07-01 12:30:05 UTC
+                2020-03-01 08:30:00 UTC
+            "#]],
+        );
+    }
+
+    #[test]
+    fn an_hour_that_comes_twice_is_the_first_and_one_that_is_skipped_the_next() {
+        check(
+            &["2020-11-01T01:30", "2020-03-08T02:30"],
+            expect![[r#"
+                2020-11-01 05:30:00 UTC
+                2020-03-08 07:30:00 UTC
+            "#]],
+        );
+    }
+
+    #[test]
+    fn anything_else_is_no_instant() {
+        check(
+            &[
+                "",
+                "now",
+                "2020-02-30T08:30",
+                "99999-01-01T00:00",
+                "\0",
+                "Z",
+            ],
+            expect![[r#"
+                -
+                -
+                -
+                -
+                -
+                -
+            "#]],
+        );
+    }
+}
