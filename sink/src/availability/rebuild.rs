@@ -9,6 +9,7 @@
 //! is stored stays, and the past goes on from now.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 use domain::availability::BikeEvent;
@@ -23,6 +24,9 @@ use super::statuses::{STATUS_COLUMNS, StatusRow, dock_status};
 use crate::database;
 use crate::error::SinkError;
 use crate::shared::Shared;
+
+/// The next one begins no sooner than so many times as long as the last one took.
+const REST: u32 = 9;
 
 /// Rows read at a time: about 1 MB.
 const ROWS: usize = 16_384;
@@ -42,14 +46,30 @@ pub(crate) enum Rebuilt {
 }
 
 /// The task, while one is needed.
-#[derive(Default)]
 pub(crate) struct Rebuild {
     /// One at most; ends with this.
     task: JoinSet<Result<Rebuilt, SinkError>>,
+    started: Instant,
+    /// Not before then.
+    next: Instant,
+}
+
+impl Default for Rebuild {
+    fn default() -> Self {
+        let now = Instant::now();
+        Self {
+            task: JoinSet::new(),
+            started: now,
+            next: now,
+        }
+    }
 }
 
 impl Rebuild {
     /// Begins if nothing is under way, and gives what has come of it when it has ended.
+    ///
+    /// Where events keep coming late, all would be read again and again: it takes one part in ten of the
+    /// time.
     pub(crate) fn poll(
         &mut self,
         shared: &Shared,
@@ -57,11 +77,17 @@ impl Rebuild {
         next_offsets: NextOffsets,
     ) -> Option<Rebuilt> {
         if self.task.is_empty() {
+            if Instant::now() < self.next {
+                return None;
+            }
             tracing::info!("makes the past anew");
+            self.started = Instant::now();
             self.task
                 .spawn(read_all(shared.clone(), clock, next_offsets));
         }
-        match self.task.try_join_next()? {
+        let ended = self.task.try_join_next()?;
+        self.next = Instant::now() + self.started.elapsed() * REST;
+        match ended {
             Ok(Ok(rebuilt)) => Some(rebuilt),
             Ok(Err(error)) => {
                 tracing::warn!(error = error.chain(), "could not make the past anew yet");
