@@ -48,6 +48,8 @@ async fn no_request_of_the_page_reads_a_table_that_grows() {
         ("/api/search?q=1+Park+Avenue", "40.74"),
         ("/gbfs/gbfs.json", "station_status"),
         ("/gbfs/3.0/station_status.json", "num_vehicles_available"),
+        ("/?at=2026-06-01T20:00", "bikes"),
+        ("/api/past?at=2026-06-01T20:00", "\"docks\":[["),
         ("/healthz", "HTTP/1.1"),
     ] {
         let response = get(&*page, path).await;
