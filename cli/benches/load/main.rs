@@ -15,7 +15,7 @@ mod pipeline;
 mod roofline;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use embedded_postgres::Postgres;
@@ -193,6 +193,7 @@ fn simulate(folder: &Path, trips: u64) -> Result<PathBuf> {
         .args(["simulate", "--city", &format!("trips={trips},days={days}")])
         .arg("--out")
         .arg(&file)
+        .stdout(Stdio::null())
         .status()?;
     ensure!(status.success(), "bikeshare simulate ended with {status}");
     Ok(file)

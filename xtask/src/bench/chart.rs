@@ -10,11 +10,19 @@ const LINE: f64 = 22.0;
 /// An SVG of the figures; those of one group, unit and number of trips share a scale.
 pub(crate) fn svg(figures: &Value) -> String {
     let figures = figures.as_array().map_or(&[][..], Vec::as_slice);
+    let mut blocks: Vec<(String, Vec<&Value>)> = Vec::new();
+    for figure in figures {
+        let title = title(figure);
+        match blocks.iter_mut().find(|(known, _)| *known == title) {
+            Some((_, block)) => block.push(figure),
+            None => blocks.push((title, vec![figure])),
+        }
+    }
     let mut body = String::new();
     let mut y = 8.0;
-    for block in figures.chunk_by(|left, right| title(left) == title(right)) {
+    for (title, block) in blocks {
         y += LINE;
-        put(&mut body, 8.0, y, "b", &title(&block[0]));
+        put(&mut body, 8.0, y, "b", &title);
         let most = block
             .iter()
             .map(|figure| number(figure, "most"))
@@ -110,8 +118,8 @@ mod tests {
         };
         let svg = svg(&json!([
             figure("load", 320.0),
-            figure("load", 155.0),
-            figure("read", 45.0)
+            figure("read", 45.0),
+            figure("load", 155.0)
         ]));
         let widths: Vec<_> = svg
             .lines()

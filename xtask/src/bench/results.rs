@@ -44,13 +44,11 @@ impl Results {
 
     pub(crate) fn write(&self) -> Result<()> {
         let text = format!("{:#}\n", self.json);
-        workspace::write_if_changed(&file(self.benchmark, "json"), text.as_bytes())?;
-        let chart = chart::svg(&self.json["figures"]);
-        workspace::write_if_changed(&file(self.benchmark, "svg"), chart.as_bytes())
+        workspace::write_if_changed(&file(self.benchmark, "json"), text.as_bytes())
     }
 }
 
-/// Puts the last results of each benchmark into one page.
+/// Draws the last results of each benchmark, and puts all into one page.
 pub(crate) fn write_page() -> Result<()> {
     let mut page = "# Figures\n\nWritten by `cargo xtask bench`. What a section compares ran in turn, in one run: \
                     the ratios hold\nelsewhere, the rates do not.\n"
@@ -60,6 +58,8 @@ pub(crate) fn write_page() -> Result<()> {
             continue;
         };
         let json: Value = serde_json::from_str(&text).context("figures are JSON")?;
+        let chart = chart::svg(&json["figures"]);
+        workspace::write_if_changed(&file(benchmark, "svg"), chart.as_bytes())?;
         let word = |name: &str| json[name].as_str().unwrap_or_default().to_owned();
         let figures = word("text");
         page.push_str(&format!(
