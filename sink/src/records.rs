@@ -1,8 +1,8 @@
 //! Rows of `records` on their way into Postgres: a few by INSERT, many by COPY.
 //!
-//! COPY takes two messages of the client in a row, its rows and their end. Over TCP the second waits until
-//! the first is acknowledged, which Linux puts off for 40 ms where it expects an answer to send along
-//! (sqlx 0.9 leaves Nagle's algorithm on): ten times what a small batch takes else.
+//! COPY takes two messages of the client in a row, its rows and their end. sqlx 0.9 leaves Nagle's algorithm
+//! on, so over TCP the second may wait until the first is acknowledged, which Linux puts off by up to 40 ms.
+//! Transactions of some 30 rows took 49 ms by COPY and take 4.7 by INSERT.
 
 use chrono::{DateTime, Utc};
 use sqlx::AssertSqlSafe;
@@ -10,7 +10,7 @@ use sqlx::postgres::PgConnection;
 
 use crate::copy::{RecordColumns, RecordRow, RecordsEncoder, letter};
 
-/// Rows that an INSERT takes (measured: about here both take as long, without the wait).
+/// Rows that an INSERT takes (chosen: far more than a live stream gathers before it is written).
 const INSERT_ROWS_MAX: usize = 1_000;
 
 /// Writes rows in the transaction under way.

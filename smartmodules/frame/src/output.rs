@@ -11,7 +11,7 @@ const FRONT: [u8; 4] = [0; 4];
 /// Headers.
 const BACK: [u8; 1] = [0];
 
-/// Bytes of a piece that is copied in words (measured: a call takes as long as a hundred bytes or so).
+/// Bytes of a piece that is copied in words (chosen: about what a station takes).
 const IN_WORDS_MAX: usize = 128;
 
 /// Where a rule puts what it gives; each output is a record without a key.
@@ -70,8 +70,9 @@ impl<'a> Outputs<'a> {
     }
 }
 
-/// Copies short pieces in words of a known size. Compiled to wasm, a copy of unknown length is a call
-/// out of the module, which in both engines takes longer than a few words do.
+/// Copies short pieces in words of a known size. A copy of unknown length is an instruction that
+/// engines run as a call out of the module: with it alone `trip-split` takes 800 ns a trip instead of 720
+/// in the embedded engine, 4,160 instead of 3,440 in the SPU's (medians of three, in turn).
 fn append(piece: &[u8], into: &mut Vec<u8>) {
     match piece.len() {
         0..4 => piece.iter().for_each(|byte| into.push(*byte)),
