@@ -10,6 +10,7 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::process::Command;
+use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
@@ -55,6 +56,8 @@ pub(crate) struct Bundle {
 
 /// Longest wait for one part (chosen: more than any takes that goes well).
 const PART_MAX: Duration = Duration::from_secs(20);
+/// A table that somebody has locked ends one query, not those behind it.
+const SESSION: &str = "set statement_timeout = '10s'; set lock_timeout = '2s'";
 /// Bytes of one part; what is behind is left out.
 const PART_BYTES_MAX: usize = 1 << 20;
 
@@ -145,7 +148,9 @@ impl Bundle {
     async fn of_database(&self) -> Vec<(String, Result<String>)> {
         let connecting = async {
             let url = self.database.resolve(&self.data_dir)?;
-            connect_database(&url).await
+            let mut connection = connect_database(&url).await?;
+            sqlx::raw_sql(SESSION).execute(&mut connection).await?;
+            Ok(connection)
         };
         let mut connection = match within(connecting).await {
             Ok(connection) => connection,
@@ -154,19 +159,31 @@ impl Bundle {
         let mut parts = Vec::new();
         for (name, query) in QUERIES {
             let rows = format!("select to_jsonb(r)::text from ({query}) r");
-            parts.push((name.to_owned(), within(lines(&mut connection, rows)).await));
+            let part = within(lines(&mut connection, rows)).await;
+            let is_silent = part.as_ref().is_err_and(is_silence);
+            parts.push((name.to_owned(), part));
+            if is_silent {
+                return parts;
+            }
         }
         let mut plans = String::new();
         for query in PLANS {
             let plan = within(lines(&mut connection, format!("explain {query}"))).await;
-            plans += &format!(
-                "{query}\n{}\n",
-                plan.unwrap_or_else(|error| format!("{error:#}"))
-            );
+            let is_silent = plan.as_ref().is_err_and(is_silence);
+            let plan = plan.unwrap_or_else(|error| format!("{error:#}"));
+            plans += &format!("{query}\n{plan}\n");
+            if is_silent {
+                break;
+            }
         }
         parts.push(("plans.txt".to_owned(), Ok(plans)));
         parts
     }
+}
+
+/// Who gave no response to this gives none to what is asked next.
+fn is_silence(error: &anyhow::Error) -> bool {
+    error.is::<Elapsed>()
 }
 
 async fn lines(connection: &mut PgConnection, query: String) -> Result<String> {
