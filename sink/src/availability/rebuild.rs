@@ -9,7 +9,7 @@
 //! is stored stays, and the past goes on from now.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use domain::availability::BikeEvent;
@@ -27,6 +27,9 @@ use crate::shared::Shared;
 
 /// The next one begins no sooner than so many times as long as the last one took.
 const REST: u32 = 9;
+
+/// How long Postgres may take for one portion (chosen: to sort all rows for the first one takes minutes).
+const PORTION_MAX: Duration = Duration::from_secs(3_600);
 
 /// Rows read at a time: about 1 MB.
 const ROWS: usize = 16_384;
@@ -123,8 +126,14 @@ async fn read_all(
     reading.availability.record(Some(Recorder::default()));
     let mut is_last = false;
     while !is_last {
-        is_last = !reading.step(&mut transaction, clock).await?;
-        if let Some(events) = reading.write(&mut transaction).await? {
+        let portion = async {
+            let any = reading.step(&mut transaction, clock).await?;
+            Ok((!any, reading.write(&mut transaction).await?))
+        };
+        let missing;
+        (is_last, missing) =
+            database::with_timeout(PORTION_MAX, "make the past anew", portion).await?;
+        if let Some(events) = missing {
             return Ok(Rebuilt::RowsAreMissing(events));
         }
     }
