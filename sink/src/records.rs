@@ -13,29 +13,31 @@ use crate::copy::{RecordColumns, RecordRow, RecordsEncoder, letter};
 /// Rows that an INSERT takes (chosen: far more than a live stream gathers before it is written).
 const INSERT_ROWS_MAX: usize = 1_000;
 
-/// Writes rows in the transaction under way.
+/// Writes so many rows in the transaction under way.
 pub(crate) async fn write<'a>(
     connection: &mut PgConnection,
     columns: RecordColumns,
+    count: usize,
     rows: impl Iterator<Item = RecordRow<'a>> + Clone,
 ) -> Result<(), sqlx::Error> {
-    if rows.clone().nth(INSERT_ROWS_MAX).is_none()
+    if count <= INSERT_ROWS_MAX
         && let Some(arrays) = Arrays::of(rows.clone())
     {
         return insert(connection, columns, arrays).await;
     }
-    copy(connection, columns, rows).await
+    copy(connection, columns, count, rows).await
 }
 
 async fn copy<'a>(
     connection: &mut PgConnection,
     columns: RecordColumns,
-    rows: impl Iterator<Item = RecordRow<'a>> + Clone,
+    count: usize,
+    rows: impl Iterator<Item = RecordRow<'a>>,
 ) -> Result<(), sqlx::Error> {
     let names = columns.names();
     let statement = format!("copy records ({names}) from stdin (format binary)");
     let mut copy = connection.copy_in_raw(&statement).await?;
-    let mut encoder = RecordsEncoder::with_rows(rows.clone().count(), columns);
+    let mut encoder = RecordsEncoder::with_rows(count, columns);
     rows.for_each(|row| encoder.push(&row));
     copy.send(encoder.finish()).await?;
     copy.finish().await?;
@@ -142,7 +144,10 @@ mod tests {
             let (mut by, mut tables) = (connection.begin().await.unwrap(), Vec::new());
             for with_copy in both {
                 if with_copy {
-                    copy(&mut by, columns, rows().into_iter()).await.unwrap();
+                    let rows = rows();
+                    copy(&mut by, columns, rows.len(), rows.into_iter())
+                        .await
+                        .unwrap();
                 } else {
                     let arrays = Arrays::of(rows().into_iter()).unwrap();
                     insert(&mut by, columns, arrays).await.unwrap();

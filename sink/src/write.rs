@@ -117,7 +117,7 @@ impl Writer {
                 inferred: !statuses.is_empty(),
                 bike_kind: chunks.iter().any(|chunk| chunk.tells_bike_kind),
             };
-            records::write(&mut transaction, columns, self.records(chunks))
+            records::write(&mut transaction, columns, rows, self.records(chunks))
                 .await
                 .map_err(failed())?;
         }
