@@ -144,25 +144,22 @@ impl Availability {
     pub fn advance(&mut self, clock: DateTime<Utc>) {
         self.clock = self.clock.max(Some(clock));
         loop {
+            let clock = self.clock;
+            let is_due = |at: &DateTime<Utc>| Some(*at) <= clock;
             let event = self.ahead.peek().map(|Reverse(event)| event.at);
             let status = self.statuses_ahead.peek().map(|Reverse(status)| status.at);
-            let (Some(next), is_status) = (match (event, status) {
-                (Some(event), Some(status)) => (Some(event.min(status)), status < event),
-                (event, status) => (event.or(status), event.is_none()),
-            }) else {
-                return;
-            };
-            if Some(next) > self.clock {
-                return;
-            }
-            if is_status {
-                let next = self.statuses_ahead.pop();
-                next.into_iter()
-                    .for_each(|Reverse(status)| self.settle_status(status));
-            } else {
-                let next = self.ahead.pop();
-                next.into_iter()
-                    .for_each(|Reverse(event)| self.settle(event));
+            match (event.filter(is_due), status.filter(is_due)) {
+                (None, None) => return,
+                (Some(event), status) if status.is_none_or(|status| event <= status) => {
+                    if let Some(Reverse(event)) = self.ahead.pop() {
+                        self.settle(event);
+                    }
+                }
+                _ => {
+                    if let Some(Reverse(status)) = self.statuses_ahead.pop() {
+                        self.settle_status(status);
+                    }
+                }
             }
         }
     }
