@@ -11,10 +11,10 @@ use anyhow::{Context, Result, bail};
 use self::results::Results;
 use crate::{setup, shell, wasm, workspace};
 
-/// Measured unless others are named, in the order of the page.
-const USUAL: [&str; 5] = ["load", "latency", "read", "modules", "mirror"];
-/// [`USUAL`], and the one for which a gigabyte of other systems is downloaded.
+/// In the order of the page.
 pub(crate) const BENCHMARKS: [&str; 6] = ["load", "peers", "latency", "read", "modules", "mirror"];
+/// Measured by its name only: a gigabyte of other systems is downloaded for it.
+const ON_REQUEST: &str = "peers";
 
 /// Builds what operators run, then measures it beside the roofline of this machine, the SmartModules
 /// beside the same rules compiled for it, the bridge beside Kafka's `MirrorMaker`, and, by name only,
@@ -26,13 +26,11 @@ pub(crate) fn run(names: &[String], quick: bool) -> Result<()> {
     setup::openssl()?;
     setup::postgres()?;
     wasm::run()?;
-    let is_named = |benchmark: &&str| names.iter().any(|name| name == benchmark);
-    let named = BENCHMARKS.into_iter().filter(is_named);
-    let benchmarks: Vec<_> = match names {
-        [] => USUAL.to_vec(),
-        _ => named.collect(),
+    let is_wanted = |benchmark: &&str| match names {
+        [] => *benchmark != ON_REQUEST,
+        _ => names.iter().any(|name| name == benchmark),
     };
-    for benchmark in benchmarks {
+    for benchmark in BENCHMARKS.into_iter().filter(is_wanted) {
         measure(benchmark, quick)?.write()?;
     }
     results::write_page()
