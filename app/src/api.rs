@@ -1,3 +1,4 @@
 //! What the browser asks the server for.
 
 pub(crate) mod search;
+pub(crate) mod suggest;

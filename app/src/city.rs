@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use leptos::prelude::*;
 
+use crate::link::Address;
 use crate::model::{
     Count, Database, Delta, Dock, FoundPlace, Instant, Moment, Outcome, PageContent, Past, Tiles,
     stale_seconds,
 };
+use crate::seeking::Seeking;
 
 /// A dock whose count can change under the reader.
 #[derive(Debug, Clone)]
@@ -59,6 +61,8 @@ pub(crate) struct City {
     pub(crate) outcome: RwSignal<Option<Outcome>>,
     /// The selected dock, in list and map alike.
     pub(crate) selected: RwSignal<Option<i32>>,
+    /// What the rider looks for: all circles and numbers are of it.
+    pub(crate) seeking: RwSignal<Seeking>,
     /// The past that is stored, as it was when the page was made.
     pub(crate) past: StoredValue<Option<Past>>,
     /// The instant of the past that is shown; none: the page is live.
@@ -93,6 +97,7 @@ impl City {
             query: RwSignal::new(content.query),
             outcome: RwSignal::new(content.refusal.map(Outcome::Flash).or(content.outcome)),
             selected: RwSignal::new(content.selected),
+            seeking: RwSignal::new(content.seeking),
             past: StoredValue::new(content.past),
             instant: RwSignal::new(instant),
             tiles: StoredValue::new(content.tiles),
@@ -150,19 +155,47 @@ impl City {
         self.version.set(delta.version);
     }
 
-    /// Docks with bikes, docks in all, and bikes in all; follows every update.
+    /// Docks with what is sought, docks in all, and the sum of it; follows every update.
     #[must_use]
-    pub(crate) fn totals(&self) -> Totals {
+    pub(crate) fn totals(&self, seeking: Seeking) -> Totals {
         self.version.track();
         self.docks.with(|docks| {
             docks.iter().fold(Totals::default(), |mut totals, dock| {
-                let bikes = dock.count.get_untracked().rentable();
+                let amount = dock.count.get_untracked().amount(seeking);
                 totals.docks += 1;
-                totals.docks_with_bikes += usize::from(bikes > 0);
-                totals.bikes += i64::from(bikes);
+                totals.docks_with_some += usize::from(amount > 0);
+                totals.amount += i64::from(amount);
                 totals
             })
         })
+    }
+
+    /// Whether any dock says how much it has of what is sought; follows every update.
+    #[must_use]
+    pub(crate) fn is_known(&self, seeking: Seeking) -> bool {
+        self.version.track();
+        self.docks.with(|docks| {
+            let mut counts = docks.iter().map(|dock| dock.count.get_untracked());
+            counts.any(|count| match seeking {
+                Seeking::Bikes => true,
+                Seeking::Ebikes => count.stock.ebikes.is_some(),
+                Seeking::Docks => count.stock.free_docks.is_some(),
+            })
+        })
+    }
+
+    /// The address of the page as it is; follows all that stands in it.
+    #[must_use]
+    pub(crate) fn address(&self) -> Address {
+        Address {
+            search: self.query.get(),
+            dock: self.selected.get(),
+            at: self.instant.with(|instant| {
+                let instant = instant.as_ref()?;
+                Some(instant.local.clone())
+            }),
+            seeking: self.seeking.get(),
+        }
     }
 
     /// Takes over docks with their names and places; all there are, if the delta is full.
@@ -210,14 +243,14 @@ impl City {
 pub(crate) struct Totals {
     /// Docks known.
     pub(crate) docks: usize,
-    /// Docks with at least one bike.
-    pub(crate) docks_with_bikes: usize,
-    /// Bikes at all docks.
-    pub(crate) bikes: i64,
+    /// Docks with at least one of what is sought.
+    pub(crate) docks_with_some: usize,
+    /// The sum of it over all docks.
+    pub(crate) amount: i64,
 }
 
 impl LiveDock {
-    fn new(dock: Dock) -> Self {
+    pub(crate) fn new(dock: Dock) -> Self {
         Self {
             id: dock.id,
             name: dock.name.into(),
@@ -347,7 +380,7 @@ mod tests {
                 ]
             );
             assert_eq!((signal(1), signal(2)), before);
-            assert_eq!(city.totals().bikes, 11);
+            assert_eq!(city.totals(Seeking::Bikes).amount, 11);
         });
     }
 
@@ -370,8 +403,8 @@ mod tests {
                 new: vec![(7, "E & F".to_owned(), 40.0, -74.0)],
                 ..Default::default()
             });
-            let totals = city.totals();
-            assert_eq!((totals.docks, totals.bikes), (1, 3));
+            let totals = city.totals(Seeking::Bikes);
+            assert_eq!((totals.docks, totals.amount), (1, 3));
         });
     }
 

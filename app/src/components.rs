@@ -3,10 +3,13 @@
 pub(crate) mod clock;
 pub(crate) mod dock_item;
 pub(crate) mod dock_list;
+pub(crate) mod dock_panel;
 pub(crate) mod flash;
 pub(crate) mod map_nodes;
 pub(crate) mod map_view;
 pub(crate) mod past;
 pub(crate) mod search_form;
 pub(crate) mod search_results;
+pub(crate) mod seeking_choice;
 pub(crate) mod status;
+pub(crate) mod suggestions;

@@ -7,6 +7,7 @@
 mod address;
 mod area;
 mod avenues;
+mod coordinates;
 mod cross_streets;
 mod degrees;
 mod docks;
@@ -16,12 +17,14 @@ mod lower_broadway;
 mod manhattan;
 #[cfg(test)]
 mod measured;
+mod neighbourhoods;
 mod numbers;
 mod outlines;
 mod places;
 mod query;
 #[cfg(test)]
 mod refused;
+mod suggest;
 mod words;
 
 pub(crate) use manhattan::ManhattanGeocoder;

@@ -10,6 +10,7 @@ mod app;
 mod components;
 #[expect(unreachable_pub, reason = "as above")]
 mod pages;
+mod seeking;
 
 // What both sides know.
 #[cfg_attr(

@@ -3,6 +3,8 @@
 use domain::{Service, Stock};
 use serde::{Deserialize, Serialize};
 
+use crate::seeking::Seeking;
+
 /// The radius of a search: three blocks, in metres.
 pub(crate) const SEARCH_RADIUS_M: f64 = domain::geo::THREE_BLOCKS_M;
 
@@ -87,14 +89,24 @@ struct CountWire(
 );
 
 impl Count {
-    /// Bikes that can be taken.
+    /// How much of what is sought a rider finds here; none where nobody says.
     #[must_use]
-    pub(crate) fn rentable(self) -> i32 {
-        if self.service.can_rent() {
-            self.bikes
-        } else {
-            0
-        }
+    pub(crate) fn known(self, seeking: Seeking) -> Option<i32> {
+        let (can_use, number) = match seeking {
+            Seeking::Bikes => (self.service.can_rent(), Some(self.bikes)),
+            Seeking::Ebikes => (self.service.can_rent(), self.stock.ebikes.map(i32::from)),
+            Seeking::Docks => (
+                self.service.can_return(),
+                self.stock.free_docks.map(i32::from),
+            ),
+        };
+        if can_use { number } else { Some(0) }
+    }
+
+    /// [`Count::known`], with 0 where nobody says.
+    #[must_use]
+    pub(crate) fn amount(self, seeking: Seeking) -> i32 {
+        self.known(seeking).unwrap_or(0)
     }
 }
 
@@ -318,6 +330,10 @@ pub struct FoundPlace {
     pub lon: f64,
     /// How the place was found, and how far off it may be.
     pub accuracy: String,
+    /// Degrees east of north in which the avenues around it run; none where streets have no common
+    /// direction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grid: Option<f64>,
 }
 
 /// What a search gave.
@@ -327,6 +343,29 @@ pub enum Outcome {
     Found(FoundPlace),
     /// What to tell the rider instead; holds [`EXPECTED_SEARCH`].
     Flash(String),
+}
+
+/// What a search that is being typed may become.
+///
+/// JSON: `{"text": "1 Park Ave", "kind": "address"}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Suggestion {
+    /// A search that gives a place.
+    pub(crate) text: String,
+    /// What the place is.
+    pub(crate) kind: SuggestionKind,
+}
+
+/// What a place is that a search can give, the more likely first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum SuggestionKind {
+    /// A building.
+    Address,
+    /// A part of the city, or a town.
+    Neighbourhood,
+    /// A dock, nearly always at a corner of its name.
+    Dock,
 }
 
 /// The past that can be shown, and the instant of it that is. Seconds are since 1970, UTC.
@@ -367,6 +406,11 @@ pub(crate) struct PageContent {
     pub(crate) outcome: Option<Outcome>,
     /// The dock the rider selected.
     pub(crate) selected: Option<i32>,
+    /// The selected dock's day as HTML; the browser takes it as it stands on the page.
+    #[serde(skip)]
+    pub(crate) dock_day: String,
+    /// What the rider looks for.
+    pub(crate) seeking: Seeking,
     /// The past; none where nothing is stored of it.
     pub(crate) past: Option<Past>,
     /// Why the instant of the past that the rider asked for is not shown.

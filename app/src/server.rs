@@ -10,6 +10,7 @@ pub(crate) mod base_map;
 mod board;
 mod config;
 mod connections;
+mod dock_past;
 mod document;
 mod error;
 mod follow;

@@ -76,6 +76,12 @@ impl Browser {
         texts
     }
 
+    /// Sends a command of Chromium's `DevTools` protocol.
+    pub async fn devtools(&self, method: &'static str, parameters: Value) -> Value {
+        let command = DevTools { method, parameters };
+        self.client.issue_cmd(command).await.unwrap()
+    }
+
     /// Errors in the console since the last question: scripts' own and failed requests.
     pub async fn console_errors(&self) -> Vec<String> {
         let entries = self.client.issue_cmd(ReadConsole).await.unwrap();
@@ -133,6 +139,26 @@ impl WebDriverCompatibleCommand for ReadConsole {
 
     fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
         (Method::POST, Some(json!({ "type": "browser" }).to_string()))
+    }
+}
+
+/// Chromedriver's way to the `DevTools` protocol.
+#[derive(Debug)]
+struct DevTools {
+    method: &'static str,
+    parameters: Value,
+}
+
+impl WebDriverCompatibleCommand for DevTools {
+    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, url::ParseError> {
+        let session = session.unwrap_or_default();
+        base.join(&format!("session/{session}/goog/cdp/execute"))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
+        let Self { method, parameters } = self;
+        let body = json!({ "cmd": method, "params": parameters });
+        (Method::POST, Some(body.to_string()))
     }
 }
 

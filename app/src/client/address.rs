@@ -14,8 +14,8 @@ use super::events::on;
 use super::map_canvas::MapCanvas;
 use crate::api::search::search;
 use crate::city::City;
-use crate::link::page_query;
 use crate::map::view::View;
+use crate::seeking::Seeking;
 
 /// The address gets a new view or instant after it has been still for this long.
 const SETTLED: Duration = Duration::from_millis(300);
@@ -27,20 +27,17 @@ pub(super) fn view() -> Option<View> {
 
 /// Keeps address and page in step, both ways; the view's way to the address is [`view_writer`].
 pub(super) fn follow(city: City, map: &Rc<MapCanvas>) {
-    let state = move || (city.query.get(), city.selected.get());
+    let state = move || (city.query.get(), city.selected.get(), city.seeking.get());
     Effect::watch(
         state,
-        move |(query, selected), before, _| {
-            let is_new_search = before.is_some_and(|(before, _)| before != query);
-            write(city, query, *selected, is_new_search);
+        move |(query, ..), before, _| {
+            let is_new_search = before.is_some_and(|(before, ..)| before != query);
+            write(city, is_new_search);
         },
         false,
     );
     // A film shows ten instants in a second: browsers refuse so many changes of the address.
-    let write_instant = when_still(move |()| {
-        let (query, selected) = (city.query.get_untracked(), city.selected.get_untracked());
-        write(city, &query, selected, false);
-    });
+    let write_instant = when_still(move |()| write(city, false));
     Effect::watch(
         move || city.instant.track(),
         move |(), _, _| write_instant(()),
@@ -83,10 +80,8 @@ fn write_view(view: Option<View>) {
 }
 
 /// A new search is a step one can go back from; anything else is not.
-fn write(city: City, query: &str, selected: Option<i32>, is_new_search: bool) {
-    let instant = city.instant.get_untracked();
-    let at = instant.as_ref().map(|instant| &*instant.local);
-    let search = page_query(query, selected, at);
+fn write(city: City, is_new_search: bool) {
+    let search = untrack(|| city.address()).query();
     if search == window().location().search().unwrap_or_default() {
         return;
     }
@@ -117,6 +112,8 @@ fn go_back(city: City, map: &MapCanvas) {
     let query = params.get("q").unwrap_or_default();
     city.selected
         .set(params.get("dock").and_then(|id| id.parse().ok()));
+    let seeking = params.get("for").unwrap_or_default();
+    city.seeking.set(Seeking::from_address(&seeking));
     if query != city.query.get_untracked() {
         city.query.set(query.clone());
         if query.trim().is_empty() {

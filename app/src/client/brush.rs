@@ -8,42 +8,40 @@ use super::palette::Palette;
 use crate::map::look::{has_number, number, radius};
 use crate::map::marks::Mark;
 use crate::model::SEARCH_RADIUS_M;
+use crate::seeking::Seeking;
 
 /// A brush for one frame.
 pub(super) struct Brush<'a> {
     pub(super) ctx: &'a CanvasRenderingContext2d,
     pub(super) palette: &'a Palette,
     pub(super) zoom: f64,
+    /// What the numbers are of.
+    pub(super) seeking: Seeking,
 }
 
 impl Brush<'_> {
     /// Docks without bikes below, then those with bikes, the larger below the smaller.
     pub(super) fn docks(&self, marks: &mut [Mark]) {
-        marks.sort_by_key(|mark| {
-            (
-                mark.count.rentable() > 0,
-                mark.is_near,
-                -mark.count.rentable(),
-            )
-        });
-        for group in marks
-            .chunk_by(|a, b| (a.count.rentable(), a.is_near) == (b.count.rentable(), b.is_near))
-        {
+        marks.sort_by_key(|mark| (mark.amount > 0, mark.is_near, -mark.amount));
+        for group in marks.chunk_by(|a, b| (a.amount, a.is_near) == (b.amount, b.is_near)) {
             self.group(group);
         }
     }
 
     /// Docks of one look, in one path.
     fn group(&self, marks: &[Mark]) {
-        let Some(Mark { count, is_near, .. }) = marks.first().copied() else {
+        let Some(Mark {
+            amount, is_near, ..
+        }) = marks.first().copied()
+        else {
             return;
         };
-        let r = radius(count.rentable(), self.zoom);
+        let r = radius(amount, self.zoom);
         self.ctx.begin_path();
         for mark in marks {
             self.circle(mark.at, r);
         }
-        if count.rentable() <= 0 {
+        if amount <= 0 {
             self.ctx.set_fill_style_str(&self.palette.edge);
             self.ctx.fill();
             self.ctx.set_stroke_style_str(&self.palette.none);
@@ -73,14 +71,18 @@ impl Brush<'_> {
         self.ctx.set_text_baseline("middle");
         let digits = marks
             .first()
-            .map_or(1, |mark| number(mark.count).chars().count());
+            .map_or(1, |mark| number(mark.count, self.seeking).chars().count());
         let size = if digits > 2 { r * 0.82 } else { r * 0.98 }.clamp(9.0, 15.0);
         self.ctx
             .set_font(&format!("700 {size:.0}px system-ui, sans-serif"));
         for mark in marks {
             // Text on a canvas fails only without memory.
             self.ctx
-                .fill_text(&number(mark.count), mark.at.0, mark.at.1 + 0.5)
+                .fill_text(
+                    &number(mark.count, self.seeking),
+                    mark.at.0,
+                    mark.at.1 + 0.5,
+                )
                 .ok();
         }
     }
@@ -107,7 +109,7 @@ impl Brush<'_> {
 
     /// A ring around one dock.
     pub(super) fn outline(&self, mark: &Mark, width: f64) {
-        let r = radius(mark.count.rentable(), self.zoom).max(5.0) + 1.0 + width / 2.0;
+        let r = radius(mark.amount, self.zoom).max(5.0) + 1.0 + width / 2.0;
         self.ctx.begin_path();
         self.circle(mark.at, r);
         self.ctx.set_stroke_style_str(&self.palette.edge);
@@ -120,7 +122,7 @@ impl Brush<'_> {
 
     /// A ring that runs outward from a dock whose count changed; `share` of its way, 0 to 1.
     pub(super) fn ripple(&self, mark: &Mark, share: f64) {
-        let r = radius(mark.count.rentable(), self.zoom) + 1.0 + 11.0 * share;
+        let r = radius(mark.amount, self.zoom) + 1.0 + 11.0 * share;
         self.ctx.begin_path();
         self.circle(mark.at, r);
         self.ctx

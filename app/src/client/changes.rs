@@ -40,7 +40,10 @@ fn follow_media(map: &Rc<MapCanvas>) {
 fn follow_docks(city: City, map: &Rc<MapCanvas>) {
     let changed = Rc::clone(map);
     Effect::watch(
-        move || city.docks.track(),
+        move || {
+            city.docks.track();
+            city.seeking.track();
+        },
         move |(), _, _| changed.docks_changed(),
         false,
     );

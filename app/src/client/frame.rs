@@ -7,11 +7,14 @@ use crate::map::marks::{Mark, Marks};
 use crate::map::plane::Point;
 use crate::map::viewport::Viewport;
 use crate::model::{Count, FoundPlace, Outcome};
+use crate::seeking::Seeking;
 
 /// What is painted on the upper canvas in one frame.
 pub(super) struct Frame {
     /// What was searched for, on the plane.
     pub(super) place: Option<Point>,
+    /// What the circles are of.
+    pub(super) seeking: Seeking,
     /// The docks on the screen.
     pub(super) docks: Vec<Mark>,
     /// Docks that have just changed, with the share of the way that the ripple has run.
@@ -36,6 +39,7 @@ impl Frame {
             .with_untracked(|docks| marks.seen(counts(docks), viewport, place, now_ms));
         Self {
             place,
+            seeking: marks.seeking(),
             docks,
             ripples: marks.ripples(now_ms),
             hovered,
@@ -58,14 +62,14 @@ impl Frame {
 
 /// Says on the canvas what it shows, for scripts and tests that cannot see.
 pub(super) fn attributes(city: City, viewport: &Viewport) -> [(&'static str, String); 6] {
-    let totals = untrack(|| city.totals());
+    let totals = untrack(|| city.totals(Seeking::Bikes));
     let clock = city
         .clock
         .with_untracked(|clock| clock.as_ref().map(|clock| clock.utc.clone()));
     let search = with_place(city, |place| format!("{:.5},{:.5}", place.lat, place.lon));
     [
         ("data-docks", totals.docks.to_string()),
-        ("data-bikes", totals.bikes.to_string()),
+        ("data-bikes", totals.amount.to_string()),
         ("data-clock", clock.unwrap_or_default()),
         ("data-version", city.version.get_untracked().to_string()),
         ("data-search", search.unwrap_or_default()),

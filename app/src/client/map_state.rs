@@ -50,7 +50,8 @@ impl State {
             let placed = docks
                 .iter()
                 .map(|dock| ((dock.lat, dock.lon), dock.count.get_untracked()));
-            self.docks.place(self.viewport.plane(), placed);
+            let seeking = city.seeking.get_untracked();
+            self.docks.place(self.viewport.plane(), placed, seeking);
         });
     }
 

@@ -16,7 +16,7 @@ use web_sys::{Event, HtmlElement, HtmlInputElement, HtmlSelectElement};
 
 use super::events::{now_ms, on};
 use crate::city::City;
-use crate::link::page_query;
+use crate::link::Address;
 use crate::model::{Count, Delta, Instant, Outcome, WallTime};
 
 /// Time between two pictures of the film (chosen: the eye follows, a phone keeps up).
@@ -121,10 +121,12 @@ impl Film {
         let film = Rc::clone(self);
         on::<Event>(&form, "submit", move |event| {
             event.prevent_default();
-            let (query, dock) = (city.query.get_untracked(), city.selected.get_untracked());
-            let query = page_query(&query, dock, Some(&film.parts.at.value()));
+            let address = Address {
+                at: Some(film.parts.at.value()),
+                ..untrack(|| city.address())
+            };
             // Only an address of another kind is refused.
-            window().location().set_href(&format!("/{query}")).ok();
+            window().location().set_href(&address.link()).ok();
         });
     }
 

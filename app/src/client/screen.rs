@@ -140,6 +140,7 @@ impl Screen {
             ctx: &self.marks_ctx,
             palette,
             zoom: viewport.zoom(),
+            seeking: frame.seeking,
         };
         self.scale_to_css(&self.marks_ctx);
         self.marks_ctx
@@ -175,7 +176,7 @@ impl Screen {
         if self.label.text_content().as_deref() != Some(&text) {
             self.label.set_text_content(Some(&text));
         }
-        let above = mark.at.1 - radius(mark.count.rentable(), zoom) - 10.0;
+        let above = mark.at.1 - radius(mark.amount, zoom) - 10.0;
         let place = format!(
             "translate({:.0}px, {above:.0}px) translate(-50%, -100%)",
             mark.at.0

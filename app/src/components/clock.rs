@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use crate::city::City;
-use crate::link::page_query;
+use crate::link::Address;
 
 /// `as of Mon 2 Mar 2020, 08:14:05 New York time`; in the past `as it was on …`, and the way back to now.
 #[component]
@@ -17,8 +17,12 @@ pub(crate) fn Clock() -> impl IntoView {
         None => "the clock has not started yet".to_owned(),
     };
     let now = move || {
-        let query = city.query.get();
-        format!("/{}", page_query(&query, city.selected.get(), None))
+        let address = city.address();
+        Address {
+            at: None,
+            ..address
+        }
+        .link()
     };
     view! {
         <div class="when" class:past=is_past>

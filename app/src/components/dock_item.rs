@@ -5,7 +5,7 @@ use leptos::ev::MouseEvent;
 use leptos::prelude::*;
 
 use crate::city::{City, LiveDock};
-use crate::link::page_query;
+use crate::link::Address;
 use crate::map::look;
 use crate::model::{Count, Outcome, WallTime, stock_text};
 
@@ -54,15 +54,14 @@ pub(crate) fn DockItem(
     };
     // Read once: without script the link keeps a search that gave a place, which is short.
     let is_found = matches!(city.outcome.get_untracked(), Some(Outcome::Found(_)));
-    let query = if is_found {
-        city.query.get_untracked()
-    } else {
-        String::new()
+    let mut address = Address {
+        dock: Some(id),
+        ..untrack(|| city.address())
     };
-    let href = city.instant.with_untracked(|instant| {
-        let instant = instant.as_ref().map(|instant| &*instant.local);
-        page_query(&query, Some(id), instant)
-    });
+    if !is_found {
+        address.search.clear();
+    }
+    let amount = move || count.get().amount(city.seeking.get());
     view! {
         <li
             data-dock=id
@@ -75,8 +74,10 @@ pub(crate) fn DockItem(
             data-metres=metres.map(|metres| format!("{metres:.0}"))
             aria-current=move || chosen.selected(&Some(id)).then_some("true")
         >
-            <a href=href on:click=select>
-                <span class="bikes" aria-hidden="true">{move || look::number(count.get())}</span>
+            <a href=address.query() on:click=select>
+                <span class="amount" class:none=move || amount() <= 0 aria-hidden="true">
+                    {move || look::number(count.get(), city.seeking.get())}
+                </span>
                 <span class="text">
                     <span class="name">{name.to_string()}</span>
                     {way.map(|way| view! { <span class="way">{way}</span> })}

@@ -12,17 +12,22 @@ use crate::components::dock_item::DockItem;
 #[component]
 pub(crate) fn DockList() -> impl IntoView {
     let city = expect_context::<City>();
-    let totals = Memo::new(move |_| city.totals());
+    let totals = Memo::new(move |_| city.totals(city.seeking.get()));
     let summary = move || {
         let totals = totals.get();
         match totals.docks {
             0 => "no docks yet: waiting for the first trips".to_owned(),
-            _ => format!(
-                "{} of {} docks have bikes, {} bikes in all",
-                thousands(totals.docks_with_bikes),
-                thousands(totals.docks),
-                thousands(usize::try_from(totals.bikes).unwrap_or(0)),
-            ),
+            docks => {
+                let seeking = city.seeking.get();
+                let amount = thousands(usize::try_from(totals.amount).unwrap_or(0));
+                format!(
+                    "{} of {} docks have {}, {} in all",
+                    thousands(totals.docks_with_some),
+                    thousands(docks),
+                    seeking.some(),
+                    seeking.amount(&amount),
+                )
+            }
         }
     };
     view! {

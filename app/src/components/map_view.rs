@@ -23,6 +23,7 @@ pub(crate) fn MapView(
         None => String::new(),
     });
     let attribution = Some(attribution).filter(|text| !text.is_empty());
+    let sought = move || city.seeking.get().several();
     let is_empty = move || city.docks.with(Vec::is_empty);
     view! {
         <section class="map" aria-label="Map">
@@ -44,8 +45,8 @@ pub(crate) fn MapView(
                 <button type="button" data-zoom="all" aria-label="Show all docks">"⤢"</button>
             </div>
             <ul class="legend" aria-label="Legend">
-                <li><span class="dot some"></span>"bikes"</li>
-                <li><span class="dot none"></span>"no bikes"</li>
+                <li><span class="dot some"></span>{sought}</li>
+                <li><span class="dot none"></span>"no "{sought}</li>
                 <li><span class="dot place"></span>"address"</li>
             </ul>
             <Show when=is_empty>

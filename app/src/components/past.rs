@@ -80,6 +80,8 @@ pub(crate) mod panel {
         let query = query.map(|query| view! { <input type="hidden" name="q" value=query /> });
         let dock = content.selected;
         let dock = dock.map(|dock| view! { <input type="hidden" name="dock" value=dock /> });
+        let seeking = content.seeking.in_address();
+        let seeking = seeking.map(|it| view! { <input type="hidden" name="for" value=it /> });
         view! {
             <form id="instant" class="instant" method="get" action="/">
                 <label for="at">"Day and time"</label>
@@ -94,6 +96,7 @@ pub(crate) mod panel {
                 />
                 {query}
                 {dock}
+                {seeking}
                 <button type="submit">"Show"</button>
             </form>
         }

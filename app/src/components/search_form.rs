@@ -1,10 +1,11 @@
 //! The search: a plain form, which the browser's script sends without a reload.
 
-use leptos::ev::SubmitEvent;
+use leptos::ev::{KeyboardEvent, SubmitEvent};
 use leptos::prelude::*;
 
 use crate::api::search::search;
 use crate::city::City;
+use crate::components::suggestions::{LIST_ID, SuggestionList, Suggestions};
 use crate::model::{EXPECTED_SEARCH, Outcome};
 
 /// Asks for a building number and a street name.
@@ -24,16 +25,27 @@ pub(crate) fn SearchForm() -> impl IntoView {
             })));
         }
     });
-    let submit = move |event: SubmitEvent| {
-        let Some(field) = input.get() else { return };
-        event.prevent_default();
-        let query = field.value();
+    let suggestions = Suggestions::new();
+    let search_for = Callback::new(move |query: String| {
+        suggestions.close();
         city.query.set(query.clone());
         if query.trim().is_empty() {
             city.outcome.set(None);
         } else {
             response.dispatch(query);
         }
+    });
+    let typed = move || input.get_untracked().map(|field| field.value());
+    let submit = move |event: SubmitEvent| {
+        if let Some(query) = typed() {
+            event.prevent_default();
+            search_for.run(query);
+        }
+    };
+    let ask = move |_| typed().into_iter().for_each(|typed| suggestions.ask(typed));
+    let take_key = move |event: KeyboardEvent| {
+        let chosen = suggestions.take_key(&event);
+        chosen.into_iter().for_each(|chosen| search_for.run(chosen));
     };
     let first_query = city.query.get_untracked();
     // Read once: without script a search stays where it is made.
@@ -59,17 +71,54 @@ pub(crate) fn SearchForm() -> impl IntoView {
                     type="search"
                     placeholder="1 Park Avenue"
                     title=EXPECTED_SEARCH
-                    autocomplete="street-address"
+                    autocomplete="off"
                     enterkeyhint="search"
                     maxlength="120"
+                    role="combobox"
+                    aria-autocomplete="list"
+                    aria-controls=LIST_ID
+                    aria-expanded=move || suggestions.is_open().to_string()
+                    aria-activedescendant=move || suggestions.active_id()
                     value=first_query
                     node_ref=input
+                    on:input=ask
+                    on:keydown=take_key
+                    on:blur=move |_| suggestions.close()
                 />
                 <input type="hidden" name="at" value=at disabled=is_live />
+                <input
+                    type="hidden"
+                    name="for"
+                    value=move || city.seeking.get().in_address()
+                    disabled=move || city.seeking.get().in_address().is_none()
+                />
                 <button type="submit" aria-busy=move || response.pending().get().to_string()>
                     "Find"
                 </button>
+                <button
+                    type="button"
+                    id="locate"
+                    class="locate"
+                    aria-label="Find bikes near me"
+                    title="Near me"
+                    on:click=move |_| locate(city, search_for)
+                >
+                    "◎"
+                </button>
+                <SuggestionList suggestions choose=search_for />
             </div>
         </form>
     }
 }
+
+/// Searches for where the device is, if the rider lets it be known.
+#[cfg(feature = "hydrate")]
+fn locate(city: City, search_for: Callback<String>) {
+    crate::client::locate::locate(move |place| match place {
+        Ok(degrees) => search_for.run(degrees),
+        Err(text) => city.outcome.set(Some(Outcome::Flash(text.to_owned()))),
+    });
+}
+
+#[cfg(not(feature = "hydrate"))]
+fn locate(_city: City, _search_for: Callback<String>) {}

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use leptos::prelude::*;
 
-use crate::city::City;
+use crate::city::{City, LiveDock};
 use crate::components::dock_item::DockItem;
 use crate::model::FoundPlace;
-use crate::near::{NearDock, blocks, docks_near};
+use crate::near::{NearDock, docks_near, nearest};
+use crate::seeking::Seeking;
 
 /// Shown once a place was found.
 #[component]
@@ -21,23 +22,30 @@ fn Results(place: FoundPlace) -> impl IntoView {
     let city = expect_context::<City>();
     let label = place.label.clone();
     let accuracy = place.accuracy.clone();
-    let near = Memo::new_with_compare(
-        move |_| city.docks.with(|docks| docks_near(&place, docks)),
-        |a, b| {
-            let items = |near: Option<&Vec<NearDock>>| -> Option<Vec<_>> {
-                Some(near?.iter().map(item).collect())
-            };
-            items(a) != items(b)
-        },
-    );
+    let found = place.clone();
+    let near = listed(move || city.docks.with(|docks| docks_near(&found, docks)));
+    let beyond = listed(move || {
+        city.version.track();
+        let seeking = city.seeking.get();
+        let has_some = |dock: &LiveDock| dock.count.get_untracked().amount(seeking) > 0;
+        if near.with(|near| near.iter().any(|near| has_some(&near.dock))) {
+            return Vec::new();
+        }
+        let nearest = city.docks.with(|docks| nearest(&place, docks, has_some));
+        nearest.into_iter().collect()
+    });
+    let beyond_title = move || {
+        let is_any = beyond.with(|beyond| !beyond.is_empty());
+        is_any.then(|| view! { <h3>"The nearest with " {city.seeking.get().some()}</h3> })
+    };
     let summary = move || {
         city.version.track();
+        let seeking = city.seeking.get();
         near.with(|near| {
-            let counts = near
-                .iter()
-                .map(|near| near.dock.count.get_untracked().rentable());
-            let with_bikes = counts.clone().filter(|bikes| *bikes > 0).count();
-            summarise(with_bikes, counts.map(i64::from).sum())
+            let counts = near.iter().map(|near| near.dock.count.get_untracked());
+            let amounts = counts.map(|count| count.amount(seeking));
+            let with_some = amounts.clone().filter(|amount| *amount > 0).count();
+            summarise(seeking, with_some, amounts.map(i64::from).sum())
         })
     };
     // Without script the link is a new page.
@@ -56,17 +64,36 @@ fn Results(place: FoundPlace) -> impl IntoView {
             <p class="hint">
                 "The red circle is " {accuracy} ". " <a href="/" class="clear" on:click=clear>"Clear"</a>
             </p>
-            <ul id="results">
-                <For each=move || near.get() key=item let:near>
-                    <DockItem
-                        metres=near.metres
-                        way=format!("{:.0} m · {}", near.metres, blocks(near.metres))
-                        dock=near.dock
-                    />
-                </For>
-            </ul>
+            <NearList id="results" docks=near />
+            {beyond_title}
+            <NearList id="beyond" docks=beyond />
         </section>
     }
+}
+
+/// Docks with their ways.
+#[component]
+fn NearList(id: &'static str, docks: Memo<Vec<NearDock>>) -> impl IntoView {
+    view! {
+        <ul id=id>
+            <For each=move || docks.get() key=item let:near>
+                <DockItem metres=near.metres way=near.way() dock=near.dock />
+            </For>
+        </ul>
+    }
+}
+
+/// A list that is written anew only where an item is another one.
+fn listed(read: impl Fn() -> Vec<NearDock> + Send + Sync + 'static) -> Memo<Vec<NearDock>> {
+    Memo::new_with_compare(
+        move |_| read(),
+        |a, b| {
+            let items = |near: Option<&Vec<NearDock>>| -> Option<Vec<_>> {
+                Some(near?.iter().map(item).collect())
+            };
+            items(a) != items(b)
+        },
+    )
 }
 
 /// What is written of a dock besides its count: an item with another one is written anew.
@@ -75,15 +102,14 @@ fn item(near: &NearDock) -> (i32, Arc<str>, i64) {
     (near.dock.id, Arc::clone(&near.dock.name), metres)
 }
 
-fn summarise(docks_with_bikes: usize, bikes: i64) -> String {
-    let bikes = match bikes {
-        1 => "1 bike".to_owned(),
-        bikes => format!("{bikes} bikes"),
-    };
-    match docks_with_bikes {
-        0 => "No dock with bikes within three blocks.".to_owned(),
-        1 => format!("{bikes} at 1 dock within three blocks."),
-        docks => format!("{bikes} at {docks} docks within three blocks."),
+fn summarise(seeking: Seeking, docks_with_some: usize, amount: i64) -> String {
+    let amount = seeking.amount(&amount.to_string());
+    match docks_with_some {
+        0 => format!("No dock with {} within three blocks.", seeking.some()),
+        // "Free docks at docks" would be two meanings in a row.
+        _ if seeking == Seeking::Docks => format!("{amount} within three blocks."),
+        1 => format!("{amount} at 1 dock within three blocks."),
+        docks => format!("{amount} at {docks} docks within three blocks."),
     }
 }
 
@@ -93,8 +119,13 @@ mod tests {
 
     #[test]
     fn the_summary_counts_docks_with_bikes() {
-        assert_eq!(summarise(0, 0), "No dock with bikes within three blocks.");
-        assert_eq!(summarise(1, 1), "1 bike at 1 dock within three blocks.");
-        assert_eq!(summarise(3, 20), "20 bikes at 3 docks within three blocks.");
+        let summary = |docks, amount| summarise(Seeking::Bikes, docks, amount);
+        assert_eq!(summary(0, 0), "No dock with bikes within three blocks.");
+        assert_eq!(summary(1, 1), "1 bike at 1 dock within three blocks.");
+        assert_eq!(summary(3, 20), "20 bikes at 3 docks within three blocks.");
+        assert_eq!(
+            summarise(Seeking::Docks, 0, 0),
+            "No dock with room within three blocks."
+        );
     }
 }

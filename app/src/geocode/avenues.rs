@@ -148,8 +148,7 @@ fn avenue(name: &str) -> Option<&'static Avenue> {
     AVENUES.iter().find(|(known, ..)| *known == name)
 }
 
-/// The names of all avenues, for tests over all of them.
-#[cfg(test)]
+/// The names of all avenues, in one spelling.
 pub(super) fn avenue_names() -> impl Iterator<Item = &'static str> {
     AVENUES.iter().map(|(name, ..)| *name)
 }

@@ -1,8 +1,8 @@
 //! A geocoder for Manhattan that asks nobody.
 //!
-//! In this order: a dock's name as it is; a building on an avenue (address rule, then the fitted
-//! grid); a building on a numbered street; a building on lower Broadway; a corner of two streets
-//! (a dock there, else the grid); a dock's name with a slip of the finger. Each only where the
+//! In this order: degrees; a dock's name as it is; a building on an avenue (address rule, then the
+//! fitted grid); a building on a numbered street; a building on lower Broadway; a corner of two streets
+//! (a dock there, else the grid); a neighbourhood; a dock's name with a slip of the finger. Each only where the
 //! place can lie that the search names: what is left open is an error, never a guess.
 
 use domain::stations::{ReferenceStation, reference_stations};
@@ -10,14 +10,18 @@ use domain::stations::{ReferenceStation, reference_stations};
 use super::address::{Number, ParsedSearch, Side, Street, parse};
 use super::area::{Area, Areas};
 use super::avenues::{cross_street, crossing, is_elsewhere_too};
+use super::coordinates::coordinates;
 use super::cross_streets;
 use super::degrees::Degrees;
 use super::docks::{Dock, Docks, Found};
 use super::error::GeocodeError;
 use super::grid::Grid;
 use super::lower_broadway;
+use super::neighbourhoods::Neighbourhoods;
 use super::query::Query;
-use crate::model::FoundPlace;
+use super::suggest::Completions;
+use crate::model::{FoundPlace, Suggestion, SuggestionKind};
+use crate::server::base_map::new_york;
 
 /// Bytes an address may have (chosen: twice the longest of New York).
 const ADDRESS_BYTES_MAX: usize = 120;
@@ -28,6 +32,9 @@ pub(super) const CORNER_M: f64 = 100.0;
 /// The same for building numbers, along avenues and along numbered streets.
 pub(super) const ADDRESS_M: f64 = 150.0;
 
+/// Degrees east of north in which Manhattan's avenues run, by the plan of 1811.
+const GRID_BEARING: f64 = 29.0;
+
 const BY_CORNER: &str = "the dock at this corner";
 const BY_NAME: &str = "the dock of this name";
 
@@ -36,6 +43,8 @@ const BY_NAME: &str = "the dock of this name";
 pub(crate) struct ManhattanGeocoder {
     grid: Grid,
     docks: Docks,
+    neighbourhoods: Neighbourhoods,
+    completions: Completions,
 }
 
 /// A search under way.
@@ -65,10 +74,28 @@ impl ManhattanGeocoder {
     }
 
     pub(super) fn new(docks: Vec<Dock>) -> Self {
+        let neighbourhoods = Neighbourhoods::of(new_york());
+        let dock_names = docks
+            .iter()
+            .map(|dock| (SuggestionKind::Dock, dock.station.street.to_owned()));
+        let names = neighbourhoods
+            .unique()
+            .map(|it| (SuggestionKind::Neighbourhood, it.name.clone()));
         Self {
+            completions: Completions::new(dock_names.chain(names)),
             grid: Grid::fit(docks.iter()),
             docks: Docks::new(docks),
+            neighbourhoods,
         }
+    }
+
+    /// What a search that is being typed may become, the likeliest first; each is found by
+    /// [`ManhattanGeocoder::find`].
+    pub(crate) fn suggest(&self, typed: &str) -> Vec<Suggestion> {
+        if typed.len() > ADDRESS_BYTES_MAX {
+            return Vec::new();
+        }
+        self.completions.of(typed, |text| self.find(text).is_ok())
     }
 
     /// Looks `query` up.
@@ -79,6 +106,9 @@ impl ManhattanGeocoder {
         let text = query.trim();
         if text.len() > ADDRESS_BYTES_MAX {
             return Err(GeocodeError::TooLong);
+        }
+        if let Some(at) = coordinates(text) {
+            return Ok(place(text, at, "where these degrees are"));
         }
         let query = Query::read(text, |street| self.is_street(street));
         if let Some(place) = query.unknown {
@@ -97,7 +127,10 @@ impl ManhattanGeocoder {
         let found = match &parsed {
             ParsedSearch::Address { number, street } => self.address(&search, *number, street)?,
             ParsedSearch::Corner(a, b) => self.corner(&search, a, b)?,
-            ParsedSearch::Other => self.nearly_at(&search),
+            ParsedSearch::Other => match self.neighbourhood(&search)? {
+                Some(neighbourhood) => Some(neighbourhood),
+                None => self.nearly_at(&search),
+            },
         };
         found.ok_or_else(|| self.error(&search, &parsed))
     }
@@ -239,6 +272,17 @@ impl ManhattanGeocoder {
         })
     }
 
+    /// The neighbourhood or town of this name.
+    fn neighbourhood(&self, search: &Search<'_>) -> Result<Option<FoundPlace>, GeocodeError> {
+        let mut named = self.neighbourhoods.named(search.street, search.areas());
+        match (named.next(), named.next()) {
+            (Some(_), Some(_)) => Err(GeocodeError::Ambiguous {
+                query: search.text.to_owned(),
+            }),
+            (one, _) => Ok(one.map(|it| place(&it.name, it.at, "amid this neighbourhood"))),
+        }
+    }
+
     /// A dock whose name is nearly what was typed, its two streets in either order.
     fn nearly_at(&self, search: &Search<'_>) -> Option<FoundPlace> {
         let mut streets: Vec<&[String]> = search.street.split(|word| word == "&").collect();
@@ -288,7 +332,15 @@ fn place(label: &str, (lat, lon): Degrees, accuracy: &str) -> FoundPlace {
         lat,
         lon,
         accuracy: accuracy.to_owned(),
+        grid: grid_at((lat, lon)),
     }
+}
+
+/// The direction of the avenues around a place, if it is in the part of Manhattan that has a grid: above
+/// Houston Street and 14th Street in the west.
+fn grid_at((lat, lon): Degrees) -> Option<f64> {
+    let is_above = lat > 40.7395 || (lat > 40.7245 && lon > -73.992);
+    (is_above && Area::at((lat, lon)) == Some(Area::Manhattan)).then_some(GRID_BEARING)
 }
 
 /// The dock, with its area if that is not Manhattan.

@@ -1,6 +1,7 @@
 //! How a dock looks: circle size by bikes and zoom, and what number it carries.
 
 use crate::model::Count;
+use crate::seeking::Seeking;
 
 /// From this radius in pixels a circle is large enough for its number.
 const NUMBER_RADIUS_MIN: f64 = 8.2;
@@ -29,15 +30,20 @@ pub(crate) fn has_number(radius: f64, zoom: f64) -> bool {
     radius >= NUMBER_RADIUS_MIN && zoom >= NUMBER_ZOOM_MIN
 }
 
-/// The number on the circle: `7`, `≈7` if estimated, `7?` if the station was not seen lately, `–` where
-/// no bike can be taken.
+/// The number on the circle: `7`, `≈7` if estimated, `7?` if the station was not seen lately, `?` where
+/// nobody says, `–` where no bike can be taken or returned.
 #[must_use]
-pub(crate) fn number(count: Count) -> String {
-    match count.bikes {
-        _ if !count.service.can_rent() => "–".to_owned(),
-        bikes if count.estimated => format!("≈{bikes}"),
-        bikes if count.last_seen.is_some() => format!("{bikes}?"),
-        bikes => bikes.to_string(),
+pub(crate) fn number(count: Count, seeking: Seeking) -> String {
+    let can_use = match seeking {
+        Seeking::Bikes | Seeking::Ebikes => count.service.can_rent(),
+        Seeking::Docks => count.service.can_return(),
+    };
+    match count.known(seeking) {
+        _ if !can_use => "–".to_owned(),
+        None => "?".to_owned(),
+        Some(amount) if count.estimated => format!("≈{amount}"),
+        Some(amount) if count.last_seen.is_some() => format!("{amount}?"),
+        Some(amount) => amount.to_string(),
     }
 }
 
@@ -220,6 +226,28 @@ mod tests {
     }
 
     #[test]
+    fn the_circle_carries_the_number_of_what_is_sought() {
+        let read = |numbers, renting, returning| {
+            let count = Count {
+                bikes: 7,
+                stock: Stock::from_numbers(numbers),
+                service: Service {
+                    installed: true,
+                    renting,
+                    returning,
+                },
+                ..Count::default()
+            };
+            Seeking::ALL.map(|seeking| number(count, seeking)).join(" ")
+        };
+        let known = [Some(2), Some(12), None, None, None];
+        assert_eq!(read(known, true, true), "7 2 12");
+        assert_eq!(read(known, false, true), "– – 12");
+        assert_eq!(read(known, true, false), "7 2 –");
+        assert_eq!(read([None; 5], true, true), "7 ? ?");
+    }
+
+    #[test]
     fn what_a_station_does_not_offer_and_when_it_was_seen_is_said() {
         let read = |renting, returning, last_seen: Option<(u8, u8, u8, u8)>| {
             let count = Count {
@@ -233,7 +261,8 @@ mod tests {
                 ..Count::default()
             };
             let note = note(count).unwrap_or_default();
-            format!("{} | {} | {note}", number(count), words(count))
+            let number = number(count, Seeking::Bikes);
+            format!("{number} | {} | {note}", words(count))
         };
         let seen = Some((2, 28, 9, 5));
         assert_eq!(read(true, true, None), "7 | 7 bikes | ");

@@ -6,6 +6,7 @@ use super::plane::{Plane, Point};
 use super::ripples::Ripples;
 use super::viewport::Viewport;
 use crate::model::{Count, SEARCH_RADIUS_M};
+use crate::seeking::Seeking;
 
 /// A dock is hit this many pixels beyond its circle: fingers are wide.
 const HIT_MARGIN_PX: f64 = 9.0;
@@ -19,6 +20,8 @@ pub(crate) struct Mark {
     /// Centre in CSS pixels.
     pub(crate) at: (f64, f64),
     pub(crate) count: Count,
+    /// How much of what is sought is there.
+    pub(crate) amount: i32,
     /// Whether no search is on, or the dock is within its three blocks.
     pub(crate) is_near: bool,
 }
@@ -27,6 +30,8 @@ pub(crate) struct Mark {
 #[derive(Debug, Default)]
 pub(crate) struct Marks {
     points: Vec<Point>,
+    /// What the circles are of.
+    seeking: Seeking,
     ripples: Ripples,
 }
 
@@ -36,10 +41,17 @@ impl Marks {
         &mut self,
         plane: &Plane,
         docks: impl Iterator<Item = ((f64, f64), Count)> + Clone,
+        seeking: Seeking,
     ) {
+        self.seeking = seeking;
         self.ripples
-            .reset(docks.clone().map(|(_, count)| count.rentable()));
+            .reset(docks.clone().map(|(_, count)| count.amount(seeking)));
         self.points = docks.map(|((lat, lon), _)| plane.point(lat, lon)).collect();
+    }
+
+    /// What the circles are of.
+    pub(crate) fn seeking(&self) -> Seeking {
+        self.seeking
     }
 
     /// Where the docks are.
@@ -58,7 +70,7 @@ impl Marks {
         let hits = docks.zip(&self.points).filter_map(|((id, count), point)| {
             let (dock_x, dock_y) = camera.screen(*point);
             let distance = (dock_x - x).hypot(dock_y - y);
-            let reach = radius(count.rentable(), zoom) + HIT_MARGIN_PX;
+            let reach = radius(count.amount(self.seeking), zoom) + HIT_MARGIN_PX;
             (distance <= reach).then_some((distance, id))
         });
         hits.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, id)| id)
@@ -74,12 +86,17 @@ impl Marks {
         place: Option<Point>,
         now_ms: f64,
     ) -> Vec<Mark> {
-        let Self { points, ripples } = self;
+        let Self {
+            points,
+            ripples,
+            seeking,
+        } = self;
         let camera = viewport.camera();
         let docks = docks.zip(points.iter()).enumerate();
         let seen = docks.filter_map(|(index, ((id, count), point))| {
             // Noted out of sight too: a dock that comes into sight has not changed just then.
-            let is_news = ripples.note(index, count.rentable());
+            let amount = count.amount(*seeking);
+            let is_news = ripples.note(index, amount);
             let at = camera.screen(*point);
             if !camera.sees(at, SEEN_MARGIN_PX) {
                 return None;
@@ -91,6 +108,7 @@ impl Marks {
                 id,
                 at,
                 count,
+                amount,
                 is_near: place.is_none_or(|place| place.distance(*point) <= SEARCH_RADIUS_M),
             })
         });
@@ -129,7 +147,7 @@ mod tests {
         let placed: Vec<_> = placed
             .map(|((_, count), east)| ((40.73, -73.98 + east), count))
             .collect();
-        marks.place(viewport.plane(), placed.into_iter());
+        marks.place(viewport.plane(), placed.into_iter(), Seeking::Bikes);
         // The first two docks are on the screen: 400 m are 80 pixels.
         viewport.zoom_at(2.0, 400.0, 300.0);
         (viewport, marks)

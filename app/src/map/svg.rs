@@ -47,7 +47,7 @@ pub(crate) fn draw(content: &PageContent, base_map: Option<&BaseMap>) -> String 
         None => city(docks, || drawing.base(docks)),
     };
     svg.push_str(&ground);
-    drawing.docks(docks, place, content.selected, &mut svg);
+    drawing.docks(docks, place, content, &mut svg);
     svg.push_str(&names);
     if let Some(place) = place {
         drawing.place(place, &mut svg);
@@ -168,7 +168,9 @@ impl<'a> Drawing<'a> {
         &self,
         docks: &[Dock],
         place: Option<&FoundPlace>,
-        selected: Option<i32>,
+        PageContent {
+            selected, seeking, ..
+        }: &PageContent,
         svg: &mut String,
     ) {
         let zoom = self.zoom();
@@ -180,25 +182,26 @@ impl<'a> Drawing<'a> {
             let is_near = place.is_none_or(|place| {
                 domain::geo::distance_m(place.lat, place.lon, dock.lat, dock.lon) <= SEARCH_RADIUS_M
             });
-            let class = match (dock.count.rentable() > 0, is_near) {
+            let amount = dock.count.amount(*seeking);
+            let class = match (amount > 0, is_near) {
                 (false, _) => "none",
                 (true, true) => "some",
                 (true, false) => "far",
             };
-            let mark = if selected == Some(dock.id) {
+            let mark = if *selected == Some(dock.id) {
                 " chosen"
             } else {
                 ""
             };
-            let r = radius(dock.count.rentable(), zoom);
+            let r = radius(amount, zoom);
             push(
                 svg,
                 format_args!(
                     "<circle class=\"{class}{mark}\" cx=\"{x:.0}\" cy=\"{y:.0}\" r=\"{r:.1}\"/>"
                 ),
             );
-            if dock.count.rentable() > 0 && has_number(r, zoom) {
-                let text = number(dock.count);
+            if amount > 0 && has_number(r, zoom) {
+                let text = number(dock.count, *seeking);
                 push(
                     svg,
                     format_args!("<text x=\"{x:.0}\" y=\"{y:.0}\">{text}</text>"),

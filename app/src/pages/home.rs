@@ -2,25 +2,31 @@
 
 use leptos::prelude::*;
 
+use crate::app::Drawn;
 use crate::city::City;
 use crate::components::clock::Clock;
 use crate::components::dock_item::Chosen;
 use crate::components::dock_list::DockList;
+use crate::components::dock_panel::DockPanel;
 use crate::components::flash::Flash;
 use crate::components::map_view::MapView;
 use crate::components::past::PastView;
 use crate::components::search_form::SearchForm;
 use crate::components::search_results::SearchResults;
+use crate::components::seeking_choice::SeekingChoice;
 use crate::components::status::Status;
 
 /// Puts the parts in reading order; the style sheet puts them on the screen.
 #[component]
 pub(crate) fn Home(
-    /// The map as SVG, for before and without script.
-    still_map: String,
-    /// What is stored of the past, as HTML.
-    panel: String,
+    /// What the server has drawn.
+    drawn: Drawn,
 ) -> impl IntoView {
+    let Drawn {
+        still_map,
+        past,
+        dock_day,
+    } = drawn;
     let city = expect_context::<City>();
     provide_context(Chosen(Selector::new(move || city.selected.get())));
     view! {
@@ -33,11 +39,13 @@ pub(crate) fn Home(
                 </div>
                 <Clock />
                 <SearchForm />
+                <SeekingChoice />
                 <Flash />
             </header>
             <MapView still_map />
-            <PastView panel />
+            <PastView panel=past />
             <div class="lists">
+                <DockPanel drawn=dock_day />
                 <SearchResults />
                 <DockList />
                 <footer class="hint">

@@ -53,17 +53,52 @@ pub(crate) async fn read_period(
     connection: &mut PgConnection,
     at: DateTime<Utc>,
 ) -> sqlx::Result<Option<PackedPeriod>> {
-    let row: Option<(DateTime<Utc>, DateTime<Utc>, Vec<u8>)> = sqlx::query_as(
+    let row: Option<PeriodRow> = sqlx::query_as(
         "select start_at, end_at, docks from past_period where start_at <= $1
          order by start_at desc limit 1",
     )
     .bind(at)
     .fetch_optional(connection)
     .await?;
-    Ok(row.map(|(start, end, bytes)| PackedPeriod {
+    Ok(row.map(period))
+}
+
+/// Reads the period that holds `from`, or the first after it, and those that follow and begin at `until`
+/// or before it; at most `limit`.
+///
+/// So many rows by the primary key of `past_period`.
+///
+/// # Errors
+/// Any error of the connection or of a missing table.
+pub(crate) async fn read_periods(
+    connection: &mut PgConnection,
+    from: DateTime<Utc>,
+    until: DateTime<Utc>,
+    limit: i64,
+) -> sqlx::Result<Vec<PackedPeriod>> {
+    let rows: Vec<PeriodRow> = sqlx::query_as(
+        "select start_at, end_at, docks from past_period
+          where start_at <= $2
+            and start_at >= coalesce(
+                (select max(start_at) from past_period where start_at <= $1), $1)
+          order by start_at limit $3",
+    )
+    .bind(from)
+    .bind(until)
+    .bind(limit)
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(period).collect())
+}
+
+/// `start_at, end_at, docks`
+type PeriodRow = (DateTime<Utc>, DateTime<Utc>, Vec<u8>);
+
+fn period((start, end, bytes): PeriodRow) -> PackedPeriod {
+    PackedPeriod {
         start: start.timestamp(),
         end: end.timestamp(),
         events: 0,
         bytes,
-    }))
+    }
 }

@@ -15,12 +15,14 @@ use serde::Deserialize;
 
 use super::assets;
 use super::base_map;
+use super::dock_past;
 use super::document::document;
 use super::past::look_back;
 use super::state::AppState;
 use crate::api::search::look_up;
 use crate::model::{Instant, PageContent, Past, Snapshot};
 use crate::moment::address_time;
+use crate::seeking::Seeking;
 use crate::text::{SEARCH_CHARS_MAX, one_line};
 
 /// What the page's address can hold.
@@ -35,6 +37,9 @@ pub(crate) struct PageQuery {
     /// The instant of the past to show; text as well.
     #[serde(default)]
     at: String,
+    /// What the rider looks for; text as well.
+    #[serde(default, rename = "for")]
+    seeking: String,
 }
 
 impl<S: Sync> FromRequestParts<S> for PageQuery {
@@ -43,16 +48,21 @@ impl<S: Sync> FromRequestParts<S> for PageQuery {
     /// Cuts the search before anything can use it; an address that cannot be read has no query.
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
         let query = Query::<Self>::try_from_uri(&parts.uri);
-        let Self { q, dock, at } = query.map(|Query(query)| query).unwrap_or_default();
-        let q = q.map(|q| one_line(&q, SEARCH_CHARS_MAX));
-        Ok(Self { q, dock, at })
+        let query = query.map(|Query(query)| query).unwrap_or_default();
+        let q = query.q.map(|q| one_line(&q, SEARCH_CHARS_MAX));
+        Ok(Self { q, ..query })
     }
 }
 
 /// Answers `/`.
 pub(crate) async fn page(State(app): State<AppState>, query: PageQuery) -> Response {
     app.board.wait_for_reading().await;
-    let PageQuery { q, dock, at } = query;
+    let PageQuery {
+        q,
+        dock,
+        at,
+        seeking,
+    } = query;
     let query = q.unwrap_or_default();
     let outcome = match query.trim() {
         "" => None,
@@ -60,12 +70,20 @@ pub(crate) async fn page(State(app): State<AppState>, query: PageQuery) -> Respo
     };
     let mut snapshot = app.board.snapshot();
     let (past, refusal) = past_of(&app, &at, &mut snapshot).await;
+    let selected = dock.parse().ok();
+    let dock_day = match selected {
+        // The page has something to show without it.
+        Some(dock) => dock_past::draw(&app, dock, &at).await.unwrap_or_default(),
+        None => String::new(),
+    };
     let content = PageContent {
         base_map: base_map::under(&snapshot.docks).map(|_| assets::links().base_map.clone()),
         snapshot,
         query,
         outcome,
-        selected: dock.parse().ok(),
+        selected,
+        dock_day,
+        seeking: Seeking::from_address(&seeking),
         past,
         refusal,
         stale_after_ms: app.stale_after_ms(),

@@ -15,21 +15,25 @@ use axum::routing::get;
 use chrono::{DateTime, Utc};
 use domain::Service;
 use domain::availability::DockCount;
-use domain::past::PackedPeriod;
+use domain::past::{PackedPeriod, Period};
 use domain::time::{from_local, parse_local};
 use serde::{Deserialize, Serialize};
-use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{PgConnection, PgPool};
 
 use super::assets::hash;
+use super::dock_past::past::DockPast;
 use super::gbfs::knows;
 use super::state::AppState;
 use crate::model::{Count, Moment};
 use crate::moment::{moment, wall_time};
-use crate::query::past::{PastRange, read_period};
+use crate::query::past::{PastRange, read_period, read_periods};
 
 /// Connections to Postgres for all riders who look back (chosen: each is in use for milliseconds).
 const CONNECTIONS_MAX: u32 = 4;
+
+/// Periods that one question about a dock reads (chosen: two days of a large city, some 2 MB).
+const PERIODS_MAX: i64 = 200;
 
 /// A rider waits no longer than this for one of them, and Postgres works no longer on a request.
 const WAIT_MAX: Duration = Duration::from_secs(2);
@@ -79,14 +83,46 @@ impl PastReader {
     }
 
     async fn period(&self, second: i64) -> Result<PackedPeriod, LookBackError> {
-        let pool = self.0.as_ref().ok_or(LookBackError::NoPast)?;
         let at = DateTime::from_timestamp(second, 0).ok_or(LookBackError::NoPast)?;
+        let period = self.read(async |connection| read_period(connection, at).await);
+        period.await?.ok_or(LookBackError::NoPast)
+    }
+
+    /// What a dock showed between two seconds; the earlier part of it where that is more than
+    /// [`PERIODS_MAX`] periods hold.
+    pub(super) async fn of_dock(
+        &self,
+        dock: i32,
+        from: i64,
+        until: i64,
+    ) -> Result<DockPast, LookBackError> {
+        let at = |second| DateTime::from_timestamp(second, 0).ok_or(LookBackError::NoPast);
+        let (begin, end) = (at(from)?, at(until)?);
+        let read = async |connection: &mut PgConnection| {
+            read_periods(connection, begin, end, PERIODS_MAX).await
+        };
+        let packed = self.read(read).await?;
+        let decode = move || {
+            let periods: Result<Vec<_>, _> = packed.iter().map(decoded).collect();
+            Ok(DockPast::of(&periods?, dock, from, until))
+        };
+        // A day of a large city is some milliseconds of work.
+        let decoding = tokio::task::spawn_blocking(decode).await;
+        decoding.map_err(|_| LookBackError::Unreadable)?
+    }
+
+    /// Reads over one of the connections, within [`WAIT_MAX`].
+    async fn read<T>(
+        &self,
+        read: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>,
+    ) -> Result<T, LookBackError> {
+        let pool = self.0.as_ref().ok_or(LookBackError::NoPast)?;
         let reading = async {
             let mut connection = pool.acquire().await?;
-            read_period(&mut connection, at).await
+            read(&mut connection).await
         };
         match tokio::time::timeout(WAIT_MAX, reading).await {
-            Ok(Ok(period)) => period.ok_or(LookBackError::NoPast),
+            Ok(Ok(found)) => Ok(found),
             Ok(Err(error)) => {
                 tracing::warn!(%error, "could not read the past");
                 Err(LookBackError::Unreadable)
@@ -110,7 +146,7 @@ pub(super) enum LookBackError {
 }
 
 impl LookBackError {
-    fn status(self) -> StatusCode {
+    pub(super) fn status(self) -> StatusCode {
         match self {
             Self::NoInstant => StatusCode::BAD_REQUEST,
             Self::NoPast | Self::NotYet => StatusCode::NOT_FOUND,
@@ -159,27 +195,46 @@ const NOT_THERE: Count = Count {
 /// An instant before the past begins, or between its end and now, is moved to its next end, which the
 /// note says.
 pub(super) async fn look_back(app: &AppState, at: &str) -> Result<LookBack, LookBackError> {
-    let (range, timezone, now) = app.board.read(|board| {
-        let now = board.clock().and_then(|clock| clock.utc.parse().ok());
-        (board.past(), board.system().timezone.clone(), now)
-    });
-    let asked = parse_at(at, &timezone).ok_or(LookBackError::NoInstant)?;
+    let asked = instant_of(app, at)?;
+    let (range, timezone) = app
+        .board
+        .read(|board| (board.past(), board.system().timezone.clone()));
     let range = range.ok_or(LookBackError::NoPast)?;
-    if now.is_none_or(|now: DateTime<Utc>| asked > now.timestamp()) {
-        return Err(LookBackError::NotYet);
-    }
     let second = asked.clamp(range.first, range.last);
     let period = app.past.period(second).await?;
-    let Ok(period) = period.decode() else {
-        tracing::warn!(start = period.start, "a period of the past cannot be read");
-        return Err(LookBackError::Unreadable);
-    };
+    let period = decoded(&period)?;
     let counts = period.at(second.min(period.end())).into_iter();
     let counts = counts.map(|(dock, count)| (dock, shown(count, &timezone)));
     Ok(LookBack {
         second,
         counts: counts.collect(),
         note: note(&range, asked),
+    })
+}
+
+/// The second that the page's address names.
+///
+/// # Errors
+/// If it is no instant, if nothing of the past is stored, or if the second has not come yet.
+pub(super) fn instant_of(app: &AppState, at: &str) -> Result<i64, LookBackError> {
+    let (range, timezone, now) = app.board.read(|board| {
+        let now = board.clock().and_then(|clock| clock.utc.parse().ok());
+        (board.past(), board.system().timezone.clone(), now)
+    });
+    let asked = parse_at(at, &timezone).ok_or(LookBackError::NoInstant)?;
+    if range.is_none() {
+        return Err(LookBackError::NoPast);
+    }
+    if now.is_none_or(|now: DateTime<Utc>| asked > now.timestamp()) {
+        return Err(LookBackError::NotYet);
+    }
+    Ok(asked)
+}
+
+fn decoded(period: &PackedPeriod) -> Result<Period, LookBackError> {
+    period.decode().map_err(|_| {
+        tracing::warn!(start = period.start, "a period of the past cannot be read");
+        LookBackError::Unreadable
     })
 }
 

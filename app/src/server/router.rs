@@ -10,24 +10,28 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use super::meters::count;
 use super::responses::bounded;
 use super::state::AppState;
-use super::{assets, gbfs, health, live, page, past, search};
+use super::{assets, dock_past, gbfs, health, live, page, past, search};
 use crate::api::search::Search;
+use crate::api::suggest::Suggest;
 
-/// All routes: `/`, `/live`, `/api/search`, `/api/past…`, `/gbfs/…`, `/pkg/…`, `/style.css`, `/icon.svg`,
+/// All routes: `/`, `/live`, `/api/search`, `/api/suggest`, `/api/past…`, `/dock/past`, `/gbfs/…`, `/pkg/…`, `/style.css`, `/icon.svg`,
 /// `/new-york.basemap`, `/healthz`.
 pub fn router(state: AppState) -> Router {
     // Leptos runs its effects on the server's runtime. A second router finds that done: no error.
     drop(any_spawner::Executor::init_tokio());
     // Registered by hand: a linker may leave out what registers itself before `main`.
     leptos::server_fn::axum::register_explicit::<Search>();
+    leptos::server_fn::axum::register_explicit::<Suggest>();
     Router::new()
         .route("/", get(page::page))
         .route("/live", get(live::live))
         .route("/api/search", get(search::search))
+        .route("/api/suggest", get(search::search))
         .route("/pkg/{*path}", get(assets::package))
         .route("/style.css", get(assets::style))
         .route("/icon.svg", get(assets::icon))
         .route("/new-york.basemap", get(assets::base_map))
+        .route("/dock/past", get(dock_past::dock_past))
         .route("/healthz", get(health::healthz))
         .merge(gbfs::routes())
         .merge(past::routes())

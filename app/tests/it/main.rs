@@ -8,6 +8,7 @@
 
 mod base_map;
 mod city;
+mod find;
 mod follow;
 mod fuzz;
 mod gbfs;

@@ -64,7 +64,8 @@ fn digest(page: &str) -> String {
         .skip(1)
         .filter_map(|item| {
             let (dock, rest) = item.split_once('"')?;
-            let (_, rest) = rest.split_once("class=\"bikes\">")?;
+            let (_, rest) = rest.split_once("class=\"amount")?;
+            let (_, rest) = rest.split_once('>')?;
             Some(format!("{dock}: {}", rest.split('<').next()?))
         })
         .collect();
@@ -95,6 +96,50 @@ async fn past_is_known(address: SocketAddr) {
         get(address, "/").await.contains("class=\"past\"")
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_docks_day_tells_when_bikes_came_and_went() {
+    let Some(city) = city().await else { return };
+    let server = city.serve(Limits::default()).await;
+    past_is_known(server.address).await;
+    let mut days = String::new();
+    for path in [
+        "/dock/past?dock=1",
+        "/dock/past?dock=1&at=2020-03-02T07:15",
+        "/dock/past?dock=2",
+        "/dock/past?dock=3",
+        "/dock/past?dock=none",
+        "/dock/past?dock=1&at=2030-03-02T07:15",
+        "/dock/past?dock=1&at=today",
+    ] {
+        let answer = get(server.address, path).await;
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap();
+        days += &format!("{path}: {status} {}\n", text_of(body));
+    }
+    expect![[r#"
+        /dock/past?dock=1: 200 Last taken 07:20 6:00 12:00 18:00 5 Today 1 taken, 0 returned.
+        /dock/past?dock=1&at=2020-03-02T07:15: 200 No bike was taken or returned for a day. 6:00 12:00 18:00 5 Today 0 taken, 0 returned.
+        /dock/past?dock=2: 200 No bike was taken or returned for a day. 6:00 12:00 18:00 5 Today 0 taken, 0 returned.
+        /dock/past?dock=3: 200 No bike was taken or returned for a day.
+        /dock/past?dock=none: 400 "dock" is the number of a dock
+        /dock/past?dock=1&at=2030-03-02T07:15: 404 this has not come yet: these are the docks as they are now
+        /dock/past?dock=1&at=today: 400 this is no instant: type an instant such as 2020-03-01T08:30, by the city's clocks
+    "#]].assert_eq(&days);
+    // The same stands on the page of the dock.
+    let page = get(server.address, "/?dock=1").await;
+    assert!(page.contains("Last taken 07:20"), "{page}");
+    server.stop().await;
+}
+
+/// What a reader sees of HTML, in one line.
+fn text_of(html: &str) -> String {
+    let parts = html
+        .split('<')
+        .map(|part| part.split_once('>').map_or(part, |(_, text)| text));
+    let text: Vec<_> = parts.flat_map(str::split_whitespace).collect();
+    text.join(" ")
 }
 
 #[tokio::test]

@@ -10,6 +10,8 @@ mod bridge;
 mod cluster;
 mod debug;
 mod ends;
+mod feed;
+mod find;
 mod help;
 mod kafka;
 mod kill;

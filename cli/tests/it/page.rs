@@ -9,17 +9,17 @@ use testkit::browser::{Browser, Scripts};
 use crate::machine::Machine;
 
 const DESKTOP: (u32, u32) = (1440, 900);
-const PHONE: (u32, u32) = (390, 844);
+pub(crate) const PHONE: (u32, u32) = (390, 844);
 
 /// From its second morning on half an hour passes in a second: circles change all the time.
 const CITY: &str = "simulate:seed=3,days=3";
 const SPEED: &str = "1800";
 
 /// A city that moves, and the address of its page.
-struct City {
+pub(crate) struct City {
     _machine: Machine,
     process: Child,
-    address: String,
+    pub(crate) address: String,
 }
 
 impl City {
@@ -31,14 +31,14 @@ impl City {
     }
 
     /// A city whose days are over, with all of their past.
-    fn over() -> Self {
+    pub(crate) fn over() -> Self {
         let machine = Machine::new();
         machine.once(CITY);
         let command = machine.up(CITY);
         Self::run(machine, command)
     }
 
-    fn run(machine: Machine, mut command: Command) -> Self {
+    pub(crate) fn run(machine: Machine, mut command: Command) -> Self {
         let mut process = command.stderr(std::process::Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let address = lines
@@ -345,7 +345,7 @@ async fn a_search_that_is_no_address_says_what_is_expected(browser: &Browser) {
     assert_eq!(canvas(browser, "search").await, "");
 }
 
-async fn nothing_went_wrong_in_the_console(browser: &Browser) {
+pub(crate) async fn nothing_went_wrong_in_the_console(browser: &Browser) {
     assert_eq!(browser.console_errors().await, [""; 0]);
     let complain = "console.error('this is seen')";
     browser.client.execute(complain, Vec::new()).await.unwrap();

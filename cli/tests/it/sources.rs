@@ -1,23 +1,16 @@
 //! Buckets, prepared files and a live feed, from the command line to the tables.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+
 use std::process::Command;
 
-use axum::Router;
-use axum::extract::Path as UrlPath;
-use axum::routing::get;
 use expect_test::{Expect, expect, expect_file};
 use serde_json::Value;
 use testkit::s3::S3Server;
-use tokio::net::TcpListener;
 use tokio::task::block_in_place;
 
+use crate::feed::{self, testdata};
 use crate::machine::{Machine, Tables};
-
-fn testdata() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata")
-}
 
 /// A server with all trip files of ours below `raw/`.
 async fn server() -> S3Server {
@@ -137,19 +130,7 @@ async fn a_bucket_that_was_prepared_gives_the_same_tables() {
 
 /// Polls a recorded feed once, all roles in one program.
 async fn poll_once(machine: &Machine, folder: &'static str) -> Value {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let origin = format!("http://{}", listener.local_addr().unwrap());
-    let source = format!("gbfs:{origin}/gbfs.json");
-    let router = Router::new().route(
-        "/{file}",
-        get(move |UrlPath(file): UrlPath<String>| async move {
-            // Of the counts several polls were recorded.
-            let file = file.replace("status.json", "status-1.json");
-            let text = fs::read_to_string(testdata().join("gbfs").join(folder).join(file)).unwrap();
-            text.replace("ORIGIN", &origin)
-        }),
-    );
-    let serving = tokio::spawn(async move { axum::serve(listener, router).await });
+    let (source, serving) = feed::serve(folder).await;
     let counts = block_in_place(|| without_time(machine.once(&source)));
     serving.abort();
     counts

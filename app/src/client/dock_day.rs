@@ -1,0 +1,84 @@
+//! Asks the server for the selected dock's day, and for its newest state as long as it is selected.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use gloo_net::http::Request;
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+
+use crate::city::City;
+use crate::link::query_value;
+
+/// Between two looks at a dock that stays selected.
+const EVERY: Duration = Duration::from_secs(30);
+
+/// Keeps the day in step with the selection for as long as the page lives.
+pub(crate) fn follow(city: City, day: NodeRef<leptos::html::Div>) {
+    let question = Rc::new(Cell::new(0_u32));
+    let renew = {
+        let question = Rc::clone(&question);
+        move || {
+            question.set(question.get().wrapping_add(1));
+            let (number, question) = (question.get(), Rc::clone(&question));
+            let Some(address) = address(city) else { return };
+            spawn_local(async move {
+                let html = fetch(&address).await;
+                // Another dock may have been selected by now.
+                if question.get() == number
+                    && let Some(day) = day.get_untracked()
+                {
+                    day.set_inner_html(&html.unwrap_or_default());
+                }
+            });
+        }
+    };
+    Effect::watch(
+        move || city.selected.get(),
+        {
+            let renew = renew.clone();
+            move |_, _, _| {
+                if let Some(day) = day.get_untracked() {
+                    day.set_inner_html("");
+                }
+                renew();
+            }
+        },
+        false,
+    );
+    let is_live = move || !city.is_past();
+    // Only a page without a window refuses a timer.
+    set_interval_with_handle(
+        move || {
+            if is_live() {
+                renew()
+            }
+        },
+        EVERY,
+    )
+    .ok();
+}
+
+/// Of the selected dock, at the instant that the page shows.
+fn address(city: City) -> Option<String> {
+    let dock = city.selected.get_untracked()?;
+    let at = city.instant.with_untracked(|instant| {
+        let instant = instant.as_ref()?;
+        Some(query_value(&instant.local))
+    });
+    Some(format!(
+        "/dock/past?dock={dock}&at={}",
+        at.unwrap_or_default()
+    ))
+}
+
+/// Nothing where there is none, or the server does not answer.
+async fn fetch(address: &str) -> Option<String> {
+    let response = Request::get(address).send().await.ok()?;
+    if response.ok() {
+        response.text().await.ok()
+    } else {
+        None
+    }
+}

@@ -1,0 +1,162 @@
+//! What a search that is being typed may become: a list under the field, as ARIA's combobox has it.
+
+use std::time::Duration;
+
+use leptos::ev::KeyboardEvent;
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+
+use crate::api::suggest::suggest;
+use crate::model::{Suggestion, SuggestionKind};
+
+/// Id of the list, for the field.
+pub(crate) const LIST_ID: &str = "suggestions";
+
+/// Typing has stopped for now when nothing came for this long.
+const TYPED: Duration = Duration::from_millis(120);
+
+/// The suggestions for what is in the field; copies share them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Suggestions {
+    list: RwSignal<Vec<Suggestion>>,
+    /// The one that the arrow keys are at.
+    active: RwSignal<Option<usize>>,
+    /// Number of the last change: what was asked before it is not shown any more.
+    change: StoredValue<u64>,
+}
+
+impl Suggestions {
+    pub(crate) fn new() -> Self {
+        Self {
+            list: RwSignal::new(Vec::new()),
+            active: RwSignal::new(None),
+            change: StoredValue::new(0),
+        }
+    }
+
+    /// Asks for what `typed` may become, once typing has stopped for a moment.
+    pub(crate) fn ask(self, typed: String) {
+        let change = self.next_change();
+        let is_last = move || self.change.get_value() == change;
+        let ask = move || {
+            if !is_last() {
+                return;
+            }
+            spawn_local(async move {
+                // Without an answer a search goes on as it is typed.
+                let list = suggest(typed).await.unwrap_or_default();
+                if is_last() {
+                    self.active.set(None);
+                    self.list.set(list);
+                }
+            });
+        };
+        set_timeout(ask, TYPED);
+    }
+
+    /// Takes the list away.
+    pub(crate) fn close(self) {
+        self.next_change();
+        self.active.set(None);
+        self.list.update(Vec::clear);
+    }
+
+    pub(crate) fn is_open(self) -> bool {
+        self.list.with(|list| !list.is_empty())
+    }
+
+    /// Id of the suggestion that the arrow keys are at.
+    pub(crate) fn active_id(self) -> Option<String> {
+        self.active.get().map(id)
+    }
+
+    /// Arrow keys go through the list, Escape closes it, Enter takes one; gives what was taken.
+    pub(crate) fn take_key(self, event: &KeyboardEvent) -> Option<String> {
+        let (length, active) = (
+            self.list.with_untracked(Vec::len),
+            self.active.get_untracked(),
+        );
+        let next = match (event.key().as_str(), active) {
+            _ if length == 0 => return None,
+            ("Escape", _) => {
+                event.prevent_default();
+                self.close();
+                return None;
+            }
+            ("Enter", Some(active)) => {
+                event.prevent_default();
+                let taken = self.list.with_untracked(|list| list.get(active).cloned());
+                return taken.map(|suggestion| suggestion.text);
+            }
+            ("ArrowDown", None) => 0,
+            ("ArrowDown", Some(active)) => (active + 1) % length,
+            ("ArrowUp", None | Some(0)) => length - 1,
+            ("ArrowUp", Some(active)) => active - 1,
+            _ => return None,
+        };
+        event.prevent_default();
+        self.active.set(Some(next));
+        None
+    }
+
+    fn next_change(self) -> u64 {
+        self.change.update_value(|change| *change += 1);
+        self.change.get_value()
+    }
+}
+
+fn id(index: usize) -> String {
+    format!("{LIST_ID}-{index}")
+}
+
+/// The list under the field.
+#[component]
+pub(crate) fn SuggestionList(
+    suggestions: Suggestions,
+    /// Called with the search that was chosen.
+    choose: Callback<String>,
+) -> impl IntoView {
+    let item = move |(index, suggestion): (usize, Suggestion)| {
+        let Suggestion { text, kind } = suggestion;
+        let is_active = move || suggestions.active.get() == Some(index);
+        let chosen = text.clone();
+        view! {
+            <li
+                id=id(index)
+                role="option"
+                aria-selected=move || is_active().to_string()
+                // Before the field loses its focus, which closes the list.
+                on:pointerdown=move |event| {
+                    event.prevent_default();
+                    choose.run(chosen.clone());
+                }
+            >
+                <span class="name">{text}</span>
+                <span class="kind">{words(kind)}</span>
+            </li>
+        }
+    };
+    let items = move || {
+        let list = suggestions.list.get().into_iter().enumerate();
+        list.map(item).collect_view()
+    };
+    view! {
+        <ul
+            id=LIST_ID
+            class="suggestions"
+            role="listbox"
+            aria-label="Suggestions"
+            hidden=move || !suggestions.is_open()
+        >
+            {items}
+        </ul>
+    }
+}
+
+fn words(kind: SuggestionKind) -> &'static str {
+    match kind {
+        SuggestionKind::Address => "address",
+        SuggestionKind::Neighbourhood => "neighbourhood",
+        SuggestionKind::Dock => "dock",
+    }
+}

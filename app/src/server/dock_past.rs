@@ -1,0 +1,134 @@
+//! `/dock/past`: what a dock showed today, beside what it usually shows, as a piece of the page.
+//!
+//! One request reads the periods of up to five days by the key of `past_period`, over the connections of
+//! [`super::past`] and within their time.
+
+mod chart;
+pub(super) mod past;
+mod suspicion;
+
+use axum::extract::{Query, State};
+use axum::http::{StatusCode, Uri, header};
+use axum::response::{Html, IntoResponse as _, Response};
+use chrono::{DateTime, Days, NaiveTime, TimeDelta};
+use domain::time::{from_local, to_local};
+use serde::Deserialize;
+
+use self::chart::{Chart, Usual};
+use self::past::DockPast;
+use self::suspicion::is_suspicious;
+use super::past::{LookBackError, instant_of};
+use super::state::AppState;
+
+/// Days of the same weekday that tell what is usual (chosen: a month is of one season).
+const USUAL_DAYS_MAX: u64 = 4;
+
+/// How far back it is looked for when a bike was last taken.
+const LOOK_BACK_S: i64 = 24 * 3_600;
+
+#[derive(Debug, Default, Deserialize)]
+struct DockQuery {
+    /// Texts, since an address can hold anything.
+    #[serde(default)]
+    dock: String,
+    #[serde(default)]
+    at: String,
+}
+
+/// Answers `/dock/past?dock=12` and, of an instant of the past, `…&at=2020-03-01T08:30`.
+pub(super) async fn dock_past(State(app): State<AppState>, uri: Uri) -> Response {
+    app.board.wait_for_reading().await;
+    let query = Query::try_from_uri(&uri).map_or_else(|_| DockQuery::default(), |Query(it)| it);
+    let Ok(dock) = query.dock.parse() else {
+        return (
+            StatusCode::BAD_REQUEST,
+            "\"dock\" is the number of a dock\n",
+        )
+            .into_response();
+    };
+    match draw(&app, dock, &query.at).await {
+        Ok(html) => ([(header::CACHE_CONTROL, "no-store")], Html(html)).into_response(),
+        Err(error) => (error.status(), format!("{error}\n")).into_response(),
+    }
+}
+
+/// Draws a dock's day: until the instant that the page shows, or, where that is empty, until now.
+///
+/// # Errors
+/// Those of [`instant_of`], and where the past cannot be read.
+pub(super) async fn draw(app: &AppState, dock: i32, at: &str) -> Result<String, LookBackError> {
+    let (range, timezone) = app
+        .board
+        .read(|board| (board.past(), board.system().timezone.clone()));
+    let range = range.ok_or(LookBackError::NoPast)?;
+    let now = match at.trim() {
+        "" => range.last,
+        at => instant_of(app, at)?.clamp(range.first, range.last),
+    };
+    let day = Day::around(now, &timezone).ok_or(LookBackError::Unreadable)?;
+    let begin = day.start.min(now - LOOK_BACK_S);
+    let lately = app.past.of_dock(dock, begin, now).await?;
+    let mut usual = Vec::new();
+    for earlier in (1..=USUAL_DAYS_MAX).filter_map(|weeks| day.weeks_before(weeks, &timezone)) {
+        // Only days that are stored as a whole.
+        if earlier.start >= range.first {
+            let from = earlier.start - (day.start - begin);
+            let past = app.past.of_dock(dock, from, earlier.end).await?;
+            usual.push(Usual { day: earlier, past });
+        }
+    }
+    Ok(chart::draw(&Chart {
+        suspicion: suspicion(&lately, &usual, day, now),
+        day,
+        now,
+        lately,
+        usual,
+        timezone,
+    }))
+}
+
+/// Since when a dock's bikes have not been touched, if that is suspicious.
+fn suspicion(lately: &DockPast, usual: &[Usual], day: Day, now: i64) -> Option<i64> {
+    let since = lately.untouched_since()?;
+    let taken = usual.iter().map(|Usual { day: other, past }| {
+        let shift = other.start - day.start;
+        past.taken_between(since + shift, now + shift)
+    });
+    is_suspicious(&taken.collect::<Vec<_>>()).then_some(since)
+}
+
+/// A day by the city's clocks: its first second, and that of the next day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Day {
+    pub(super) start: i64,
+    pub(super) end: i64,
+}
+
+impl Day {
+    /// The day that a second is of.
+    fn around(second: i64, timezone: &str) -> Option<Self> {
+        let (local, _) = to_local(DateTime::from_timestamp(second, 0)?, timezone);
+        Self::of(local.date(), timezone)
+    }
+
+    fn of(date: chrono::NaiveDate, timezone: &str) -> Option<Self> {
+        let midnight = |date: chrono::NaiveDate| {
+            let at = from_local(date.and_time(NaiveTime::MIN), timezone)?;
+            Some(at.timestamp())
+        };
+        Some(Self {
+            start: midnight(date)?,
+            end: midnight(date.checked_add_days(Days::new(1))?)?,
+        })
+    }
+
+    /// The same weekday so many weeks before.
+    fn weeks_before(self, weeks: u64, timezone: &str) -> Option<Self> {
+        let noon = DateTime::from_timestamp(self.start, 0)? + TimeDelta::hours(12);
+        let (local, _) = to_local(noon, timezone);
+        Self::of(
+            local.date().checked_sub_days(Days::new(7 * weeks))?,
+            timezone,
+        )
+    }
+}

@@ -1,0 +1,257 @@
+//! A dock's day in words and as a chart: today's bikes, and those of the same weekday in weeks before.
+
+use std::fmt::Write as _;
+
+use chrono::DateTime;
+use domain::time::to_local;
+use leptos::prelude::*;
+
+use super::Day;
+use super::past::DockPast;
+
+/// What is drawn.
+pub(super) struct Chart {
+    pub(super) day: Day,
+    /// The last second that is known.
+    pub(super) now: i64,
+    /// From the day before on.
+    pub(super) lately: DockPast,
+    pub(super) usual: Vec<Usual>,
+    /// Since when nobody has taken a bike, if that is suspicious.
+    pub(super) suspicion: Option<i64>,
+    pub(super) timezone: String,
+}
+
+/// The same weekday in a week before.
+pub(super) struct Usual {
+    pub(super) day: Day,
+    pub(super) past: DockPast,
+}
+
+/// The chart's size in its own pixels.
+const SIZE: (f64, f64) = (340.0, 96.0);
+/// Room below for the hours, and above for the number of bikes.
+const FOOT: f64 = 16.0;
+const HEAD: f64 = 14.0;
+/// Usual bikes are drawn at so many instants of the day, one more at its end.
+const STEPS: i64 = 48;
+/// A chart is at least this high, in bikes.
+const BIKES_MIN: i32 = 5;
+
+/// Draws it.
+pub(super) fn draw(chart: &Chart) -> String {
+    let suspicion = chart
+        .suspicion
+        .and_then(|since| chart.suspicion_text(since));
+    let suspicion = suspicion.map(|text| view! { <p class="suspicion">{text}</p> });
+    let figure = chart.is_known().then(|| {
+        let usual = chart.usual_text();
+        view! {
+            <figure>
+                <div inner_html=chart.svg()></div>
+                <figcaption>{chart.today_text()} {usual}</figcaption>
+            </figure>
+        }
+    });
+    let panel = view! {
+        {suspicion}
+        <p class="since">{chart.since_text()}</p>
+        {figure}
+    };
+    panel.to_html()
+}
+
+impl Chart {
+    fn is_known(&self) -> bool {
+        !self.lately.steps().is_empty()
+    }
+
+    /// `8 bikes, none taken for 4 hours, when about 9 usually are: perhaps broken`.
+    fn suspicion_text(&self, since: i64) -> Option<String> {
+        let bikes = self.lately.at(self.now)?.bikes;
+        let hours = (self.now - since) / 3_600;
+        let hours = if hours == 1 {
+            "an hour".to_owned()
+        } else {
+            format!("{hours} hours")
+        };
+        let taken = self.usual.iter().map(|Usual { day, past }| {
+            let shift = day.start - self.day.start;
+            past.taken_between(since + shift, self.now + shift)
+        });
+        let mean = f64::from(taken.sum::<i32>()) / self.usual.len().max(1) as f64;
+        Some(format!(
+            "{bikes} bikes, none taken for {hours}, when about {mean:.0} usually are: perhaps broken"
+        ))
+    }
+
+    /// `Last taken 08:12 · last returned 07:55`.
+    fn since_text(&self) -> String {
+        let last = |mut events: Box<dyn DoubleEndedIterator<Item = (i64, i32)> + '_>| {
+            let (second, _) = events.next_back()?;
+            Some(self.clock(second))
+        };
+        let taken = last(Box::new(self.lately.taken()));
+        let returned = last(Box::new(self.lately.returned()));
+        let parts = [
+            taken.map(|at| format!("last taken {at}")),
+            returned.map(|at| format!("last returned {at}")),
+        ];
+        let parts: Vec<_> = parts.into_iter().flatten().collect();
+        if parts.is_empty() {
+            return "No bike was taken or returned for a day.".to_owned();
+        }
+        let mut text = parts.join(" · ");
+        if let Some(first) = text.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        text
+    }
+
+    fn today_text(&self) -> String {
+        let (start, now) = (self.day.start, self.now);
+        let sum = |events: Box<dyn Iterator<Item = (i64, i32)> + '_>| -> i32 {
+            let today = events.filter(|(second, _)| (start..=now).contains(second));
+            today.map(|(_, bikes)| bikes).sum()
+        };
+        let taken = sum(Box::new(self.lately.taken()));
+        let returned = sum(Box::new(self.lately.returned()));
+        format!("Today {taken} taken, {returned} returned.")
+    }
+
+    fn usual_text(&self) -> Option<String> {
+        let weekday = local(self.day.start, &self.timezone)?
+            .format("%A")
+            .to_string();
+        match self.usual.len() {
+            0 => None,
+            1 => Some(format!(" Grey: the {weekday} before.")),
+            weeks => Some(format!(
+                " Grey: the last {weeks} {weekday}s, with their spread."
+            )),
+        }
+    }
+
+    /// The chart as SVG: an area for the spread, a line for its middle, a line of steps for today.
+    fn svg(&self) -> String {
+        let top = self.top();
+        let (width, height) = (SIZE.0, SIZE.1 - FOOT);
+        let length = (self.day.end - self.day.start).max(1) as f64;
+        let x = |second: i64| (second - self.day.start) as f64 / length * width;
+        let y = |bikes: f64| height - bikes / f64::from(top) * (height - HEAD);
+        let mut svg = format!(
+            "<svg viewBox=\"0 0 {width} {}\" role=\"img\" aria-label=\"Bikes today, 0 to {top}\">",
+            SIZE.1
+        );
+        let spread = self.spread();
+        if !spread.is_empty() {
+            let upper = spread.iter().map(|(at, _, _, most)| (x(*at), y(*most)));
+            let lower = spread
+                .iter()
+                .rev()
+                .map(|(at, least, _, _)| (x(*at), y(*least)));
+            path("spread", upper.chain(lower), &mut svg);
+            path(
+                "usual",
+                spread.iter().map(|(at, _, mean, _)| (x(*at), y(*mean))),
+                &mut svg,
+            );
+        }
+        path(
+            "today",
+            self.today_line()
+                .map(|(at, bikes)| (x(at), y(f64::from(bikes)))),
+            &mut svg,
+        );
+        for hour in [6, 12, 18] {
+            let at = x(self.day.start + hour * 3_600);
+            push(
+                &mut svg,
+                format_args!(
+                    "<path class=\"tick\" d=\"M{at:.0} 0V{height:.0}\"/>\
+                 <text x=\"{at:.0}\" y=\"{:.0}\">{hour}:00</text>",
+                    SIZE.1 - 3.0
+                ),
+            );
+        }
+        push(
+            &mut svg,
+            format_args!("<text class=\"top\" x=\"2\" y=\"10\">{top}</text></svg>"),
+        );
+        svg
+    }
+
+    /// The most bikes that are drawn.
+    fn top(&self) -> i32 {
+        let today = self.today_line().map(|(_, bikes)| bikes);
+        let usual = self
+            .spread()
+            .into_iter()
+            .map(|(_, _, _, most)| most.ceil() as i32);
+        today.chain(usual).max().unwrap_or(0).max(BIKES_MIN)
+    }
+
+    /// Corners of today's line.
+    fn today_line(&self) -> impl Iterator<Item = (i64, i32)> {
+        let begin = self.lately.at(self.day.start);
+        let begin = begin.map(|count| (self.day.start, count.bikes));
+        let steps = self.lately.steps().iter();
+        let today = steps.filter(|(second, _)| *second > self.day.start);
+        let mut last = begin.map(|(_, bikes)| bikes);
+        let corners = today.flat_map(move |(second, count)| {
+            let before = last.replace(count.bikes).unwrap_or(count.bikes);
+            [(*second, before), (*second, count.bikes)]
+        });
+        let end = self
+            .lately
+            .at(self.now)
+            .map(|count| (self.now, count.bikes));
+        begin.into_iter().chain(corners).chain(end)
+    }
+
+    /// Least, mean and most of the usual days at instants of today.
+    fn spread(&self) -> Vec<(i64, f64, f64, f64)> {
+        let length = self.day.end - self.day.start;
+        let instants = (0..=STEPS).map(|step| length * step / STEPS);
+        let at = |after: i64| {
+            let counts = self.usual.iter().filter_map(|Usual { day, past }| {
+                Some(f64::from(past.at(day.start + after)?.bikes))
+            });
+            let counts: Vec<_> = counts.collect();
+            let least = counts.iter().copied().reduce(f64::min)?;
+            let most = counts.iter().copied().reduce(f64::max)?;
+            let mean = counts.iter().sum::<f64>() / counts.len() as f64;
+            Some((self.day.start + after, least, mean, most))
+        };
+        instants.filter_map(at).collect()
+    }
+
+    /// `08:12`, with the day if it is not today.
+    fn clock(&self, second: i64) -> String {
+        let form = if second >= self.day.start {
+            "%H:%M"
+        } else {
+            "%a %H:%M"
+        };
+        let at = local(second, &self.timezone);
+        at.map(|at| at.format(form).to_string()).unwrap_or_default()
+    }
+}
+
+fn local(second: i64, timezone: &str) -> Option<chrono::NaiveDateTime> {
+    let (local, _) = to_local(DateTime::from_timestamp(second, 0)?, timezone);
+    Some(local)
+}
+
+fn path(class: &str, points: impl Iterator<Item = (f64, f64)>, svg: &mut String) {
+    push(svg, format_args!("<path class=\"{class}\" d=\""));
+    for (i, (x, y)) in points.enumerate() {
+        let letter = if i == 0 { 'M' } else { 'L' };
+        push(svg, format_args!("{letter}{x:.1} {y:.1}"));
+    }
+    svg.push_str("\"/>");
+}
+
+fn push(text: &mut String, more: std::fmt::Arguments<'_>) {
+    text.write_fmt(more).expect("a string takes all text");
+}
