@@ -69,9 +69,7 @@ pub(crate) async fn run(shared: Shared) {
 /// Waits for the lock, then publishes until stopped; on an error the connection and the memory are
 /// thrown away, and the next session starts from what is stored.
 async fn publish_session(shared: &Shared) -> Result<(), SinkError> {
-    let config = &shared.config;
-    let (url, limit) = (&config.database_url, config.database_max);
-    let mut connection = database::connect(url, "sink availability", limit).await?;
+    let mut connection = shared.connect("availability").await?;
     if wait_for_lock(shared, &mut connection).await? {
         shared.recent.open();
         let ended = publish_until_stopped(shared, &mut connection).await;

@@ -1,6 +1,7 @@
 //! How the sink reads and writes; each default in its field's comment.
 
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use domain::window::WIDTH;
@@ -12,8 +13,14 @@ pub struct SinkConfig {
     pub topic: String,
     /// Where the tables are, as a `postgres://` URL. May hold a password: never logged.
     pub database_url: String,
-    /// Name of this process in `stream_cursor`, for people. Default: `sink-<process id>`.
-    pub owner: String,
+    /// Name of this process among the sinks of the database; no two may have the same. Default:
+    /// `sink-<process id>-<random>`.
+    pub member: String,
+    /// How often this process says that it lives, and looks whether the others do. Default: 500 ms.
+    pub heartbeat_interval: Duration,
+    /// Silence after which the others take a process for dead though it holds its connection. Default: 2 s,
+    /// so that the partitions of one that is frozen go on elsewhere within 5 s.
+    pub session_timeout: Duration,
     /// Width of a window. Default: 5 s.
     pub window: Duration,
     /// How far a departure may lie behind the newest one and still count in time. Default: 0 s.
@@ -79,7 +86,9 @@ impl Default for SinkConfig {
         Self {
             topic: "trips".to_owned(),
             database_url: "postgres://localhost/bikeshare".to_owned(),
-            owner: format!("sink-{}", std::process::id()),
+            member: unique_name(),
+            heartbeat_interval: Duration::from_millis(500),
+            session_timeout: Duration::from_secs(2),
             window: WIDTH.to_std().unwrap_or_default(),
             lateness: Duration::ZERO,
             batch_rows_max: 20_000,
@@ -101,11 +110,19 @@ impl Default for SinkConfig {
     }
 }
 
+/// A name that no other process has: in containers all have the same process id.
+fn unique_name() -> String {
+    let process = std::process::id();
+    // The standard library's own random keys.
+    let random = RandomState::new().hash_one(process) & 0xff_ffff;
+    format!("sink-{process}-{random:06x}")
+}
+
 impl fmt::Debug for SinkConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SinkConfig")
             .field("topic", &self.topic)
-            .field("owner", &self.owner)
+            .field("member", &self.member)
             .field("window", &self.window)
             .field("lateness", &self.lateness)
             .field("batch_rows_max", &self.batch_rows_max)

@@ -11,7 +11,7 @@ use crate::storable::storable;
 use crate::stream_key::StreamKey;
 
 /// Taken while cursors are created, so that two topics cannot both find the database empty.
-const TAKEOVER_LOCK: i64 = 0x6269_6b65_0001;
+const CREATE_LOCK: i64 = 0x6269_6b65_0001;
 
 /// A row of `stream_cursor` with its rows of `source_cursor`.
 #[derive(Debug, Clone, Default)]
@@ -26,14 +26,12 @@ pub(crate) struct Cursor {
     pub(crate) watermark: Option<DateTime<Utc>>,
     /// The module's state, as JSON.
     pub(crate) state: Option<String>,
-    pub(crate) late_events: i64,
-    pub(crate) duplicates: i64,
     pub(crate) sources: Vec<(String, u64)>,
 }
 
 /// What [`cursor_of`] takes.
 const COLUMNS: &str = "generation, next_offset, last_epoch, last_source, last_seq, id_shift,
-         watermark, state::text, late_events, duplicates";
+         watermark, state::text";
 
 type CursorRow = (
     i64,
@@ -44,11 +42,10 @@ type CursorRow = (
     i64,
     Option<DateTime<Utc>>,
     Option<String>,
-    i64,
-    i64,
 );
 
-/// Begins the cursors of all streams of a topic that have none, at the log's start.
+/// Begins the cursors of all streams of a topic that have none, at the log's start, and the leases of
+/// its partitions.
 ///
 /// All before one of them is written: a partition that has no cursor would not hold the clock back, and
 /// what comes from it later would come too late to be counted.
@@ -59,7 +56,6 @@ pub(crate) async fn create_missing(
     connection: &mut PgConnection,
     topic: &str,
     partitions: u32,
-    owner: &str,
 ) -> Result<(), SinkError> {
     let failed = || SinkError::database(format!("begin the cursors of {topic}"));
     let mut transaction = connection.begin().await.map_err(failed())?;
@@ -70,69 +66,62 @@ pub(crate) async fn create_missing(
         .unzip();
     sqlx::query(
         "insert into stream_cursor (topic, partition, module, next_offset, owner, generation)
-         select $1, partition, module, 0, $4, 0
+         select $1, partition, module, 0, 'nobody yet', 0
          from unnest($2::smallint[], $3::text[]) as s (partition, module)
          on conflict (topic, partition, module) do nothing",
     )
     .bind(topic)
     .bind(numbers)
     .bind(modules)
-    .bind(owner)
+    .execute(&mut *transaction)
+    .await
+    .map_err(failed())?;
+    sqlx::query(
+        "insert into partition_lease (topic, partition, generation)
+         select topic, partition, max(generation) from stream_cursor where topic = $1 group by 1, 2
+         on conflict (topic, partition) do nothing",
+    )
+    .bind(topic)
     .execute(&mut *transaction)
     .await
     .map_err(failed())?;
     transaction.commit().await.map_err(failed())
 }
 
-/// Makes this process the stream's owner; whoever owned it before can write no more.
+/// Gives the stream the generation of its partition's lease, so that whoever wrote it before can write no
+/// more, and reads where to go on. Done again, it waits for a transaction whose end is unknown.
+///
+/// # Errors
+/// [`SinkError::Fenced`] if another process owns the partition since.
 pub(crate) async fn take(
     connection: &mut PgConnection,
     key: &StreamKey,
-    owner: &str,
+    member: &str,
+    generation: i64,
 ) -> Result<Cursor, SinkError> {
-    let failed = || format!("take over {key}");
-    let mut transaction = connection
-        .begin()
-        .await
-        .map_err(SinkError::database(failed()))?;
+    let failed = || SinkError::database(format!("take over {key}"));
+    let mut transaction = connection.begin().await.map_err(failed())?;
     let row: Option<CursorRow> = sqlx::query_as(AssertSqlSafe(format!(
-        "update stream_cursor set owner = $4, generation = generation + 1, failure = null,
-             updated_at = now()
+        "update stream_cursor set owner = $4, generation = $5, failure = null, updated_at = now()
          where topic = $1 and partition = $2 and module = $3
+             and (generation < $5 or generation = $5 and owner = $4)
          returning {COLUMNS}"
     )))
     .bind(&key.topic)
     .bind(key.partition_sql())
     .bind(key.module.name())
-    .bind(owner)
+    .bind(member)
+    .bind(generation)
     .fetch_optional(&mut *transaction)
     .await
-    .map_err(SinkError::database(failed()))?;
+    .map_err(failed())?;
     let Some(row) = row else {
         return Err(fenced(&mut transaction, key, 0).await);
     };
     let cursor = with_sources(&mut transaction, key, row).await?;
     forget_fenced(&mut transaction, key, &cursor.sources).await?;
-    transaction
-        .commit()
-        .await
-        .map_err(SinkError::database(failed()))?;
+    transaction.commit().await.map_err(failed())?;
     Ok(cursor)
-}
-
-/// Reads the cursor again, which is how a transaction whose end is unknown is settled.
-///
-/// # Errors
-/// [`SinkError::Fenced`] if another process has taken the stream over.
-pub(crate) async fn load(
-    connection: &mut PgConnection,
-    key: &StreamKey,
-    generation: i64,
-) -> Result<Cursor, SinkError> {
-    match read(connection, key).await? {
-        Some(row) if row.0 == generation => with_sources(connection, key, row).await,
-        _ => Err(fenced(connection, key, 0).await),
-    }
 }
 
 /// Reads the cursor without becoming its owner, and without its sources.
@@ -189,23 +178,20 @@ pub(crate) async fn fenced(
     key: &StreamKey,
     offset: i64,
 ) -> SinkError {
-    let owner: Result<Option<(String, i64)>, _> = sqlx::query_as(
+    let owner: Result<(String, i64), _> = sqlx::query_as(
         "select owner, generation from stream_cursor
          where topic = $1 and partition = $2 and module = $3",
     )
     .bind(&key.topic)
     .bind(key.partition_sql())
     .bind(key.module.name())
-    .fetch_optional(connection)
+    .fetch_one(connection)
     .await;
     match owner {
-        Ok(owner) => SinkError::Fenced {
+        Ok((owner, generation)) => SinkError::Fenced {
             position: key.at(offset),
             module: key.module.name(),
-            owner: owner.map_or_else(
-                || "somebody who removed its cursor".to_owned(),
-                |(owner, generation)| format!("{owner} (generation {generation})"),
-            ),
+            owner: format!("{owner} (generation {generation})"),
         },
         Err(source) => SinkError::Database {
             doing: format!("read the owner of {key}"),
@@ -217,7 +203,7 @@ pub(crate) async fn fenced(
 async fn refuse_other_topic(connection: &mut PgConnection, topic: &str) -> Result<(), SinkError> {
     let failed = || SinkError::database("look for another topic's cursor");
     sqlx::query("select pg_advisory_xact_lock($1)")
-        .bind(TAKEOVER_LOCK)
+        .bind(CREATE_LOCK)
         .execute(&mut *connection)
         .await
         .map_err(failed())?;
@@ -260,7 +246,7 @@ async fn with_sources(
 
 fn cursor_of(row: CursorRow, sources: Vec<(String, u64)>) -> Cursor {
     let (generation, next_offset, epoch, source, seq, id_shift, ..) = row;
-    let (.., watermark, state, late_events, duplicates) = row;
+    let (.., watermark, state) = row;
     let last = source.zip(seq).map(|(source, seq)| LastRecord {
         epoch,
         source,
@@ -273,8 +259,6 @@ fn cursor_of(row: CursorRow, sources: Vec<(String, u64)>) -> Cursor {
         id_shift,
         watermark,
         state,
-        late_events,
-        duplicates,
         sources,
     }
 }

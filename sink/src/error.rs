@@ -100,8 +100,8 @@ pub enum SinkError {
         /// Its partitions.
         partitions: u32,
     },
-    /// Another sink has taken the partition over.
-    #[error("{position}: {module} was taken over by {owner}: this sink stops writing it")]
+    /// Another sink owns the partition since.
+    #[error("{position}: {module} is written by {owner} now: this sink writes it no more")]
     Fenced {
         /// Where this sink would have gone on.
         position: Position,
@@ -210,8 +210,9 @@ impl SinkError {
                 is_transient_error(source)
             }
             Self::Broker { source, .. } => !is_damage(source),
-            // A mended module may be uploaded: it is fetched anew with each retry.
-            Self::Module { .. } | Self::Silence { .. } => true,
+            // A mended module may be uploaded: it is fetched anew with each retry. Who is fenced may own
+            // the partition again.
+            Self::Module { .. } | Self::Silence { .. } | Self::Fenced { .. } => true,
             _ => false,
         }
     }

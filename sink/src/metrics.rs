@@ -6,14 +6,15 @@ use telemetry::{Label, Metric, Role, Value};
 use tokio::sync::watch;
 
 use crate::module::Module;
-use crate::state::{SinkState, StreamState, StreamStatus};
+use crate::state::{MembershipState, SinkState, StreamState, StreamStatus};
 
 /// The sink as a role that is watched; give it a receiver of the state that [`crate::run`] writes.
 #[derive(Debug, Clone)]
 pub struct SinkRole(pub watch::Receiver<SinkState>);
 
 /// All states of a stream, as their label has them.
-const STATUSES: [(StreamStatus, &str); 5] = [
+const STATUSES: [(StreamStatus, &str); 6] = [
+    (StreamStatus::Unassigned, "unassigned"),
     (StreamStatus::Starting, "starting"),
     (StreamStatus::Running, "running"),
     (StreamStatus::Retrying, "retrying"),
@@ -28,7 +29,8 @@ impl Role for SinkRole {
 
     fn metrics(&self) -> Vec<Metric> {
         let state = self.0.borrow();
-        let mut metrics = rows(&state);
+        let mut metrics = membership(&state.membership);
+        metrics.extend(rows(&state));
         metrics.extend(lags(&state));
         metrics.extend(work(&state));
         metrics.extend(published(&state));
@@ -43,6 +45,13 @@ impl Role for SinkRole {
         let state = self.0.borrow();
         if state.streams.is_empty() {
             return vec!["sink: no partition is found yet".to_owned()];
+        }
+        let membership = &state.membership;
+        if let Some(error) = &membership.last_error {
+            return vec![format!("sink: no heartbeat could be sent: {error}")];
+        }
+        if !membership.is_joined {
+            return vec!["sink: it has not joined the other sinks yet".to_owned()];
         }
         with_status(&state, |status| {
             matches!(status, StreamStatus::Starting | StreamStatus::Retrying)
@@ -67,6 +76,21 @@ fn sum<T: std::iter::Sum>(state: &SinkState, module: Module, of: fn(&StreamState
     of_module.map(|(_, stream)| of(stream)).sum()
 }
 
+fn membership(membership: &MembershipState) -> Vec<Metric> {
+    vec![
+        Metric::gauge(
+            "partitions_owned",
+            "Partitions that this sink writes; others share the rest",
+            Some(membership.owned() as f64),
+        ),
+        Metric::count(
+            "rebalances",
+            "Changes of the partitions that this sink owns",
+            membership.rebalances,
+        ),
+    ]
+}
+
 fn rows(state: &SinkState) -> Vec<Metric> {
     let split = |of: fn(&StreamState) -> u64| sum(state, Module::TripSplit, of);
     let window = |of: fn(&StreamState) -> u64| sum(state, Module::DockWindow, of);
@@ -88,12 +112,12 @@ fn rows(state: &SinkState) -> Vec<Metric> {
         ),
         Metric::count(
             "duplicates_dropped",
-            "Resent records dropped, since the database was made",
+            "Resent records dropped",
             split(|stream| stream.duplicates),
         ),
         Metric::count(
             "late_departures",
-            "Departures after their window had closed, since the database was made",
+            "Departures that came after their window had closed",
             window(|stream| stream.late_events),
         ),
     ]
@@ -109,6 +133,7 @@ fn lags(state: &SinkState) -> Vec<Metric> {
     let records = state
         .streams
         .iter()
+        .filter(|(_, stream)| stream.status != StreamStatus::Unassigned)
         .filter_map(|((number, module), stream)| {
             let end = state.log_ends.get(number)?.offset;
             let labels = vec![partition(*number), of_module(*module)];
@@ -117,6 +142,9 @@ fn lags(state: &SinkState) -> Vec<Metric> {
         });
     let seconds = ends().filter_map(|(number, end)| {
         let stream = state.streams.get(&(*number, Module::TripSplit))?;
+        if stream.status == StreamStatus::Unassigned {
+            return None;
+        }
         let lag = (end.at? - stream.watermark?).as_seconds_f64();
         Some((vec![partition(*number)], Value::Gauge(lag.max(0.0))))
     });
@@ -128,7 +156,7 @@ fn lags(state: &SinkState) -> Vec<Metric> {
         ),
         Metric::labelled(
             "lag_records",
-            "Records of the log that are not in the tables yet",
+            "Records of the log that are not in the tables yet, of partitions that this sink owns",
             records,
         ),
         Metric::labelled(
@@ -231,6 +259,13 @@ mod tests {
             at: at("2020-03-01T05:01:00Z"),
         };
         SinkState {
+            membership: MembershipState {
+                member: "sink-1".to_owned(),
+                is_joined: true,
+                owners: [(0, "sink-1".to_owned()), (1, "sink-2".to_owned())].into(),
+                rebalances: 2,
+                last_error: None,
+            },
             streams: [
                 ((0, Module::TripSplit), stream(StreamStatus::Running, 22)),
                 ((0, Module::DockWindow), stream(StreamStatus::Retrying, 20)),
@@ -255,6 +290,12 @@ mod tests {
             # HELP bikeshare_build The build that says this.
             # TYPE bikeshare_build info
             bikeshare_build_info{version="1.2.3"} 1
+            # HELP bikeshare_sink_partitions_owned Partitions that this sink writes; others share the rest
+            # TYPE bikeshare_sink_partitions_owned gauge
+            bikeshare_sink_partitions_owned 1
+            # HELP bikeshare_sink_rebalances Changes of the partitions that this sink owns
+            # TYPE bikeshare_sink_rebalances counter
+            bikeshare_sink_rebalances_total 2
             # HELP bikeshare_sink_records_written Departures and arrivals written to table records
             # TYPE bikeshare_sink_records_written counter
             bikeshare_sink_records_written_total 40
@@ -264,16 +305,16 @@ mod tests {
             # HELP bikeshare_sink_rejects_written Rows that could not be used, written to table rejected
             # TYPE bikeshare_sink_rejects_written counter
             bikeshare_sink_rejects_written_total 2
-            # HELP bikeshare_sink_duplicates_dropped Resent records dropped, since the database was made
+            # HELP bikeshare_sink_duplicates_dropped Resent records dropped
             # TYPE bikeshare_sink_duplicates_dropped counter
             bikeshare_sink_duplicates_dropped_total 0
-            # HELP bikeshare_sink_late_departures Departures after their window had closed, since the database was made
+            # HELP bikeshare_sink_late_departures Departures that came after their window had closed
             # TYPE bikeshare_sink_late_departures counter
             bikeshare_sink_late_departures_total 0
             # HELP bikeshare_sink_log_end_offset Offset after the last record of the log, looked at every 5 seconds
             # TYPE bikeshare_sink_log_end_offset gauge
             bikeshare_sink_log_end_offset{partition="0"} 30
-            # HELP bikeshare_sink_lag_records Records of the log that are not in the tables yet
+            # HELP bikeshare_sink_lag_records Records of the log that are not in the tables yet, of partitions that this sink owns
             # TYPE bikeshare_sink_lag_records gauge
             bikeshare_sink_lag_records{partition="0",module="trip-split"} 8
             bikeshare_sink_lag_records{partition="0",module="dock-window"} 10
@@ -298,6 +339,7 @@ mod tests {
             bikeshare_sink_streams_opened_total{module="dock-window"} 2
             # HELP bikeshare_sink_streams Streams by what they do now
             # TYPE bikeshare_sink_streams gauge
+            bikeshare_sink_streams{status="unassigned"} 0
             bikeshare_sink_streams{status="starting"} 0
             bikeshare_sink_streams{status="running"} 1
             bikeshare_sink_streams{status="retrying"} 1
@@ -336,6 +378,29 @@ mod tests {
         assert_eq!(
             role.failures(),
             ["sink: trip-split of partition 0: postgres is away"]
+        );
+    }
+
+    #[test]
+    fn a_sink_without_a_partition_is_ready_once_it_has_joined() {
+        let mut state = state();
+        for stream in state.streams.values_mut() {
+            stream.status = StreamStatus::Unassigned;
+        }
+        let (sender, state) = watch::channel(state);
+        let role = SinkRole(state);
+        let none: [&str; 0] = [];
+        assert_eq!(role.waits(), none);
+        sender.send_modify(|state| state.membership.is_joined = false);
+        assert_eq!(
+            role.waits(),
+            ["sink: it has not joined the other sinks yet"]
+        );
+        let error = Some("postgres is away".to_owned());
+        sender.send_modify(|state| state.membership.last_error = error);
+        assert_eq!(
+            role.waits(),
+            ["sink: no heartbeat could be sent: postgres is away"]
         );
     }
 

@@ -13,7 +13,7 @@ macro_rules! file {
 }
 
 /// Name and text, in order; a name is `VERSION_DESCRIPTION.sql`.
-const FILES: [(&str, &str); 13] = [
+const FILES: [(&str, &str); 14] = [
     file!("0001_records.sql"),
     file!("0002_stream_cursor.sql"),
     file!("0003_availability.sql"),
@@ -27,6 +27,7 @@ const FILES: [(&str, &str); 13] = [
     file!("0011_station_stock.sql"),
     file!("0012_bike_kind.sql"),
     file!("0013_past.sql"),
+    file!("0014_sink_member.sql"),
 ];
 
 /// All migrations, with the versions, descriptions and checksums that sqlx gives them.
@@ -69,7 +70,7 @@ mod tests {
             migrator()
                 .iter()
                 .map(|migration| migration.version)
-                .eq(1..=13)
+                .eq(1..=14)
         );
     }
 }

@@ -1,7 +1,7 @@
 //! Log and tables are a pair: before anything is written, each cursor is compared with the log.
 //!
 //! Done for all streams before one of them starts, so that no partition of another log gets into the
-//! tables, and before a stream is taken over, so that a sink with the wrong log disturbs none that
+//! tables, and before the sink joins the others, so that one with the wrong log disturbs none that
 //! runs. What to do with a log and tables that do not belong together, the operator decides: [`OtherLog`].
 
 use std::time::Instant;
@@ -74,12 +74,11 @@ async fn wait_before_retry(shared: &Shared, backoff: &mut Backoff, error: &SinkE
 async fn mismatches(shared: &Shared, partitions: u32) -> Result<Vec<Mismatch>, SinkError> {
     let SinkConfig {
         topic,
-        owner,
         database_max: limit,
         ..
     } = &*shared.config;
     let mut connection = connect(shared).await?;
-    let creating = cursor::create_missing(&mut connection, topic, partitions, owner);
+    let creating = cursor::create_missing(&mut connection, topic, partitions);
     database::with_timeout(*limit, "begin the cursors", creating).await?;
     let mut found = Vec::new();
     for key in StreamKey::all(topic, partitions) {
@@ -120,8 +119,7 @@ async fn resolve(shared: &Shared, mut found: Vec<Mismatch>) -> Result<(), SinkEr
 }
 
 async fn connect(shared: &Shared) -> Result<PgConnection, SinkError> {
-    let url = &shared.config.database_url;
-    database::connect(url, "sink start", shared.config.database_max).await
+    shared.connect("start").await
 }
 
 /// Continues a stream at the start of the present log, behind a gap that is noted.
@@ -161,6 +159,16 @@ async fn resume(
     if moved.rows_affected() != 1 {
         return Err(cursor::fenced(&mut transaction, key, cursor.next_offset).await);
     }
+    // Whoever owned the partition is fenced; a lease is never older than its streams.
+    sqlx::query(
+        "update partition_lease set member = null, generation = generation + 1
+         where topic = $1 and partition = $2",
+    )
+    .bind(&key.topic)
+    .bind(key.partition_sql())
+    .execute(&mut *transaction)
+    .await
+    .map_err(failed())?;
     sqlx::query(
         "insert into log_gap (topic, partition, module, next_offset, resumed_offset, id_offset, reason)
          values ($1, $2, $3, $4, $5, $6, $7)",
@@ -200,6 +208,7 @@ async fn empty(connection: &mut PgConnection) -> Result<(), SinkError> {
         update stream_cursor set next_offset = 0, last_epoch = null, last_source = null,
             last_seq = null, id_shift = 0, watermark = null, state = null, late_events = 0,
             duplicates = 0, failure = null, generation = generation + 1, updated_at = now();
+        update partition_lease set member = null, generation = generation + 1;
         update replay_clock set at = to_timestamp(0), version = version + 1,
             published_at = clock_timestamp();";
     sqlx::raw_sql(statements)

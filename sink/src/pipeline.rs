@@ -1,5 +1,5 @@
-//! The whole sink: find the partitions, follow the modules, run a task for each
-//! stream, publish the availability.
+//! The whole sink: find the partitions, share them with other sinks, follow the modules, run a task for
+//! each stream, publish the availability.
 
 use std::sync::Arc;
 
@@ -16,21 +16,22 @@ use crate::cluster::RESPONSE_MAX;
 use crate::config::SinkConfig;
 use crate::error::SinkError;
 use crate::log_end;
+use crate::membership::{self, Assignment};
 use crate::module::{self, LoadedModules, ModuleSources};
 use crate::pair;
+use crate::partition;
 use crate::shared::Shared;
 use crate::state::SinkState;
-use crate::stream_key::StreamKey;
-use crate::task::StreamTask;
 
 /// Stores the modules' outputs until stopped; gives the last state.
 ///
+/// Sinks of one database share its partitions: whichever join and leave, each partition has one.
 /// The database must have been migrated (see [`crate::migrate`]). `sources` may change while the
 /// sink runs; `state` is written at every step and read by whoever holds a receiver. A stream that
 /// fails for good stops alone, with an error in the log and in `state`; the others go on.
 ///
 /// # Errors
-/// The first stream's error if all streams have failed for good, or if the log is not the one that
+/// The first stream's error if all streams of all partitions have failed for good here, or if the log is not the one that
 /// the tables were filled from: then all streams stop. [`SinkError::TooManyPartitions`] if the topic
 /// has more than the keys of table `records` can name.
 pub async fn run(
@@ -45,6 +46,7 @@ pub async fn run(
     // One stream that finds another log stops all of them.
     let stop = stop.child_token();
     let (loaded, modules) = watch::channel(LoadedModules::new());
+    let (assign, assignment) = watch::channel(Assignment::new());
     // Streams stop with the sink; followers stop with it or when no stream is left.
     let followers = stop.child_token();
     let shared = Shared {
@@ -54,6 +56,7 @@ pub async fn run(
         state: state.clone(),
         written: Arc::new(Notify::new()),
         recent: Arc::default(),
+        assignment,
         stop,
     };
     let Some(partitions) = find_topic(&shared).await? else {
@@ -71,9 +74,15 @@ pub async fn run(
         stop: followers.clone(),
         ..shared.clone()
     });
+    // Not before its last commit does a member give its partitions to others.
+    let member = Shared {
+        stop: CancellationToken::new(),
+        ..shared.clone()
+    };
     let streaming = async {
-        let result = run_streams(&shared, partitions).await;
+        let result = run_partitions(&shared, partitions).await;
         followers.cancel();
+        member.stop.cancel();
         result
     };
     let log_ends = Shared {
@@ -81,37 +90,36 @@ pub async fn run(
         ..shared.clone()
     };
     let log_ends = log_end::follow(&log_ends, partitions);
-    let (result, (), (), ()) = tokio::join!(streaming, publishing, following, log_ends);
+    let sharing = membership::run(&member, assign);
+    let (result, (), (), (), ()) =
+        tokio::join!(streaming, publishing, following, log_ends, sharing);
     result?;
     let last = state.borrow().clone();
     tracing::info!(records = last.records(), "sink has stopped");
     Ok(last)
 }
 
-/// Runs one task a partition and module until all have ended; the first error if all failed, or if
-/// the log is another one.
-async fn run_streams(shared: &Shared, partitions: u32) -> Result<(), SinkError> {
+/// Runs one task a partition until all have ended; the first error if all streams failed, or if the log
+/// is another one.
+async fn run_partitions(shared: &Shared, partitions: u32) -> Result<(), SinkError> {
     let mut tasks = JoinSet::new();
-    for key in StreamKey::all(&shared.config.topic, partitions) {
-        tasks.spawn(StreamTask::new(key, shared.clone()).run());
+    for number in 0..partitions {
+        tasks.spawn(partition::run(number, shared.clone()));
     }
     let mut first_error = None;
-    let (mut ended_well, mut other_log) = (false, false);
+    let mut is_other_log = false;
     while let Some(task) = tasks.join_next().await {
         match task {
-            Ok(Ok(())) => ended_well = true,
+            Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                if error.is_log_mismatch() {
-                    shared.stop.cancel();
-                    other_log = true;
-                }
+                is_other_log |= error.is_log_mismatch();
                 first_error = first_error.or(Some(error));
             }
             Err(panic) => std::panic::resume_unwind(panic.into_panic()),
         }
     }
     match first_error {
-        Some(error) if !ended_well || other_log => Err(error),
+        Some(error) if is_other_log || shared.state.borrow().all_failed() => Err(error),
         _ => Ok(()),
     }
 }

@@ -4,10 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use partition_client::{Backoff, Cluster, Recovery, RecoveryConfig};
+use sqlx::postgres::PgConnection;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::SinkConfig;
+use crate::database;
+use crate::error::SinkError;
+use crate::membership::Assignment;
 use crate::module::LoadedModules;
 use crate::recent::Recent;
 use crate::state::SinkState;
@@ -28,10 +32,20 @@ pub(crate) struct Shared {
     pub(crate) written: Arc<Notify>,
     /// What the stream tasks have committed, for the availability task.
     pub(crate) recent: Arc<Recent>,
+    /// Set by [`crate::membership::run`]; each partition's task follows its own.
+    pub(crate) assignment: watch::Receiver<Assignment>,
     pub(crate) stop: CancellationToken,
 }
 
 impl Shared {
+    /// Opens a connection that `pg_stat_activity` shows as this member's: by that name the other members
+    /// end what a frozen process has left open.
+    pub(crate) async fn connect(&self, role: &str) -> Result<PgConnection, SinkError> {
+        let config = &self.config;
+        let name = format!("{} {role}", config.member);
+        database::connect(&config.database_url, &name, config.database_max).await
+    }
+
     /// Waits before a retry, unless the sink is stopped.
     pub(crate) async fn pause(&self, pause: Duration) {
         tokio::select! {

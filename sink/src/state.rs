@@ -12,12 +12,44 @@ use crate::stream_key::StreamKey;
 /// Everything the sink shows at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SinkState {
-    /// One entry a partition and module; empty until the topic has been found.
+    /// Who shares the partitions.
+    pub membership: MembershipState,
+    /// One entry a partition and module, also of those that other sinks own; empty until the topic has
+    /// been found.
     pub streams: BTreeMap<(u32, Module), StreamState>,
     /// Where each partition's log ends; empty until it has been looked at.
     pub log_ends: BTreeMap<u32, LogEnd>,
     /// What the app reads.
     pub availability: AvailabilityState,
+}
+
+/// This process among the sinks of the database.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MembershipState {
+    /// Its name.
+    pub member: String,
+    /// Whether a heartbeat has been sent.
+    pub is_joined: bool,
+    /// Which member owns a partition; without those that nobody does.
+    pub owners: BTreeMap<u32, String>,
+    /// How often the partitions that this process owns have changed.
+    pub rebalances: u64,
+    /// Why the last heartbeat could not be sent.
+    pub last_error: Option<String>,
+}
+
+impl MembershipState {
+    /// Partitions that this process owns.
+    #[must_use]
+    pub fn owned(&self) -> usize {
+        let owners = self.owners.values();
+        owners.filter(|owner| **owner == self.member).count()
+    }
+
+    fn is_owned_elsewhere(&self, partition: u32) -> bool {
+        let owner = self.owners.get(&partition);
+        owner.is_some_and(|owner| *owner != self.member)
+    }
 }
 
 /// Where a partition's log ends, looked at every few seconds.
@@ -50,9 +82,9 @@ pub struct StreamState {
     pub rows: u64,
     /// Rejects written by this process.
     pub rejects: u64,
-    /// Resent records dropped since the database was made.
+    /// Resent records dropped by this process.
     pub duplicates: u64,
-    /// Departures that came after their window had closed, since the database was made.
+    /// Departures that came to this process after their window had closed.
     pub late_events: u64,
     /// How often a stream was opened.
     pub opened: u64,
@@ -71,8 +103,10 @@ pub struct StreamState {
 /// Whether a stream moves.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum StreamStatus {
-    /// Not opened yet.
+    /// Another sink owns the partition, or nobody yet.
     #[default]
+    Unassigned,
+    /// Not opened yet.
     Starting,
     /// Open.
     Running,
@@ -139,25 +173,31 @@ impl StreamEntry {
 }
 
 impl StreamState {
-    /// Whether the stream runs, so that its cursor was found to be of this log, and is at `end`.
-    fn is_at(&self, end: i64) -> bool {
-        self.status == StreamStatus::Running && self.next_offset.max(self.quiet_until) >= end
+    /// Whether the stream runs, so that its cursor was found to be of this log, and is at `end`. What
+    /// runs elsewhere was found so there.
+    fn is_at(&self, end: i64, is_owned_elsewhere: bool) -> bool {
+        match self.status {
+            StreamStatus::Running => self.next_offset.max(self.quiet_until) >= end,
+            StreamStatus::Unassigned => is_owned_elsewhere && self.next_offset >= end,
+            _ => false,
+        }
     }
 }
 
 impl SinkState {
     /// Whether everything before `ends` is stored and shown.
     ///
-    /// True when each partition's streams run on this log, have committed or silently passed over
+    /// True when each partition's streams run on this log, here or in another sink, have committed or silently passed over
     /// all up to the partition's end in `ends` (see [`crate::log_ends`]), all rows are in what is
     /// published, and the published clock has reached the city's, the least watermark. What another
     /// sink publishes is known by its clock only.
     #[must_use]
     pub fn drained_to(&self, ends: &BTreeMap<u32, i64>) -> bool {
         let stored = ends.iter().all(|(partition, end)| {
+            let is_elsewhere = self.membership.is_owned_elsewhere(*partition);
             let reached = |module| {
                 let stream = self.streams.get(&(*partition, module));
-                stream.is_some_and(|stream| stream.is_at(*end))
+                stream.is_some_and(|stream| stream.is_at(*end, is_elsewhere))
             };
             Module::ALL.into_iter().all(reached)
         });
@@ -196,6 +236,12 @@ impl SinkState {
         self.streams
             .values()
             .any(|stream| stream.status == StreamStatus::Failed)
+    }
+
+    /// Whether all streams have failed for good, those of all partitions.
+    pub(crate) fn all_failed(&self) -> bool {
+        let mut streams = self.streams.values();
+        streams.all(|stream| stream.status == StreamStatus::Failed)
     }
 
     /// Rows of `records` written by this process.
@@ -245,6 +291,19 @@ mod tests {
         );
         assert!(!state("2020-03-01T05:00:05Z").drained_to(&BTreeMap::from([(0, 11)])));
         assert!(!state("2020-03-01T05:00:05Z").drained_to(&BTreeMap::from([(0, 10), (1, 0)])));
+    }
+
+    #[test]
+    fn what_another_sink_stores_is_drained_when_its_cursor_is_at_the_end() {
+        let mut state = state("2020-03-01T05:00:05Z");
+        let ends = BTreeMap::from([(0, 10)]);
+        for stream in state.streams.values_mut() {
+            stream.status = StreamStatus::Unassigned;
+        }
+        assert!(!state.drained_to(&ends), "nobody owns it");
+        state.membership.owners.insert(0, "other".to_owned());
+        assert!(state.drained_to(&ends));
+        assert!(!state.drained_to(&BTreeMap::from([(0, 11)])));
     }
 
     #[test]

@@ -28,31 +28,33 @@ pub(crate) struct StreamTask {
     entry: StreamEntry,
     /// Kept from one session to the next unless there was an error.
     connection: Option<PgConnection>,
-    /// Known once this process owns the stream.
-    generation: Option<i64>,
+    /// Of the partition's lease.
+    generation: i64,
     choice: ModuleChoice<Arc<LoadedModule>>,
     recovery: Recovery,
 }
 
 impl StreamTask {
-    pub(crate) fn new(key: StreamKey, shared: Shared) -> Self {
+    pub(crate) fn new(key: StreamKey, generation: i64, shared: Shared) -> Self {
         Self {
             entry: StreamEntry::new(&key, shared.state.clone()),
             recovery: shared.recovery(),
             key,
             shared,
             connection: None,
-            generation: None,
+            generation,
             choice: ModuleChoice::default(),
         }
     }
 
-    /// Runs until the sink is stopped.
+    /// Runs until it is stopped, or another sink owns the partition.
     ///
     /// # Errors
     /// What a retry cannot mend; everything committed before stays.
     pub(crate) async fn run(mut self) -> Result<(), SinkError> {
         let mut backoff = self.shared.backoff();
+        self.entry
+            .update(|stream| stream.status = StreamStatus::Starting);
         while !self.shared.stop.is_cancelled() {
             let before = self.entry.read().next_offset;
             let stopped = stop_deadline(self.shared.stop.clone(), self.shared.config.stop_max);
@@ -90,6 +92,10 @@ impl StreamTask {
     fn end_of(&mut self, ended: &Result<SessionOutcome, SinkError>) -> SessionEnd {
         match ended {
             Ok(SessionOutcome::Stop) => SessionEnd::Stopped,
+            Err(error @ SinkError::Fenced { .. }) => {
+                tracing::info!(stream = %self.key, "{error}");
+                SessionEnd::Stopped
+            }
             Ok(SessionOutcome::Quiet { offset }) => SessionEnd::Quiet { offset: *offset },
             Ok(SessionOutcome::Bytes | SessionOutcome::Reload | SessionOutcome::Writer) => SessionEnd::Rotated,
             Err(
@@ -141,11 +147,8 @@ impl StreamTask {
 
     /// Stores why the stream has stopped, for `bikeshare status` and the page.
     async fn record_failure(&self, text: &str) -> Result<(), SinkError> {
-        let Some(generation) = self.generation else {
-            return Ok(());
-        };
         let mut connection = self.connect().await?;
-        let recording = cursor::record_failure(&mut connection, &self.key, generation, text);
+        let recording = cursor::record_failure(&mut connection, &self.key, self.generation, text);
         self.shared
             .with_timeout("note the failure", &self.key, recording)
             .await?;
@@ -195,30 +198,21 @@ impl StreamTask {
     }
 
     async fn connect(&self) -> Result<PgConnection, SinkError> {
-        let role = format!("sink {}", self.key);
-        let config = &self.shared.config;
-        database::connect(&config.database_url, &role, config.database_max).await
+        self.shared.connect(&self.key.to_string()).await
     }
 
-    /// Reads where to go on; the first time, takes the stream over.
-    async fn cursor(&mut self, connection: &mut PgConnection) -> Result<Cursor, SinkError> {
-        let cursor = async {
-            match self.generation {
-                Some(generation) => cursor::load(connection, &self.key, generation).await,
-                None => cursor::take(connection, &self.key, &self.shared.config.owner).await,
-            }
-        };
+    /// Reads where to go on, as the stream's owner.
+    async fn cursor(&self, connection: &mut PgConnection) -> Result<Cursor, SinkError> {
+        let member = &self.shared.config.member;
+        let taking = cursor::take(connection, &self.key, member, self.generation);
         let cursor = self
             .shared
-            .with_timeout("read the cursor", &self.key, cursor)
+            .with_timeout("read the cursor", &self.key, taking)
             .await?;
-        self.generation = Some(cursor.generation);
         self.entry.update(|stream| {
             stream.next_offset = cursor.next_offset;
             stream.id_shift = cursor.id_shift;
             stream.watermark = cursor.watermark;
-            stream.late_events = cursor.late_events.unsigned_abs();
-            stream.duplicates = cursor.duplicates.unsigned_abs();
         });
         Ok(cursor)
     }

@@ -65,7 +65,7 @@ const PART_BYTES_MAX: usize = 1 << 20;
 const VARIABLES: [&str; 5] = ["BIKESHARE_", "DATABASE_URL", "PG", "AWS_", "RUST_LOG"];
 
 /// What is asked of Postgres; one line of JSON a row.
-const QUERIES: [(&str, &str); 6] = [
+const QUERIES: [(&str, &str); 7] = [
     ("postgres.txt", "select version()"),
     (
         "tables.txt",
@@ -75,6 +75,11 @@ const QUERIES: [(&str, &str); 6] = [
     ),
     // Open windows are long, and say nothing that a person could read.
     ("cursors.txt", "select to_jsonb(c) - 'state' as cursor from stream_cursor c order by topic, partition, module"),
+    (
+        "sinks.txt",
+        "select member, joined_at, heartbeat_at, now() as now, address, topic, partition, generation
+             from sink_member full join partition_lease using (member) order by partition, member",
+    ),
     ("clock.txt", "select * from replay_clock"),
     (
         "activity.txt",

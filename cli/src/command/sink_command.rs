@@ -18,9 +18,10 @@ Examples:
   bikeshare sink --fluvio sc.example:9003 --database-url postgres://bikes@db.example/bikes
 
 Its user needs the role bikeshare_writer, and `bikeshare migrate` to have been run by the owner;
-without that, the right to make tables. A second sink on the same topic and database takes all
-partitions over: the newest one wins. A sink whose log is not the one that the tables were filled
-from changes nothing and ends with an error; --on-other-log says what else to do, once.")]
+without that, the right to make tables. Start as many as there are partitions, at most, with one login:
+they share the partitions, and those of one that ends, dies or is frozen go on in the others within
+five seconds. `bikeshare status` shows which sink has which. A sink whose log is not the one that the
+tables were filled from changes nothing and ends with an error; --on-other-log says what else to do, once.")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     fluvio: FluvioFlag,

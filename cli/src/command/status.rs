@@ -12,7 +12,7 @@ use crate::addresses::{DataDirFlag, DatabaseFlag, FluvioFlag, cluster_config, co
 use crate::cluster::TOPIC;
 use crate::counts::Counts;
 
-/// Show how far each partition is stored, the city's clock and the tables' sizes.
+/// Show how far each partition is stored and by whom, the clock and the tables' sizes.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -40,12 +40,28 @@ const STOPPED: i32 = 3;
 /// A live feed has news as often as its operator says; as in `up`.
 const LIVE_STALE_AFTER_S: u64 = 180;
 
-/// One stream's line: partition, module, next offset, watermark, late events, duplicates.
-type Cursor = (i16, String, i64, Option<DateTime<Utc>>, i64, i64);
+/// One stream's line: partition, module, next offset, watermark, late events, duplicates, owner.
+type Cursor = (
+    i16,
+    String,
+    i64,
+    Option<DateTime<Utc>>,
+    i64,
+    i64,
+    Option<String>,
+);
+
+/// One sink's line: name, seconds since its last heartbeat, address, partitions.
+type Sink = (String, f64, Option<String>, i64);
 
 const CURSORS: &str = "\
-    select partition, module, next_offset, watermark, late_events, duplicates \
-    from stream_cursor where topic = $1 order by partition, module desc";
+    select partition, module, next_offset, watermark, late_events, duplicates, member \
+    from stream_cursor left join partition_lease using (topic, partition) \
+    where topic = $1 order by partition, module desc";
+const SINKS: &str = "\
+    select member, extract(epoch from clock_timestamp() - heartbeat_at)::float8, host(address), \
+        (select count(*) from partition_lease l where l.member = m.member) \
+    from sink_member m order by joined_at, member";
 const CLOCK: &str = "\
     select at, version, published_at, \
         (extract(epoch from now() - published_at) * 1000)::int8, \
@@ -63,6 +79,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let mut database = connect_database(&arguments.database.resolve(&arguments.data_dir)?).await?;
     let ends = sink::log_ends(&cluster_config(&fluvio), TOPIC).await?;
     print_streams(&mut database, &ends).await?;
+    print_sinks(&mut database).await?;
     let stale = print_clock(&mut database, arguments.stale_after).await?;
     let counts = Counts::read(&mut database).await?;
     println!(
@@ -89,19 +106,34 @@ async fn print_streams(database: &mut PgConnection, ends: &BTreeMap<u32, i64>) -
         .await;
     let cursors = cursors.context("could not read table \"stream_cursor\"")?;
     println!(
-        "partition  module       stored to    of    behind  watermark             late  resent"
+        "partition  module       stored to    of    behind  watermark             late  resent  sink"
     );
-    for (partition, module, next_offset, watermark, late_events, duplicates) in cursors {
+    for (partition, module, next_offset, watermark, late_events, duplicates, owner) in cursors {
         let end = u32::try_from(partition)
             .ok()
             .and_then(|partition| ends.get(&partition));
         let end = end.copied().unwrap_or(next_offset);
         let watermark = watermark.map_or_else(|| "none yet".to_owned(), text);
         println!(
-            "{:<10} {module:<12} {next_offset:>9} {end:>9} {:>6}  {watermark:<20} {late_events:>5} {duplicates:>7}",
+            "{:<10} {module:<12} {next_offset:>9} {end:>9} {:>6}  {watermark:<20} {late_events:>5} {duplicates:>7}  {}",
             format!("{TOPIC}/{partition}"),
             end - next_offset,
+            owner.as_deref().unwrap_or("none"),
         );
+    }
+    Ok(())
+}
+
+/// Tells which sinks share the partitions.
+async fn print_sinks(database: &mut PgConnection) -> Result<()> {
+    let sinks = sqlx::query_as::<_, Sink>(SINKS).fetch_all(database).await;
+    let sinks = sinks.context("could not read table \"sink_member\"")?;
+    if sinks.is_empty() {
+        println!("no sink runs");
+    }
+    for (name, silent_s, address, partitions) in sinks {
+        let address = address.map_or_else(String::new, |address| format!(" from {address}"));
+        println!("sink {name}{address}: partitions {partitions}, heartbeat {silent_s:.1} s ago");
     }
     Ok(())
 }

@@ -31,7 +31,7 @@ fn the_subcommands_are_named_with_what_they_do() {
         smartmodule  Upload or list the SmartModules that run inside the broker
         rejected     List the rows that could not become trips: file, line and reason
         audit        Check that the tables keep their laws; if one is broken, exit code 1
-        status       Show how far each partition is stored, the city's clock and the tables' sizes
+        status       Show how far each partition is stored and by whom, the clock and the tables' sizes
         doctor       Tell what this machine has, what is missing and what to do
         debug        Help others to find out what is wrong
         simulate     Write the trips of a simulated city to a CSV file, in Citi Bike's format

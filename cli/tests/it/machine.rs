@@ -119,6 +119,24 @@ pub(crate) fn kill_9(mut child: Child) {
     child.wait().unwrap();
 }
 
+/// Rows and content of each table, comparable between databases.
+pub(crate) async fn digest(connection: &mut PgConnection) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (table, rows) in DIGESTS {
+        let sql = format!(
+            "select count(*), coalesce(sum(hashtextextended(r::text, 0)::numeric), 0)::text \
+             from ({rows}) r"
+        );
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .fetch_one(&mut *connection)
+            .await;
+        let row = row.unwrap();
+        let (count, sum): (i64, String) = (row.get(0), row.get(1));
+        lines.push(format!("{table}: {count} rows, {sum}"));
+    }
+    lines
+}
+
 /// The tables of a machine that is switched off.
 pub(crate) struct Tables {
     postgres: Postgres,
@@ -134,22 +152,9 @@ impl Tables {
             .unwrap()
     }
 
-    /// Rows and content of each table, comparable between machines.
+    /// [`digest`]
     pub(crate) async fn digest(&mut self) -> Vec<String> {
-        let mut lines = Vec::new();
-        for (table, rows) in DIGESTS {
-            let sql = format!(
-                "select count(*), coalesce(sum(hashtextextended(r::text, 0)::numeric), 0)::text \
-                 from ({rows}) r"
-            );
-            let row = sqlx::query(sqlx::AssertSqlSafe(sql))
-                .fetch_one(&mut self.connection)
-                .await;
-            let row = row.unwrap();
-            let (count, sum): (i64, String) = (row.get(0), row.get(1));
-            lines.push(format!("{table}: {count} rows, {sum}"));
-        }
-        lines
+        digest(&mut self.connection).await
     }
 
     /// Windows that differ from GROUP BY over `records`.

@@ -5,13 +5,22 @@
 use super::Law;
 
 /// In the order in which trips flow.
-pub(super) const LAWS: [Law; 12] = [
+pub(super) const LAWS: [Law; 13] = [
     Law {
         name: "streams",
         text: "every stream goes on",
         sql: "
             select format('%s of partition %s has stopped: %s', module, partition, failure)
             from stream_cursor where failure is not null",
+    },
+    Law {
+        name: "leases",
+        text: "no stream is of a newer generation than its partition's lease",
+        sql: "
+            select format('%s of partition %s has generation %s, the lease has %s',
+                c.module, partition, c.generation, l.generation)
+            from stream_cursor c left join partition_lease l using (topic, partition)
+            where l.generation is null or c.generation > l.generation",
     },
     Law {
         name: "sources",

@@ -110,8 +110,7 @@ async fn read_all(
     clock: DateTime<Utc>,
     next_offsets: NextOffsets,
 ) -> Result<Rebuilt, SinkError> {
-    let (url, limit) = (&shared.config.database_url, shared.config.database_max);
-    let mut connection = database::connect(url, "sink past", limit).await?;
+    let mut connection = shared.connect("past").await?;
     let failed = || SinkError::database("make the past anew");
     let mut transaction = connection.begin().await.map_err(failed())?;
     sqlx::raw_sql(sqlx::AssertSqlSafe(declare()))

@@ -11,7 +11,7 @@ use crate::support::{Cluster, Database};
 /// What is done to right tables, and the law that it breaks.
 ///
 /// Trips and windows are chosen in the middle, where nothing is special.
-const DAMAGES: [(&str, &str); 14] = [
+const DAMAGES: [(&str, &str); 15] = [
     (
         "delete from records where id = (select max(id) from records where docked)",
         "pairs",
@@ -73,6 +73,10 @@ const DAMAGES: [(&str, &str); 14] = [
         "update stream_cursor set failure = 'no such module' where partition = 0",
         "streams",
     ),
+    (
+        "update partition_lease set generation = -1 where partition = 0",
+        "leases",
+    ),
 ];
 
 async fn right_tables() -> Database {
@@ -128,7 +132,7 @@ async fn a_postgres_that_falls_silent_ends_the_audit_with_the_law_it_was_at() {
     let database = Database::migrated().await;
     let url = database.url();
     let law_max = Duration::from_millis(500);
-    assert_eq!(audit(&url, law_max).await.unwrap().len(), 12);
+    assert_eq!(audit(&url, law_max).await.unwrap().len(), 13);
 
     // Who waits for a lock hears nothing.
     let mut holder = database.connect().await;

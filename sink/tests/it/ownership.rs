@@ -1,4 +1,6 @@
-//! One sink writes a partition; a database belongs to one topic and one log.
+//! Sinks share the partitions, and one writes each; a database belongs to one topic and one log.
+
+use std::time::Duration;
 
 use expect_test::expect;
 use sink::{SinkError, StreamStatus};
@@ -8,22 +10,78 @@ use crate::delivery::assert_complete;
 use crate::support::{Cluster, Database};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_sink_that_was_taken_over_writes_no_more() {
+async fn sinks_share_the_partitions_and_whoever_leaves_or_dies_gives_its_own_up() {
     let cluster = Cluster::start().await;
     let database = Database::migrated().await;
     let records = City::default().records();
-    let (before, after) = records.split_at(500);
-    cluster.produce(before).await;
-    let mut zombie = cluster.sink_with(&database, |config| config.owner = "old".to_owned());
+    let (first_part, rest) = split_behind_ticks(&records, records.len() / 3);
+    let (second_part, last_part) = rest.split_at(records.len() / 3);
+    let mut first = cluster.sink(&database);
+    first.owns(2).await;
+    let mut second = cluster.sink(&database);
+    second.owns(1).await;
+    first.owns(1).await;
+    cluster.produce(first_part).await;
+    first.drained(&cluster).await;
+    second.drained(&cluster).await;
+    assert!(first.state.borrow().records() > 0 && second.state.borrow().records() > 0);
+
+    first.kill().await;
+    second.owns(2).await;
+    cluster.produce(second_part).await;
+    let mut third = cluster.sink(&database);
+    third.owns(1).await;
+    second.stop().await.unwrap();
+    third.owns(2).await;
+    cluster.produce(last_part).await;
+    third.finish(&cluster).await;
+    assert_complete(&database, &records).await;
+    let left = "select count(*) from sink_member
+                union all select count(member) from partition_lease";
+    assert_eq!(database.lines(left).await, ["0", "0"]);
+}
+
+/// Gives all partitions to somebody else, as members do with those of one that is frozen.
+const FENCE: &str = "
+    delete from sink_member;
+    update partition_lease set member = 'other', generation = generation + 1;
+    update stream_cursor set owner = 'other', generation = generation + 1;";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sink_that_was_fenced_writes_nothing_and_joins_again() {
+    let cluster = Cluster::start().await;
+    let database = Database::migrated().await;
+    let records = City::default().records();
+    let (before, after) = split_behind_ticks(&records, 500);
+    // No heartbeat tells it what has happened.
+    let mut zombie = cluster.sink_with(&database, |config| {
+        config.member = "zombie".to_owned();
+        config.heartbeat_interval = Duration::from_secs(3_600);
+    });
     zombie.runs().await;
-    let mut heir = cluster.sink_with(&database, |config| config.owner = "new".to_owned());
-    heir.runs().await;
+    cluster.produce(before).await;
+    zombie.drained(&cluster).await;
+    database.execute(FENCE).await;
+    let stored = "select count(*) from records";
+    let stored_before = database.value(stored).await;
     cluster.produce(after).await;
-    let error = zombie.end().await.unwrap_err();
-    assert!(
-        matches!(&error, SinkError::Fenced { owner, .. } if owner == "new (generation 2)"),
-        "{error}"
-    );
+    zombie
+        .wait_for("all streams are fenced", |state| {
+            let mut streams = state.streams.values();
+            streams.all(|stream| stream.status == StreamStatus::Stopped)
+        })
+        .await;
+    assert_eq!(database.value(stored).await, stored_before);
+    zombie.kill().await;
+    let mut heir = cluster.sink(&database);
+    heir.owns(2).await;
+    heir.drained(&cluster).await;
+    // The heartbeats of this one tell it.
+    database.execute(FENCE).await;
+    heir.wait_for("it owns all partitions again", |state| {
+        state.membership.rebalances == 2 && state.membership.owned() == 2
+    })
+    .await;
     heir.finish(&cluster).await;
     assert_complete(&database, &records).await;
 }
@@ -43,12 +101,11 @@ async fn the_availability_is_taken_over_when_its_publisher_ends() {
     first
         .wait_for("it publishes", |state| state.availability.publishes)
         .await;
-    first.runs().await;
     let mut second = cluster.sink(&database);
-    second.runs().await;
-    // A sink that was taken over finds out when it writes.
+    second.owns(1).await;
+    first.drained(&cluster).await;
+    first.stop().await.unwrap();
     cluster.produce(after).await;
-    first.end().await.unwrap_err();
     second
         .wait_for("it publishes", |state| state.availability.publishes)
         .await;
@@ -88,7 +145,7 @@ async fn a_topic_that_was_created_anew_is_refused() {
     let database = cluster.drain().await;
     let anew = Cluster::start().await;
     let sink = anew.sink_with(&database, |config| {
-        config.beyond_end_max = std::time::Duration::from_millis(100);
+        config.beyond_end_max = Duration::from_millis(100);
     });
     let state = sink.state.clone();
     let error = sink.end().await.unwrap_err();

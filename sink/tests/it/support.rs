@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use domain::Record;
 use fluvio::{FluvioClusterConfig, RecordKey, TopicProducerConfigBuilder};
-use sink::{Module, ModuleSources, SinkConfig, SinkError, SinkState};
+use sink::{Module, ModuleSources, SinkConfig, SinkError, SinkState, StreamStatus};
 use testkit::broker::FluvioNode;
 use testkit::{PATIENCE, postgres, within_patience};
 use tokio::sync::watch;
@@ -205,6 +205,7 @@ impl Cluster {
         let mut config = SinkConfig {
             database_url: database.url(),
             module_poll: Duration::from_millis(100),
+            heartbeat_interval: Duration::from_millis(50),
             ..SinkConfig::default()
         };
         change(&mut config);
@@ -254,6 +255,17 @@ impl RunningSink {
     pub(crate) async fn runs(&mut self) {
         self.wait_for("all streams run", |state| {
             state.streams.len() == STREAMS && state.streams.values().all(|stream| stream.opened > 0)
+        })
+        .await;
+    }
+
+    /// Waits until it owns so many partitions, and their streams run.
+    pub(crate) async fn owns(&mut self, partitions: usize) {
+        let what = format!("it owns {partitions} partitions");
+        self.wait_for(&what, |state| {
+            let streams = state.streams.values();
+            let running = streams.filter(|stream| stream.status == StreamStatus::Running);
+            state.membership.owned() == partitions && running.count() == 2 * partitions
         })
         .await;
     }
