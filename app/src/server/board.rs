@@ -15,6 +15,8 @@ use crate::query::past::PastRange;
 /// All docks in memory: one reading of Postgres serves any number of browsers.
 #[derive(Debug)]
 pub(crate) struct Board {
+    /// Whether Postgres was read since the server began.
+    is_read: bool,
     docks: BTreeMap<i32, Entry>,
     version: i64,
     clock: Option<Moment>,
@@ -39,6 +41,7 @@ pub(crate) struct Board {
 impl Default for Board {
     fn default() -> Self {
         Self {
+            is_read: false,
             docks: BTreeMap::new(),
             version: 0,
             clock: None,
@@ -73,6 +76,13 @@ pub(crate) struct Entry {
 }
 
 impl Board {
+    /// Whether Postgres was read since the server began: before that nothing is known, which is not the
+    /// same as that there is nothing.
+    #[must_use]
+    pub(crate) fn is_read(&self) -> bool {
+        self.is_read
+    }
+
     /// The last version applied; 0 before the first.
     #[must_use]
     pub(crate) fn version(&self) -> i64 {
@@ -228,6 +238,7 @@ impl Board {
     }
 
     fn take_clock(&mut self, reading: &Reading) {
+        self.is_read = true;
         let Some(clock) = reading.clock else { return };
         self.version = clock.version;
         self.system = reading.system.clone();

@@ -130,7 +130,8 @@ impl SharedBoard {
         let board = self.board.read().unwrap_or_else(PoisonError::into_inner);
         Subscriber {
             receiver: self.updates.subscribe(),
-            first: Some(board.delta_since(since)),
+            // A server that has read nothing yet does not take from a page what that shows.
+            first: board.is_read().then(|| board.delta_since(since)),
             version: board.version(),
             board: self.clone(),
         }
@@ -221,6 +222,7 @@ impl Subscriber {
     /// Brings a browser that fell behind up in one step.
     fn catch_up(&mut self) -> News {
         let caught_up = self.board.subscribe(Some(self.version));
+        // Who fell behind has heard of a reading.
         let delta = caught_up.first.unwrap_or_default();
         self.receiver = caught_up.receiver;
         self.version = delta.version;

@@ -41,6 +41,19 @@ fn delta_of(event: &str) -> Delta {
 }
 
 #[tokio::test]
+async fn a_browser_that_comes_back_to_a_server_that_has_read_nothing_keeps_what_it_shows() {
+    let page = Page::waiting();
+    page.board.set_database(Database::Down);
+    let mut events = open(&page, "/live", Some("373")).await;
+    let event = next_event(&mut events).await;
+    assert!(event.starts_with("event: heartbeat"), "{event}");
+    page.board.apply(reading(374, docks()));
+    let event = next_event(&mut events).await;
+    assert!(event.starts_with("event: docks\nid: 374\n"), "{event}");
+    assert_eq!(delta_of(&event).docks.len(), docks().len());
+}
+
+#[tokio::test]
 async fn a_browser_hears_changed_docks_only() {
     let page = Page::with(docks());
     let mut events = open(&page, "/live?since=1", None).await;
