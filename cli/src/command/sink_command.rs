@@ -93,7 +93,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let role = Arc::new(SinkRole(watching));
     let _serving = arguments.metrics.serve(vec![role]).await?;
     let (_unchanged, sources) = watch::channel(ModuleSources::default());
-    let last = sink::run(cluster_config(&fluvio), config, sources, state, stop).await;
+    let sink = sink::run(cluster_config(&fluvio), config, sources, state, stop);
+    let last = Box::pin(sink).await;
     let last = last.context("the sink has stopped")?;
     println!("{} records stored", last.records());
     Ok(())
