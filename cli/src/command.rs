@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod bridge_command;
+pub(crate) mod broker;
 pub(crate) mod cluster_command;
 pub(crate) mod completions;
 pub(crate) mod debug;

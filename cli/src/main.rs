@@ -28,8 +28,8 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use command::{
-    audit, bridge_command, cluster_command, completions, debug, doctor, migrate, prepare, produce,
-    rejected, serve,
+    audit, bridge_command, broker, cluster_command, completions, debug, doctor, migrate, prepare,
+    produce, rejected, serve,
 };
 use command::{simulate, sink_command, smartmodule, status, up};
 
@@ -71,6 +71,7 @@ enum Command {
     Serve(serve::Arguments),
     Migrate(migrate::Arguments),
     Bridge(bridge_command::Arguments),
+    Broker(broker::Arguments),
     Cluster(cluster_command::Arguments),
     #[command(name = "smartmodule")]
     SmartModule(smartmodule::Arguments),
@@ -108,6 +109,7 @@ fn start(arguments: Arguments) -> anyhow::Result<()> {
             Command::Migrate(migrate) => Box::pin(migrate::run(migrate)).await,
             Command::Serve(serve) => Box::pin(serve::run(serve)).await,
             Command::Bridge(bridge) => Box::pin(bridge_command::run(bridge)).await,
+            Command::Broker(broker) => broker::run(broker).await,
             Command::Cluster(cluster) => Box::pin(cluster_command::run(cluster)).await,
             Command::SmartModule(module) => Box::pin(smartmodule::run(module)).await,
             Command::Rejected(rejected) => rejected::run(rejected).await,

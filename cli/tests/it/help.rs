@@ -27,6 +27,7 @@ fn the_subcommands_are_named_with_what_they_do() {
         serve        Serve the page from what the sink stored. Runs until stopped; any number may run
         migrate      Make or update the tables, as their owner; the other commands then need fewer rights
         bridge       Mirror topics between Kafka and Fluvio, each record exactly once. Runs until stopped
+        broker       Run the embedded single-node Fluvio alone. Runs until stopped
         cluster      Make a Fluvio cluster what fluvio-cluster.yaml declares: topics and SmartModules
         smartmodule  Upload or list the SmartModules that run inside the broker
         rejected     List the rows that could not become trips: file, line and reason
@@ -50,6 +51,7 @@ fn every_subcommand_shows_examples() {
         "serve",
         "migrate",
         "bridge",
+        "broker",
         "cluster",
         "smartmodule",
         "rejected",
