@@ -9,6 +9,7 @@
 mod basemap;
 mod bench;
 mod browser_client;
+mod chaos;
 mod deny;
 mod report;
 mod setup;
@@ -63,6 +64,15 @@ enum Task {
         #[arg(long)]
         quick: bool,
     },
+    /// Break the parts of a whole system while trips flow, and check that nothing is lost or doubled.
+    ///
+    /// What follows is passed on, for example `cargo xtask chaos --seed 7 --minutes 10`.
+    #[command(disable_help_flag = true)]
+    Chaos {
+        /// Arguments of chaos; see `cargo xtask chaos --help`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<std::ffi::OsString>,
+    },
     /// Build the SmartModules and the page's script to wasm32 and print their sizes.
     Wasm,
     /// Check the rules no compiler checks: layers, stage sentences, names, links.
@@ -85,6 +95,7 @@ fn run() -> Result<()> {
         Task::Test => test::run(),
         Task::Basemap => basemap::run(),
         Task::Bench { names, quick } => bench::run(&names, quick),
+        Task::Chaos { arguments } => chaos::run(arguments),
         Task::Wasm => wasm::run(),
         Task::Tidy => tidy::run(),
         Task::Deny => deny::run(),
