@@ -172,6 +172,6 @@ async fn an_audit_of_a_load_finds_nothing_and_ends_with_an_error_once_something_
         broken[0], "BROKEN  pairs         every trip has its departure and its arrival: 1 do not",
         "{stdout}"
     );
-    assert!(stderr.contains("of 12 laws are broken"), "{stderr}");
+    assert!(stderr.contains("of 13 laws are broken"), "{stderr}");
     tables.close().await;
 }
