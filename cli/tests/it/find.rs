@@ -114,7 +114,13 @@ async fn a_selected_dock_shows_its_numbers_and_its_day() {
         return;
     };
     let city = City::over();
-    open(&browser, &city.address).await;
+    // Until the page has read that there is a past.
+    loop {
+        open(&browser, &city.address).await;
+        if !browser.texts(".past summary").await.is_empty() {
+            break;
+        }
+    }
     let first = "#docks li:nth-child(3) a";
     let name = browser.texts(&format!("{first} .name")).await.concat();
     click(&browser, first).await;
