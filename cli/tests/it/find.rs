@@ -127,12 +127,12 @@ async fn a_selected_dock_shows_its_numbers_and_its_day() {
     browser
         .wait_until("return document.querySelector('#dock-day .today')?.getAttribute('d')")
         .await;
-    assert_eq!(browser.texts(".dock h2").await, [name.clone()]);
+    assert_eq!(browser.texts(".dock h2").await.concat(), name);
     let drawn = browser.texts("#dock-day").await;
 
     // Without the script's help the same.
     browser.client.refresh().await.unwrap();
-    assert_eq!(browser.texts(".dock h2").await, [name]);
+    assert_eq!(browser.texts(".dock h2").await.concat(), name);
     assert_eq!(browser.texts("#dock-day").await, drawn);
     browser
         .wait_until("return document.querySelector('.map').classList.contains('is-live')")
