@@ -102,6 +102,10 @@ async fn roles_show_what_alerts_and_dashboard_ask_for() {
         .unwrap();
 
     let ready = |address: String| async move {
+        testkit::wait_until("it listens", async || {
+            tokio::net::TcpStream::connect(&address).await.is_ok()
+        })
+        .await;
         testkit::wait_until("it is ready", async || {
             get(&*address, "/readyz").await.ends_with("ok\n")
         })
