@@ -150,8 +150,13 @@ async fn read(connection: &mut PgConnection, topic: &str) -> Result<Group, SinkE
     .fetch_all(&mut *connection)
     .await
     .map_err(failed())?;
+    // A lease that is gone, or older than its streams, is nobody's: they tell which partitions there are.
     let leases: Vec<(i16, Option<String>, i64)> = sqlx::query_as(
-        "select partition, member, generation from partition_lease where topic = $1",
+        "select c.partition, case when l.generation >= c.generation then l.member end,
+             greatest(l.generation, c.generation)
+         from (select topic, partition, max(generation) as generation from stream_cursor
+                 where topic = $1 group by topic, partition) c
+             left join partition_lease l using (topic, partition)",
     )
     .bind(topic)
     .fetch_all(connection)
@@ -203,9 +208,10 @@ async fn write(
     let owners = change.leases.values().map(|lease| lease.owner.as_deref());
     let generations = change.leases.values().map(|lease| lease.generation);
     sqlx::query(
-        "update partition_lease l set member = c.member, generation = c.generation
-         from unnest($2::smallint[], $3::text[], $4::bigint[]) as c (partition, member, generation)
-         where l.topic = $1 and l.partition = c.partition",
+        "insert into partition_lease (topic, partition, member, generation)
+         select $1, * from unnest($2::smallint[], $3::text[], $4::bigint[])
+         on conflict (topic, partition)
+             do update set member = excluded.member, generation = excluded.generation",
     )
     .bind(topic)
     .bind(partitions.collect::<Vec<_>>())

@@ -31,9 +31,9 @@ use crate::state::SinkState;
 /// fails for good stops alone, with an error in the log and in `state`; the others go on.
 ///
 /// # Errors
-/// The first stream's error if all streams of all partitions have failed for good here, or if the log is not the one that
-/// the tables were filled from: then all streams stop. [`SinkError::TooManyPartitions`] if the topic
-/// has more than the keys of table `records` can name.
+/// The first stream's error if all streams of all partitions have failed for good here, or if the log is
+/// not the one that the tables were filled from: then all streams stop. [`SinkError::TooManyPartitions`]
+/// if the topic has more than the keys of table `records` can name.
 pub async fn run(
     cluster: FluvioClusterConfig,
     config: SinkConfig,

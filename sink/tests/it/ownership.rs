@@ -87,6 +87,27 @@ async fn a_sink_that_was_fenced_writes_nothing_and_joins_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn leases_that_are_gone_or_older_than_their_streams_are_given_anew() {
+    let cluster = Cluster::start().await;
+    let database = Database::migrated().await;
+    let records = City::default().records();
+    let (before, after) = split_behind_ticks(&records, 500);
+    let mut sink = cluster.sink(&database);
+    sink.owns(2).await;
+    cluster.produce(before).await;
+    sink.drained(&cluster).await;
+    database
+        .execute(
+            "delete from partition_lease where partition = 0;
+             update partition_lease set generation = -1 where partition = 1",
+        )
+        .await;
+    cluster.produce(after).await;
+    sink.finish(&cluster).await;
+    assert_complete(&database, &records).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_availability_is_taken_over_when_its_publisher_ends() {
     let cluster = Cluster::start().await;
     let database = Database::migrated().await;
