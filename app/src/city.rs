@@ -176,11 +176,7 @@ impl City {
         self.version.track();
         self.docks.with(|docks| {
             let mut counts = docks.iter().map(|dock| dock.count.get_untracked());
-            counts.any(|count| match seeking {
-                Seeking::Bikes => true,
-                Seeking::Ebikes => count.stock.ebikes.is_some(),
-                Seeking::Docks => count.stock.free_docks.is_some(),
-            })
+            counts.any(|count| count.told(seeking).is_some())
         })
     }
 

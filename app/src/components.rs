@@ -13,3 +13,10 @@ pub(crate) mod search_results;
 pub(crate) mod seeking_choice;
 pub(crate) mod status;
 pub(crate) mod suggestions;
+
+use leptos::ev::MouseEvent;
+
+/// Whether a click on a link is for this page, and not for another tab or window.
+pub(crate) fn is_plain(event: &MouseEvent) -> bool {
+    !(event.ctrl_key() || event.meta_key() || event.shift_key())
+}

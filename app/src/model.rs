@@ -89,24 +89,30 @@ struct CountWire(
 );
 
 impl Count {
-    /// How much of what is sought a rider finds here; none where nobody says.
+    /// How much of what is sought stands here; none where nobody says.
     #[must_use]
-    pub(crate) fn known(self, seeking: Seeking) -> Option<i32> {
-        let (can_use, number) = match seeking {
-            Seeking::Bikes => (self.service.can_rent(), Some(self.bikes)),
-            Seeking::Ebikes => (self.service.can_rent(), self.stock.ebikes.map(i32::from)),
-            Seeking::Docks => (
-                self.service.can_return(),
-                self.stock.free_docks.map(i32::from),
-            ),
-        };
-        if can_use { number } else { Some(0) }
+    pub(crate) fn told(self, seeking: Seeking) -> Option<i32> {
+        match seeking {
+            Seeking::Bikes => Some(self.bikes),
+            Seeking::Ebikes => self.stock.ebikes.map(i32::from),
+            Seeking::Docks => self.stock.free_docks.map(i32::from),
+        }
     }
 
-    /// [`Count::known`], with 0 where nobody says.
+    /// Whether the station lets it be used.
+    #[must_use]
+    pub(crate) fn can_use(self, seeking: Seeking) -> bool {
+        match seeking {
+            Seeking::Bikes | Seeking::Ebikes => self.service.can_rent(),
+            Seeking::Docks => self.service.can_return(),
+        }
+    }
+
+    /// How much of it a rider can count on.
     #[must_use]
     pub(crate) fn amount(self, seeking: Seeking) -> i32 {
-        self.known(seeking).unwrap_or(0)
+        let usable = self.told(seeking).filter(|_| self.can_use(seeking));
+        usable.unwrap_or(0)
     }
 }
 

@@ -17,10 +17,10 @@ pub(crate) fn Clock() -> impl IntoView {
         None => "the clock has not started yet".to_owned(),
     };
     let now = move || {
-        let address = city.address();
+        let at = None;
         Address {
-            at: None,
-            ..address
+            at,
+            ..city.address()
         }
         .link()
     };

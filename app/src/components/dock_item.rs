@@ -5,6 +5,7 @@ use leptos::ev::MouseEvent;
 use leptos::prelude::*;
 
 use crate::city::{City, LiveDock};
+use crate::components::is_plain;
 use crate::link::Address;
 use crate::map::look;
 use crate::model::{Count, Outcome, WallTime, stock_text};
@@ -45,8 +46,7 @@ pub(crate) fn DockItem(
     let at = is_source.then(|| format!("{lat},{lon}"));
     let stock = is_source.then(|| stock_text(count.get_untracked().stock));
     let select = move |event: MouseEvent| {
-        let is_plain = !(event.ctrl_key() || event.meta_key() || event.shift_key());
-        if is_plain {
+        if is_plain(&event) {
             event.prevent_default();
             city.selected
                 .update(|selected| *selected = (*selected != Some(id)).then_some(id));

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use crate::city::{City, LiveDock};
+use crate::components::is_plain;
 use crate::link::Address;
 use crate::map::look;
 
@@ -13,9 +14,8 @@ pub(crate) fn DockPanel(
     drawn: String,
 ) -> impl IntoView {
     let city = expect_context::<City>();
-    let selected = Memo::new(move |_| city.selected.get());
     let dock = move || {
-        let id = selected.get()?;
+        let id = city.selected.get()?;
         city.docks
             .with(|docks| docks.iter().find(|dock| dock.id == id).cloned())
     };
@@ -35,16 +35,18 @@ fn Now(dock: LiveDock) -> impl IntoView {
     let city = expect_context::<City>();
     let LiveDock { name, count, .. } = dock;
     let closed = move || {
-        let address = city.address();
+        let dock = None;
         Address {
-            dock: None,
-            ..address
+            dock,
+            ..city.address()
         }
         .link()
     };
     let close = move |event: leptos::ev::MouseEvent| {
-        event.prevent_default();
-        city.selected.set(None);
+        if is_plain(&event) {
+            event.prevent_default();
+            city.selected.set(None);
+        }
     };
     let line = move || {
         let count = count.get();

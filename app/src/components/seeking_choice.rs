@@ -4,6 +4,7 @@ use leptos::ev::MouseEvent;
 use leptos::prelude::*;
 
 use crate::city::City;
+use crate::components::is_plain;
 use crate::link::Address;
 use crate::seeking::Seeking;
 
@@ -40,12 +41,14 @@ pub(crate) fn SeekingChoice() -> impl IntoView {
 fn Choice(seeking: Seeking) -> impl IntoView {
     let city = expect_context::<City>();
     let link = move || {
-        let address = city.address();
-        Address { seeking, ..address }.link()
+        Address {
+            seeking,
+            ..city.address()
+        }
+        .link()
     };
     let choose = move |event: MouseEvent| {
-        let is_plain = !(event.ctrl_key() || event.meta_key() || event.shift_key());
-        if is_plain {
+        if is_plain(&event) {
             event.prevent_default();
             city.seeking.set(seeking);
         }

@@ -34,12 +34,8 @@ pub(crate) fn has_number(radius: f64, zoom: f64) -> bool {
 /// nobody says, `–` where no bike can be taken or returned.
 #[must_use]
 pub(crate) fn number(count: Count, seeking: Seeking) -> String {
-    let can_use = match seeking {
-        Seeking::Bikes | Seeking::Ebikes => count.service.can_rent(),
-        Seeking::Docks => count.service.can_return(),
-    };
-    match count.known(seeking) {
-        _ if !can_use => "–".to_owned(),
+    match count.told(seeking) {
+        _ if !count.can_use(seeking) => "–".to_owned(),
         None => "?".to_owned(),
         Some(amount) if count.estimated => format!("≈{amount}"),
         Some(amount) if count.last_seen.is_some() => format!("{amount}?"),
@@ -139,6 +135,20 @@ mod tests {
     use super::*;
     use crate::model::WallTime;
 
+    /// A dock as a live feed tells of it.
+    fn fed(bikes: i32, numbers: [Option<u16>; 5], renting: bool, returning: bool) -> Count {
+        Count {
+            bikes,
+            stock: Stock::from_numbers(numbers),
+            service: Service {
+                installed: true,
+                renting,
+                returning,
+            },
+            ..Count::default()
+        }
+    }
+
     #[test]
     fn more_bikes_make_a_larger_circle() {
         for zoom in [10.0, 12.5, 15.0, 18.0] {
@@ -183,17 +193,7 @@ mod tests {
     #[test]
     fn bikes_are_told_by_kind_with_the_docks_that_are_free_and_what_is_broken() {
         let read = |bikes, numbers, renting, returning| {
-            let count = Count {
-                bikes,
-                stock: Stock::from_numbers(numbers),
-                service: Service {
-                    installed: true,
-                    renting,
-                    returning,
-                },
-                ..Count::default()
-            };
-            label("A", count)
+            label("A", fed(bikes, numbers, renting, returning))
         };
         let stock =
             |ebikes, free_docks| [Some(ebikes), Some(free_docks), Some(20), Some(0), Some(0)];
@@ -228,16 +228,7 @@ mod tests {
     #[test]
     fn the_circle_carries_the_number_of_what_is_sought() {
         let read = |numbers, renting, returning| {
-            let count = Count {
-                bikes: 7,
-                stock: Stock::from_numbers(numbers),
-                service: Service {
-                    installed: true,
-                    renting,
-                    returning,
-                },
-                ..Count::default()
-            };
+            let count = fed(7, numbers, renting, returning);
             Seeking::ALL.map(|seeking| number(count, seeking)).join(" ")
         };
         let known = [Some(2), Some(12), None, None, None];
@@ -251,14 +242,8 @@ mod tests {
     fn what_a_station_does_not_offer_and_when_it_was_seen_is_said() {
         let read = |renting, returning, last_seen: Option<(u8, u8, u8, u8)>| {
             let count = Count {
-                bikes: 7,
-                service: Service {
-                    installed: true,
-                    renting,
-                    returning,
-                },
                 last_seen: last_seen.map(WallTime::from),
-                ..Count::default()
+                ..fed(7, [None; 5], renting, returning)
             };
             let note = note(count).unwrap_or_default();
             let number = number(count, Seeking::Bikes);
