@@ -14,6 +14,10 @@ use crate::link::query_value;
 /// Between two looks at a dock that stays selected.
 const EVERY: Duration = Duration::from_secs(30);
 
+/// Said where the server does not give it.
+const UNREADABLE: &str =
+    "<p class=\"since\">its day could not be read: it will be asked for again</p>";
+
 /// Keeps the day in step with the selection for as long as the page lives.
 pub(crate) fn follow(city: City, day: NodeRef<leptos::html::Div>) {
     let question = Rc::new(Cell::new(0_u32));
@@ -25,11 +29,12 @@ pub(crate) fn follow(city: City, day: NodeRef<leptos::html::Div>) {
             let Some(address) = address(city) else { return };
             spawn_local(async move {
                 let html = fetch(&address).await;
+                let html = html.unwrap_or_else(|| UNREADABLE.to_owned());
                 // Another dock may have been selected by now.
                 if question.get() == number
                     && let Some(day) = day.get_untracked()
                 {
-                    day.set_inner_html(&html.unwrap_or_default());
+                    day.set_inner_html(&html);
                 }
             });
         }
@@ -47,6 +52,13 @@ pub(crate) fn follow(city: City, day: NodeRef<leptos::html::Div>) {
         },
         false,
     );
+    // A page that could not wait for it has come without.
+    if day
+        .get_untracked()
+        .is_some_and(|day| day.inner_html().is_empty())
+    {
+        renew();
+    }
     let is_live = move || !city.is_past();
     // Only a page without a window refuses a timer.
     set_interval_with_handle(

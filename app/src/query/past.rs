@@ -74,7 +74,7 @@ pub(crate) async fn read_periods(
     connection: &mut PgConnection,
     from: DateTime<Utc>,
     until: DateTime<Utc>,
-    limit: i64,
+    limit: usize,
 ) -> sqlx::Result<Vec<PackedPeriod>> {
     let rows: Vec<PeriodRow> = sqlx::query_as(
         "select start_at, end_at, docks from past_period
@@ -85,7 +85,7 @@ pub(crate) async fn read_periods(
     )
     .bind(from)
     .bind(until)
-    .bind(limit)
+    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
     .fetch_all(connection)
     .await?;
     Ok(rows.into_iter().map(period).collect())

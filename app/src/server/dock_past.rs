@@ -7,6 +7,8 @@ mod chart;
 pub(super) mod past;
 mod suspicion;
 
+use std::time::Duration;
+
 use axum::extract::{Query, State};
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse as _, Response};
@@ -14,14 +16,17 @@ use chrono::{DateTime, Days, NaiveTime, TimeDelta};
 use domain::time::{from_local, to_local};
 use serde::Deserialize;
 
-use self::chart::{Chart, Usual};
+use self::chart::{Chart, Suspicion, Usual};
 use self::past::DockPast;
-use self::suspicion::is_suspicious;
+use self::suspicion::{is_suspicious, mean};
 use super::past::{LookBackError, instant_of};
 use super::state::AppState;
 
 /// Days of the same weekday that tell what is usual (chosen: a month is of one season).
 const USUAL_DAYS_MAX: u64 = 4;
+
+/// A page waits no longer for it: it has more to show (chosen: a rider sees no difference).
+const WAIT_MAX: Duration = Duration::from_millis(300);
 
 /// How far back it is looked for when a bike was last taken.
 const LOOK_BACK_S: i64 = 24 * 3_600;
@@ -52,6 +57,14 @@ pub(super) async fn dock_past(State(app): State<AppState>, uri: Uri) -> Response
     }
 }
 
+/// A dock's day for a page that is waiting for it, or why there is none; nothing where it takes longer
+/// than [`WAIT_MAX`]: then the page's script asks.
+pub(super) async fn draw_soon(app: &AppState, dock: i32, at: &str) -> String {
+    let drawing = tokio::time::timeout(WAIT_MAX, draw(app, dock, at)).await;
+    let drawn = drawing.map(|drawn| drawn.unwrap_or_else(chart::message));
+    drawn.unwrap_or_default()
+}
+
 /// Draws a dock's day: until the instant that the page shows, or, where that is empty, until now.
 ///
 /// # Errors
@@ -73,8 +86,9 @@ pub(super) async fn draw(app: &AppState, dock: i32, at: &str) -> Result<String, 
         // Only days that are stored as a whole.
         if earlier.start >= range.first {
             let from = earlier.start - (day.start - begin);
-            let past = app.past.of_dock(dock, from, earlier.end).await?;
-            usual.push(Usual { day: earlier, past });
+            // One that cannot be read takes none of the others with it.
+            let past = app.past.of_dock(dock, from, earlier.end).await;
+            usual.extend(past.ok().map(|past| Usual { day: earlier, past }));
         }
     }
     Ok(chart::draw(&Chart {
@@ -87,14 +101,18 @@ pub(super) async fn draw(app: &AppState, dock: i32, at: &str) -> Result<String, 
     }))
 }
 
-/// Since when a dock's bikes have not been touched, if that is suspicious.
-fn suspicion(lately: &DockPast, usual: &[Usual], day: Day, now: i64) -> Option<i64> {
+/// Whether a dock's bikes have been left alone for suspiciously long.
+fn suspicion(lately: &DockPast, usual: &[Usual], day: Day, now: i64) -> Option<Suspicion> {
     let since = lately.untouched_since()?;
     let taken = usual.iter().map(|Usual { day: other, past }| {
         let shift = other.start - day.start;
         past.taken_between(since + shift, now + shift)
     });
-    is_suspicious(&taken.collect::<Vec<_>>()).then_some(since)
+    let usual: Vec<_> = taken.collect();
+    is_suspicious(&usual).then(|| Suspicion {
+        since,
+        usually_taken: mean(&usual),
+    })
 }
 
 /// A day by the city's clocks: its first second, and that of the next day.

@@ -72,8 +72,7 @@ pub(crate) async fn page(State(app): State<AppState>, query: PageQuery) -> Respo
     let (past, refusal) = past_of(&app, &at, &mut snapshot).await;
     let selected = dock.parse().ok();
     let dock_day = match selected {
-        // The page has something to show without it.
-        Some(dock) => dock_past::draw(&app, dock, &at).await.unwrap_or_default(),
+        Some(dock) => dock_past::draw_soon(&app, dock, &at).await,
         None => String::new(),
     };
     let content = PageContent {

@@ -33,7 +33,7 @@ use crate::query::past::{PastRange, read_period, read_periods};
 const CONNECTIONS_MAX: u32 = 4;
 
 /// Periods that one question about a dock reads (chosen: two days of a large city, some 2 MB).
-const PERIODS_MAX: i64 = 200;
+const PERIODS_MAX: usize = 200;
 
 /// A rider waits no longer than this for one of them, and Postgres works no longer on a request.
 const WAIT_MAX: Duration = Duration::from_secs(2);
@@ -88,8 +88,10 @@ impl PastReader {
         period.await?.ok_or(LookBackError::NoPast)
     }
 
-    /// What a dock showed between two seconds; the earlier part of it where that is more than
-    /// [`PERIODS_MAX`] periods hold.
+    /// What a dock showed between two seconds.
+    ///
+    /// # Errors
+    /// [`LookBackError::Unreadable`] where that is more than [`PERIODS_MAX`] periods hold, too.
     pub(super) async fn of_dock(
         &self,
         dock: i32,
@@ -99,9 +101,13 @@ impl PastReader {
         let at = |second| DateTime::from_timestamp(second, 0).ok_or(LookBackError::NoPast);
         let (begin, end) = (at(from)?, at(until)?);
         let read = async |connection: &mut PgConnection| {
-            read_periods(connection, begin, end, PERIODS_MAX).await
+            read_periods(connection, begin, end, PERIODS_MAX + 1).await
         };
         let packed = self.read(read).await?;
+        if packed.len() > PERIODS_MAX {
+            tracing::warn!(dock, "more periods than are read at once: {}", packed.len());
+            return Err(LookBackError::Unreadable);
+        }
         let decode = move || {
             let periods: Result<Vec<_>, _> = packed.iter().map(decoded).collect();
             Ok(DockPast::of(&periods?, dock, from, until))

@@ -135,6 +135,15 @@ impl Period {
         docks
     }
 
+    /// What one dock shows at a second, as [`Period::at`]; none before it is known.
+    #[must_use]
+    pub fn count(&self, location_id: i32, second: i64) -> Option<DockCount> {
+        let mut changes = self.changes(self.start, second).iter();
+        let last = changes.rfind(|change| change.location_id == location_id);
+        let first = || self.keyframe.iter().find(|(id, _)| *id == location_id);
+        last.map(|change| change.count).or_else(|| Some(first()?.1))
+    }
+
     /// The changes later than `after` and no later than `until`, in order.
     #[must_use]
     pub fn changes(&self, after: i64, until: i64) -> &[Change] {

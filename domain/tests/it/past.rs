@@ -208,7 +208,10 @@ proptest! {
         for change in period.changes(from, to) {
             docks.insert(change.location_id, change.count);
         }
-        prop_assert_eq!(docks, period.at(to));
+        prop_assert_eq!(&docks, &period.at(to));
+        for dock in 0..12 {
+            prop_assert_eq!(period.count(dock, to), docks.get(&dock).copied());
+        }
     }
 
     /// Bytes of strangers are refused, not feared.

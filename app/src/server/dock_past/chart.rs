@@ -8,6 +8,7 @@ use leptos::prelude::*;
 
 use super::Day;
 use super::past::DockPast;
+use crate::server::past::LookBackError;
 
 /// What is drawn.
 pub(super) struct Chart {
@@ -17,9 +18,15 @@ pub(super) struct Chart {
     /// From the day before on.
     pub(super) lately: DockPast,
     pub(super) usual: Vec<Usual>,
-    /// Since when nobody has taken a bike, if that is suspicious.
-    pub(super) suspicion: Option<i64>,
+    pub(super) suspicion: Option<Suspicion>,
     pub(super) timezone: String,
+}
+
+/// Bikes that nobody has taken for so long that they are perhaps broken.
+pub(super) struct Suspicion {
+    pub(super) since: i64,
+    /// Bikes that are taken in these hours on other days.
+    pub(super) usually_taken: f64,
 }
 
 /// The same weekday in a week before.
@@ -40,9 +47,8 @@ const BIKES_MIN: i32 = 5;
 
 /// Draws it.
 pub(super) fn draw(chart: &Chart) -> String {
-    let suspicion = chart
-        .suspicion
-        .and_then(|since| chart.suspicion_text(since));
+    let suspicion = chart.suspicion.as_ref();
+    let suspicion = suspicion.and_then(|suspicion| chart.suspicion_text(suspicion));
     let suspicion = suspicion.map(|text| view! { <p class="suspicion">{text}</p> });
     let figure = chart.is_known().then(|| {
         let usual = chart.usual_text();
@@ -61,13 +67,23 @@ pub(super) fn draw(chart: &Chart) -> String {
     panel.to_html()
 }
 
+/// Why there is nothing to draw.
+pub(super) fn message(error: LookBackError) -> String {
+    let text = error.to_string();
+    view! { <p class="since">{text}</p> }.to_html()
+}
+
 impl Chart {
     fn is_known(&self) -> bool {
         !self.lately.steps().is_empty()
     }
 
     /// `8 bikes, none taken for 4 hours, when about 9 usually are: perhaps broken`.
-    fn suspicion_text(&self, since: i64) -> Option<String> {
+    fn suspicion_text(&self, suspicion: &Suspicion) -> Option<String> {
+        let Suspicion {
+            since,
+            usually_taken,
+        } = suspicion;
         let bikes = self.lately.at(self.now)?.bikes;
         let hours = (self.now - since) / 3_600;
         let hours = if hours == 1 {
@@ -75,27 +91,18 @@ impl Chart {
         } else {
             format!("{hours} hours")
         };
-        let taken = self.usual.iter().map(|Usual { day, past }| {
-            let shift = day.start - self.day.start;
-            past.taken_between(since + shift, self.now + shift)
-        });
-        let mean = f64::from(taken.sum::<i32>()) / self.usual.len().max(1) as f64;
         Some(format!(
-            "{bikes} bikes, none taken for {hours}, when about {mean:.0} usually are: perhaps broken"
+            "{bikes} bikes, none taken for {hours}, when about {usually_taken:.0} usually are: \
+             perhaps broken"
         ))
     }
 
     /// `Last taken 08:12 · last returned 07:55`.
     fn since_text(&self) -> String {
-        let last = |mut events: Box<dyn DoubleEndedIterator<Item = (i64, i32)> + '_>| {
-            let (second, _) = events.next_back()?;
-            Some(self.clock(second))
-        };
-        let taken = last(Box::new(self.lately.taken()));
-        let returned = last(Box::new(self.lately.returned()));
+        let (taken, returned) = (self.lately.taken().last(), self.lately.returned().last());
         let parts = [
-            taken.map(|at| format!("last taken {at}")),
-            returned.map(|at| format!("last returned {at}")),
+            taken.map(|(at, _)| format!("last taken {}", self.clock(at))),
+            returned.map(|(at, _)| format!("last returned {}", self.clock(at))),
         ];
         let parts: Vec<_> = parts.into_iter().flatten().collect();
         if parts.is_empty() {
@@ -109,13 +116,9 @@ impl Chart {
     }
 
     fn today_text(&self) -> String {
-        let (start, now) = (self.day.start, self.now);
-        let sum = |events: Box<dyn Iterator<Item = (i64, i32)> + '_>| -> i32 {
-            let today = events.filter(|(second, _)| (start..=now).contains(second));
-            today.map(|(_, bikes)| bikes).sum()
-        };
-        let taken = sum(Box::new(self.lately.taken()));
-        let returned = sum(Box::new(self.lately.returned()));
+        let (before, now) = (self.day.start - 1, self.now);
+        let taken = self.lately.taken_between(before, now);
+        let returned = self.lately.returned_between(before, now);
         format!("Today {taken} taken, {returned} returned.")
     }
 
@@ -134,7 +137,8 @@ impl Chart {
 
     /// The chart as SVG: an area for the spread, a line for its middle, a line of steps for today.
     fn svg(&self) -> String {
-        let top = self.top();
+        let spread = self.spread();
+        let top = self.top(&spread);
         let (width, height) = (SIZE.0, SIZE.1 - FOOT);
         let length = (self.day.end - self.day.start).max(1) as f64;
         let x = |second: i64| (second - self.day.start) as f64 / length * width;
@@ -143,7 +147,6 @@ impl Chart {
             "<svg viewBox=\"0 0 {width} {}\" role=\"img\" aria-label=\"Bikes today, 0 to {top}\">",
             SIZE.1
         );
-        let spread = self.spread();
         if !spread.is_empty() {
             let upper = spread.iter().map(|(at, _, _, most)| (x(*at), y(*most)));
             let lower = spread
@@ -182,12 +185,9 @@ impl Chart {
     }
 
     /// The most bikes that are drawn.
-    fn top(&self) -> i32 {
+    fn top(&self, spread: &[(i64, f64, f64, f64)]) -> i32 {
         let today = self.today_line().map(|(_, bikes)| bikes);
-        let usual = self
-            .spread()
-            .into_iter()
-            .map(|(_, _, _, most)| most.ceil() as i32);
+        let usual = spread.iter().map(|(_, _, _, most)| most.ceil() as i32);
         today.chain(usual).max().unwrap_or(0).max(BIKES_MIN)
     }
 

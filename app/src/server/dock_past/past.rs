@@ -22,8 +22,8 @@ impl DockPast {
         };
         for period in periods {
             let begin = from.max(period.start());
-            if let Some(count) = period.at(begin).get(&dock) {
-                past.push(begin, *count);
+            if let Some(count) = period.count(dock, begin) {
+                past.push(begin, count);
             }
             for change in period.changes(begin, until) {
                 if change.location_id == dock {
@@ -93,10 +93,18 @@ impl DockPast {
 
     /// Bikes taken later than `after` and no later than `until`.
     pub(crate) fn taken_between(&self, after: i64, until: i64) -> i32 {
-        let taken = self.taken();
-        let between = taken.filter(|(second, _)| (after + 1..=until).contains(second));
-        between.map(|(_, bikes)| bikes).sum()
+        sum_between(self.taken(), after, until)
     }
+
+    /// Bikes returned likewise.
+    pub(crate) fn returned_between(&self, after: i64, until: i64) -> i32 {
+        sum_between(self.returned(), after, until)
+    }
+}
+
+fn sum_between(events: impl Iterator<Item = (i64, i32)>, after: i64, until: i64) -> i32 {
+    let between = events.filter(|(second, _)| (after + 1..=until).contains(second));
+    between.map(|(_, bikes)| bikes).sum()
 }
 
 #[cfg(test)]

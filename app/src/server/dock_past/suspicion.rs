@@ -12,9 +12,12 @@ const USUAL_DAYS_MIN: usize = 2;
 /// Whether nobody can be expected to leave bikes alone for so long: `usual` are the bikes that were taken
 /// on other days in the same hours. The limits are chosen by the table in the test below.
 pub(crate) fn is_suspicious(usual: &[i32]) -> bool {
-    let mean = f64::from(usual.iter().sum::<i32>()) / usual.len().max(1) as f64;
     let least = usual.iter().min().copied().unwrap_or(0);
-    usual.len() >= USUAL_DAYS_MIN && mean >= SUSPICIOUS_MIN && least >= LEAST_MIN
+    usual.len() >= USUAL_DAYS_MIN && mean(usual) >= SUSPICIOUS_MIN && least >= LEAST_MIN
+}
+
+pub(crate) fn mean(bikes: &[i32]) -> f64 {
+    f64::from(bikes.iter().sum::<i32>()) / bikes.len().max(1) as f64
 }
 
 #[cfg(test)]
