@@ -106,8 +106,8 @@ impl Typed {
     /// None where too little was typed to tell anything.
     fn read(text: &str) -> Option<Self> {
         let text = text.trim_start();
-        let begins_at = text.rfind(char::is_whitespace).map_or(0, |at| at + 1);
-        let (before, begun) = text.split_at(begins_at);
+        let parts = text.rsplit_once(char::is_whitespace);
+        let (before, begun) = parts.unwrap_or(("", text));
         let (whole, begun) = (words(before), begun.to_lowercase());
         let spelled = words(&begun).join(" ");
         (!whole.is_empty() || begun.chars().count() >= 2).then_some(Self {
@@ -191,6 +191,8 @@ mod tests {
                 "Pershing",
                 "w 31",
                 "8 av",
+                // As pasted: the blank is one that does not break.
+                "1\u{a0}par",
             ],
             &expect![[r#"
                 1 par → 1 Park Ave (Address)
@@ -201,6 +203,7 @@ mod tests {
                 Pershing → Pershing Field (Dock), Pershing Square North (Dock), Pershing Square South (Dock)
                 w 31 → W 31 St & 7 Ave (Dock), 8 Ave & W 31 St (Dock)
                 8 av → 8 Ave & W 31 St (Dock), 8 Ave & W 33 St (Dock), 8 Ave & W 38 St (Dock), 8 Ave & W 52 St (Dock), W 17 St & 8 Ave (Dock), W 20 St & 8 Ave (Dock)
+                1 par → 1 Park Ave (Address)
             "#]],
         );
     }
@@ -210,6 +213,16 @@ mod tests {
         let geocoder = ManhattanGeocoder::from_reference_stations();
         for typed in ["", " ", "x", "qqqq", "1 qqqq", "\u{202e}", "\0", "&"] {
             assert_eq!(geocoder.suggest(typed), [], "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn any_blank_parts_words() {
+        let geocoder = ManhattanGeocoder::from_reference_stations();
+        for blank in ('\0'..='\u{ffff}').filter(|blank| blank.is_whitespace()) {
+            let suggestions = geocoder.suggest(&format!("1{blank}par"));
+            let texts: Vec<_> = suggestions.iter().map(|it| it.text.as_str()).collect();
+            assert_eq!(texts, ["1 Park Ave"], "{blank:?}");
         }
     }
 

@@ -33,15 +33,17 @@ const METHODS: [&str; 9] = [
     "GET", "GET", "GET", "GET", "HEAD", "OPTIONS", "POST", "DELETE", "G\u{e9}T",
 ];
 
-const PATHS: [&str; 22] = [
+const PATHS: [&str; 24] = [
     "/",
     "/",
     "/live",
     "/api/search",
     "/api/",
     "/api/search/x",
+    "/api/suggest",
     "/api/past",
     "/api/past/period",
+    "/dock/past",
     "/healthz",
     "/style.css",
     "/icon.svg",
@@ -58,15 +60,18 @@ const PATHS: [&str; 22] = [
     "/%00",
 ];
 
-const KEYS: [&str; 8] = ["q", "dock", "since", "at", "second", "v", "", "%FF"];
+const KEYS: [&str; 9] = ["q", "dock", "for", "since", "at", "second", "v", "", "%FF"];
 
-const VALUES: [&str; 15] = [
+const VALUES: [&str; 18] = [
     "2020-03-01T08:30",
     "1+Park+Avenue",
     "E+32+St+%26+Park+Ave",
     "200+42nd+St",
     "4294967296+Broadway",
     "1-1+W+99999999999999+St",
+    "1%C2%A0par",
+    "40.7461,+-73.9818",
+    "docks",
     "-1",
     "9223372036854775807",
     "-9223372036854775808",
