@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use embedded_broker::{Broker, BrokerConfig};
 
@@ -40,8 +40,13 @@ pub(crate) struct Arguments {
 /// Runs the subcommand.
 ///
 /// # Errors
-/// If address or folder are in use, or the folder cannot be read.
+/// If the address is not on loopback, address or folder are in use, or the folder cannot be read.
 pub(crate) async fn run(arguments: Arguments) -> Result<()> {
+    ensure!(
+        arguments.listen.ip().is_loopback(),
+        "--listen {} is not on loopback: whoever reaches the broker could read, write and run modules",
+        arguments.listen
+    );
     let stop = shutdown::on_signal()?;
     let config = BrokerConfig {
         listen: arguments.listen,
