@@ -111,7 +111,7 @@ async fn heartbeat(
     .execute(&mut *transaction)
     .await
     .map_err(failed())?;
-    write(&mut transaction, &config.topic, &change).await?;
+    write(&mut transaction, config, &change).await?;
     transaction.commit().await.map_err(failed())?;
     for member in &change.removed {
         tracing::warn!("sink {member} is taken for dead: its partitions go on elsewhere");
@@ -127,7 +127,7 @@ async fn leave(shared: &Shared) -> Result<(), SinkError> {
     let mut transaction = connection.begin().await.map_err(failed())?;
     let group = read(&mut transaction, &config.topic).await?;
     let change = group.leave(&config.member);
-    write(&mut transaction, &config.topic, &change).await?;
+    write(&mut transaction, config, &change).await?;
     transaction.commit().await.map_err(failed())
 }
 
@@ -179,23 +179,25 @@ async fn read(connection: &mut PgConnection, topic: &str) -> Result<Group, SinkE
     })
 }
 
-/// Removes members, with what they have left open, and gives partitions to others.
+/// Removes members, others with what they have left open, and gives partitions to others.
 async fn write(
     connection: &mut PgConnection,
-    topic: &str,
+    SinkConfig { topic, member, .. }: &SinkConfig,
     change: &Change,
 ) -> Result<(), SinkError> {
     let failed = || SinkError::database("change who shares the partitions");
     if !change.removed.is_empty() {
-        // A frozen process would hold the rows of its transaction, and the publisher's lock.
+        // A frozen process would hold the rows of its transaction, and the publisher's lock. Of one that
+        // leaves, the publisher saves what it knows meanwhile.
         sqlx::query(
             "with removed as (delete from sink_member where member = any($1) returning member)
              select count(pg_terminate_backend(pid)) from pg_stat_activity, removed
-             where datname = current_database() and pid <> pg_backend_pid()
+             where datname = current_database() and member <> $2
                  and starts_with(application_name, 'bikeshare ' || member || ' ')
                  and pg_has_role(usesysid, 'usage')",
         )
         .bind(&change.removed)
+        .bind(member)
         .execute(&mut *connection)
         .await
         .map_err(failed())?;

@@ -87,6 +87,21 @@ async fn a_sink_that_was_fenced_writes_nothing_and_joins_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_sink_that_leaves_lets_its_publisher_save_what_it_knows() {
+    let cluster = Cluster::start().await;
+    cluster.produce(&City::default().records()).await;
+    for _ in 0..6 {
+        let database = Database::migrated().await;
+        let mut sink = cluster.sink(&database);
+        sink.drained(&cluster).await;
+        sink.stop().await.unwrap();
+        let saved = "select (select date_trunc('second', at) from replay_clock)
+                = (select max(end_at) from past_period)";
+        assert_eq!(database.value(saved).await, "true");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn leases_that_are_gone_or_older_than_their_streams_are_given_anew() {
     let cluster = Cluster::start().await;
     let database = Database::migrated().await;
