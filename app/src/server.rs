@@ -8,8 +8,10 @@
 mod assets;
 pub(crate) mod base_map;
 mod board;
+mod conditional;
 mod config;
 mod connections;
+mod cors;
 mod dock_past;
 mod document;
 mod error;

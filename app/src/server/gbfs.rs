@@ -10,29 +10,22 @@ pub(super) mod settings;
 
 use axum::Router;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use tower_http::cors::{Any, CorsLayer};
 
 use self::format::{File, STATUS_TTL_S};
 use self::settings::is_plain_host;
-use super::assets::hash;
+use super::conditional::conditional;
+use super::cors::any_origin;
 use super::state::AppState;
 
 /// `/gbfs/gbfs.json` and the five files of `/gbfs/3.0/`, readable from any page.
 pub(super) fn routes() -> Router<AppState> {
-    let anyone = CorsLayer::new()
-        .allow_origin(Any)
-        .allow_methods([Method::GET, Method::HEAD])
-        .allow_headers(Any)
-        .expose_headers([header::ETAG])
-        // The response is the same for every origin.
-        .vary([]);
     Router::new()
         .route("/gbfs/gbfs.json", get(discovery))
         .route("/gbfs/3.0/{file}", get(file))
-        .layer(anyone)
+        .layer(any_origin())
 }
 
 async fn discovery(State(app): State<AppState>, headers: HeaderMap) -> Response {
@@ -63,20 +56,7 @@ fn respond(app: &AppState, file: File, headers: &HeaderMap) -> Response {
         let reason = "nothing has been published yet\n";
         return (StatusCode::SERVICE_UNAVAILABLE, [later], reason).into_response();
     };
-    // Weak, since the response may be compressed in one way or another.
-    let tag = format!("W/\"{}\"", hash(text.as_bytes()));
-    let mut response = if knows(headers, &tag) {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else {
-        ([(header::CONTENT_TYPE, "application/json")], text).into_response()
-    };
-    let caching = [(header::ETAG, tag), (header::CACHE_CONTROL, caching)];
-    for (name, value) in caching {
-        if let Ok(value) = HeaderValue::from_str(&value) {
-            response.headers_mut().insert(name, value);
-        }
-    }
-    response
+    conditional(headers, "application/json", text, &caching)
 }
 
 /// What the file's addresses begin with, and who may keep the file for how long.
@@ -94,17 +74,6 @@ fn origin(app: &AppState, file: File, headers: &HeaderMap) -> Option<(String, St
         // Holds no address.
         (None, _) => Some((String::new(), for_all)),
     }
-}
-
-/// Whether `If-None-Match` names the tag, by weak comparison (RFC 9110, 13.1.2).
-pub(super) fn knows(headers: &HeaderMap, tag: &str) -> bool {
-    let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
-    let mut named = headers
-        .get_all(header::IF_NONE_MATCH)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','));
-    named.any(|known| known.trim() == "*" || opaque(known) == opaque(tag))
 }
 
 /// The host that the request names, if it can stand in an address as it is.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use chrono::{DateTime, Utc};
@@ -21,9 +21,8 @@ use serde::{Deserialize, Serialize};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{PgConnection, PgPool};
 
-use super::assets::hash;
+use super::conditional::conditional;
 use super::dock_past::past::DockPast;
-use super::gbfs::knows;
 use super::state::AppState;
 use crate::model::{Count, Moment};
 use crate::moment::{moment, wall_time};
@@ -328,20 +327,7 @@ async fn period(State(app): State<AppState>, uri: Uri, headers: HeaderMap) -> Re
         Ok(period) => (period.to_wire(), CACHING_LAST),
         Err(error) => return (error.status(), format!("{error}\n")).into_response(),
     };
-    // Weak, since the response may be compressed in one way or another.
-    let tag = format!("W/\"{}\"", hash(&wire));
-    let mut response = if knows(&headers, &tag) {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else {
-        let kind = [(header::CONTENT_TYPE, "application/octet-stream")];
-        (kind, wire).into_response()
-    };
-    let set = response.headers_mut();
-    set.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
-    if let Ok(tag) = HeaderValue::from_str(&tag) {
-        set.insert(header::ETAG, tag);
-    }
-    response
+    conditional(&headers, "application/octet-stream", wire, caching)
 }
 
 impl AppState {
