@@ -3,3 +3,4 @@
 pub(crate) mod docks;
 pub(crate) mod past;
 pub(crate) mod streams;
+pub(crate) mod windows;

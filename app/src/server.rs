@@ -30,6 +30,7 @@ mod router;
 mod search;
 mod shared_board;
 mod state;
+mod v1;
 
 use std::net::SocketAddr;
 

@@ -14,11 +14,13 @@ use crate::{shell, workspace};
 
 /// What tests take from `PyPI` as a second opinion, with the module that shows it is there: the
 /// Fluvio client that the embedded broker is held to, an S3 server for the producer, a validator for
-/// the feed that the app serves, and a Kafka client that shares nothing with the bridge's.
-const PYTHON_PACKAGES: [(&str, &str); 4] = [
+/// the feed that the app serves, one that tries its API, and a Kafka client that shares nothing with the
+/// bridge's.
+const PYTHON_PACKAGES: [(&str, &str); 5] = [
     ("fluvio==0.21.*", "fluvio"),
     ("moto[server]==5.*", "moto.server"),
     ("gbfs-validator==0.1.*", "gbfs_validator"),
+    ("schemathesis==4.*", "schemathesis"),
     ("kafka-python==2.*", "kafka"),
 ];
 

@@ -127,9 +127,9 @@ impl Board {
     /// future (of a database that was made anew, or of another server that is ahead).
     #[must_use]
     pub(crate) fn delta_since(&self, since: Option<i64>) -> Delta {
-        let since = since.filter(|since| *since <= self.version);
+        let since = self.known(since);
         let after = since.unwrap_or(i64::MIN);
-        let changed = || self.docks.values().filter(|entry| entry.version > after);
+        let changed = || self.changed_after(since);
         Delta {
             version: self.version,
             clock: self.clock.as_ref().map(|clock| clock.utc.clone()),
@@ -143,6 +143,20 @@ impl Board {
                 .map(|Entry { dock, .. }| (dock.id, dock.name.clone(), dock.lat, dock.lon))
                 .collect(),
         }
+    }
+
+    /// The version that a reader has, unless it is from the future.
+    #[must_use]
+    pub(crate) fn known(&self, since: Option<i64>) -> Option<i64> {
+        since.filter(|since| *since <= self.version)
+    }
+
+    /// The docks that changed after a version, by location; all of them after none.
+    pub(crate) fn changed_after(&self, since: Option<i64>) -> impl Iterator<Item = &Entry> {
+        let after = since.unwrap_or(i64::MIN);
+        self.docks
+            .values()
+            .filter(move |entry| entry.version > after)
     }
 
     /// All docks, for a first rendering.
@@ -173,6 +187,12 @@ impl Board {
         self.clock.as_ref()
     }
 
+    /// The replay clock as an instant.
+    #[must_use]
+    pub(crate) fn now(&self) -> Option<DateTime<Utc>> {
+        self.clock.as_ref()?.utc.parse().ok()
+    }
+
     /// The replay clock when the list of stations last changed, their counts aside.
     #[must_use]
     pub(crate) fn stations_at(&self) -> Option<&Moment> {
@@ -194,6 +214,12 @@ impl Board {
     /// Every dock with its station, by location.
     pub(crate) fn stations(&self) -> impl Iterator<Item = &Entry> {
         self.docks.values()
+    }
+
+    /// A dock with its station.
+    #[must_use]
+    pub(crate) fn station(&self, dock: i32) -> Option<&Entry> {
+        self.docks.get(&dock)
     }
 
     /// Whether Postgres responds, and how old the last publish is.

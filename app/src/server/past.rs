@@ -12,7 +12,7 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use chrono::{DateTime, Utc};
+use chrono::DateTime;
 use domain::Service;
 use domain::availability::DockCount;
 use domain::past::{PackedPeriod, Period};
@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{PgConnection, PgPool};
 
+use super::board::Board;
 use super::conditional::conditional;
 use super::dock_past::past::DockPast;
 use super::state::AppState;
@@ -97,16 +98,30 @@ impl PastReader {
         from: i64,
         until: i64,
     ) -> Result<DockPast, LookBackError> {
+        let past = self.of_dock_in_part(dock, from, until).await?;
+        if past.until() < until {
+            tracing::warn!(dock, from, until, "more periods than are read at once");
+            return Err(LookBackError::Unreadable);
+        }
+        Ok(past)
+    }
+
+    /// What a dock showed from a second on, as far as [`PERIODS_MAX`] periods tell it.
+    pub(super) async fn of_dock_in_part(
+        &self,
+        dock: i32,
+        from: i64,
+        until: i64,
+    ) -> Result<DockPast, LookBackError> {
         let at = |second| DateTime::from_timestamp(second, 0).ok_or(LookBackError::NoPast);
         let (begin, end) = (at(from)?, at(until)?);
         let read = async |connection: &mut PgConnection| {
             read_periods(connection, begin, end, PERIODS_MAX + 1).await
         };
-        let packed = self.read(read).await?;
-        if packed.len() > PERIODS_MAX {
-            tracing::warn!(dock, "more periods than are read at once: {}", packed.len());
-            return Err(LookBackError::Unreadable);
-        }
+        let mut packed = self.read(read).await?;
+        let beyond = packed.get(PERIODS_MAX).map(|beyond| beyond.start - 1);
+        packed.truncate(PERIODS_MAX);
+        let until = beyond.unwrap_or(until);
         let decode = move || {
             let periods: Result<Vec<_>, _> = packed.iter().map(decoded).collect();
             Ok(DockPast::of(&periods?, dock, from, until))
@@ -117,7 +132,7 @@ impl PastReader {
     }
 
     /// Reads over one of the connections, within [`WAIT_MAX`].
-    async fn read<T>(
+    pub(super) async fn read<T>(
         &self,
         read: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>,
     ) -> Result<T, LookBackError> {
@@ -196,23 +211,40 @@ const NOT_THERE: Count = Count {
 };
 
 /// Reads what stood at the docks at an instant, as the page's address names it.
-///
-/// An instant before the past begins, or between its end and now, is moved to its next end, which the
-/// note says.
 pub(super) async fn look_back(app: &AppState, at: &str) -> Result<LookBack, LookBackError> {
-    let asked = instant_of(app, at)?;
-    let (range, timezone) = app
-        .board
-        .read(|board| (board.past(), board.system().timezone.clone()));
-    let range = range.ok_or(LookBackError::NoPast)?;
+    let stored = stored_at(app, instant_of(app, at)?).await?;
+    let timezone = app.board.read(|board| board.system().timezone.clone());
+    let counts = stored.counts.into_iter();
+    let counts = counts.map(|(dock, count)| (dock, shown(count, &timezone)));
+    Ok(LookBack {
+        second: stored.second,
+        counts: counts.collect(),
+        note: stored.note,
+    })
+}
+
+/// The docks at a second of the past, as it is stored.
+pub(super) struct Stored {
+    /// The second that `counts` are of.
+    pub(super) second: i64,
+    /// What each dock showed that was there.
+    pub(super) counts: BTreeMap<i32, DockCount>,
+    /// Why that is another second than the one asked about, or what else is to be known of it.
+    pub(super) note: Option<&'static str>,
+}
+
+/// Reads what stood at the docks at a second that [`come`] has let through.
+///
+/// One before the past begins, or between its end and now, is moved to its next end, which the note
+/// says.
+pub(super) async fn stored_at(app: &AppState, asked: i64) -> Result<Stored, LookBackError> {
+    let range = app.board.read(Board::past).ok_or(LookBackError::NoPast)?;
     let second = asked.clamp(range.first, range.last);
     let period = app.past.period(second).await?;
     let period = decoded(&period)?;
-    let counts = period.at(second.min(period.end())).into_iter();
-    let counts = counts.map(|(dock, count)| (dock, shown(count, &timezone)));
-    Ok(LookBack {
+    Ok(Stored {
         second,
-        counts: counts.collect(),
+        counts: period.at(second.min(period.end())),
         note: note(&range, asked),
     })
 }
@@ -220,20 +252,28 @@ pub(super) async fn look_back(app: &AppState, at: &str) -> Result<LookBack, Look
 /// The second that the page's address names.
 ///
 /// # Errors
-/// If it is no instant, if nothing of the past is stored, or if the second has not come yet.
+/// If it is no instant, and those of [`come`].
 pub(super) fn instant_of(app: &AppState, at: &str) -> Result<i64, LookBackError> {
-    let (range, timezone, now) = app.board.read(|board| {
-        let now = board.clock().and_then(|clock| clock.utc.parse().ok());
-        (board.past(), board.system().timezone.clone(), now)
-    });
-    let asked = parse_at(at, &timezone).ok_or(LookBackError::NoInstant)?;
+    let timezone = app.board.read(|board| board.system().timezone.clone());
+    come(
+        app,
+        parse_at(at, &timezone).ok_or(LookBackError::NoInstant)?,
+    )
+}
+
+/// The second, if it is of the past.
+///
+/// # Errors
+/// If nothing of the past is stored, or if the second has not come yet.
+pub(super) fn come(app: &AppState, second: i64) -> Result<i64, LookBackError> {
+    let (range, now) = app.board.read(|board| (board.past(), board.now()));
     if range.is_none() {
         return Err(LookBackError::NoPast);
     }
-    if now.is_none_or(|now: DateTime<Utc>| asked > now.timestamp()) {
+    if now.is_none_or(|now| second > now.timestamp()) {
         return Err(LookBackError::NotYet);
     }
-    Ok(asked)
+    Ok(second)
 }
 
 fn decoded(period: &PackedPeriod) -> Result<Period, LookBackError> {

@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue, header};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use tower_http::compression::CompressionLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -10,12 +10,12 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use super::meters::count;
 use super::responses::bounded;
 use super::state::AppState;
-use super::{assets, dock_past, gbfs, health, live, page, past, search};
+use super::{assets, dock_past, gbfs, health, live, page, past, search, v1};
 use crate::api::search::Search;
 use crate::api::suggest::Suggest;
 
-/// All routes: `/`, `/live`, `/api/search`, `/api/suggest`, `/api/past…`, `/dock/past`, `/gbfs/…`, `/pkg/…`, `/style.css`, `/icon.svg`,
-/// `/new-york.basemap`, `/healthz`.
+/// All routes: `/`, `/live`, `/api/search`, `/api/suggest`, `/api/past…`, `/api/v1/…`, `/dock/past`,
+/// `/gbfs/…`, `/pkg/…`, `/style.css`, `/icon.svg`, `/new-york.basemap`, `/healthz`.
 pub fn router(state: AppState) -> Router {
     // Leptos runs its effects on the server's runtime. A second router finds that done: no error.
     drop(any_spawner::Executor::init_tokio());
@@ -35,6 +35,7 @@ pub fn router(state: AppState) -> Router {
         .route("/healthz", get(health::healthz))
         .merge(gbfs::routes())
         .merge(past::routes())
+        .merge(v1::routes())
         // Leaves event streams and what is compressed already as they are.
         .layer(CompressionLayer::new())
         .layer(always(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
@@ -45,6 +46,7 @@ pub fn router(state: AppState) -> Router {
         ))
         .layer(always(header::X_FRAME_OPTIONS, "DENY"))
         .layer(from_fn_with_state(state.quotas.clone(), bounded))
+        .layer(from_fn(v1::explain))
         .layer(from_fn_with_state(state.meters.clone(), count))
         .with_state(state)
 }

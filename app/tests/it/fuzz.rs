@@ -33,7 +33,7 @@ const METHODS: [&str; 9] = [
     "GET", "GET", "GET", "GET", "HEAD", "OPTIONS", "POST", "DELETE", "G\u{e9}T",
 ];
 
-const PATHS: [&str; 24] = [
+const PATHS: [&str; 30] = [
     "/",
     "/",
     "/live",
@@ -43,6 +43,12 @@ const PATHS: [&str; 24] = [
     "/api/suggest",
     "/api/past",
     "/api/past/period",
+    "/api/v1/docks",
+    "/api/v1/docks/1",
+    "/api/v1/docks/1/past",
+    "/api/v1/windows",
+    "/api/v1/openapi.json",
+    "/api/v1/%FF",
     "/dock/past",
     "/healthz",
     "/style.css",
@@ -60,10 +66,16 @@ const PATHS: [&str; 24] = [
     "/%00",
 ];
 
-const KEYS: [&str; 9] = ["q", "dock", "for", "since", "at", "second", "v", "", "%FF"];
+const KEYS: [&str; 15] = [
+    "q", "dock", "for", "since", "at", "second", "v", "", "%FF", "bbox", "near", "within", "from",
+    "to", "limit",
+];
 
-const VALUES: [&str; 18] = [
+const VALUES: [&str; 21] = [
     "2020-03-01T08:30",
+    "2020-03-02T13:14:00Z",
+    "40.7,-73.9",
+    "-74,40,-73,41",
     "1+Park+Avenue",
     "E+32+St+%26+Park+Ave",
     "200+42nd+St",

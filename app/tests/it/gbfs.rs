@@ -99,7 +99,7 @@ async fn what_a_live_feed_says_of_a_dock_is_passed_on_and_of_others_nothing_is_m
 }
 
 /// A dock of which all is known, a closed one, and one of which nothing is.
-fn kinds() -> Vec<Dock> {
+pub(crate) fn kinds() -> Vec<Dock> {
     let mut docks = docks();
     docks.truncate(3);
     docks[0].count.stock = Stock::from_numbers([Some(2), Some(12), Some(20), Some(1), Some(0)]);

@@ -6,6 +6,7 @@
     reason = "a test panics where the page is not as it says"
 )]
 
+mod api;
 mod base_map;
 mod city;
 mod find;

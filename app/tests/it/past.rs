@@ -18,7 +18,7 @@ use crate::city::{City, head};
 const MORNING: &str = "2020-03-02T12:00:00Z";
 
 /// A bike comes to dock 1 at 7:10, leaves at 7:20 and comes to dock 2 at 7:40; the clock stands at 8:14.
-async fn city() -> Option<City> {
+pub(crate) async fn city() -> Option<City> {
     let mut city = City::start().await?;
     let mut availability = Availability::default();
     availability.record(Some(Recorder::default()));
@@ -91,7 +91,7 @@ async fn ask(address: SocketAddr, path: &str, header: &str) -> (String, Vec<u8>)
     (head, content)
 }
 
-async fn past_is_known(address: SocketAddr) {
+pub(crate) async fn past_is_known(address: SocketAddr) {
     wait_until("the past is known", async || {
         get(address, "/").await.contains("class=\"past\"")
     })

@@ -73,6 +73,12 @@ impl Page {
             .await
     }
 
+    /// Sends an empty form.
+    pub(crate) async fn post(&self, path: &str) -> Answer {
+        self.send(Request::post(path).body(Body::empty()).unwrap())
+            .await
+    }
+
     async fn send(&self, request: Request<Body>) -> Answer {
         let response = self.router().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();

@@ -1,4 +1,5 @@
-//! What the page asks costs as much with a year of trips as with a day: no request reads a table that grows.
+//! What the page asks costs as much with a year of trips as with a day: no request of a rider reads a table
+//! that grows, and a program's reads as many rows of one as it is told.
 
 use std::process::{Command, Stdio};
 
@@ -9,6 +10,19 @@ use crate::machine::Machine;
 
 /// Tables that grow with each trip or each poll of a feed.
 const GROWING: &str = "('records', 'frequency', 'dock_status', 'rejected')";
+
+/// Partitions of the embedded broker's topic, each of which has its rows in `frequency`.
+const PARTITIONS: i64 = 3;
+
+/// A database with two days of trips.
+async fn loaded() -> Database {
+    let machine = Machine::new();
+    let database = Database::empty().await;
+    let mut load = machine.up("simulate:seed=5,trips=20000,days=2");
+    machine.finish(load.args(["--once", "--database-url", &database.url()]));
+    database.execute("vacuum analyze").await;
+    database
+}
 
 /// Rows of growing tables that were read one by one, from the first on, and rows found by an index.
 async fn rows_read(database: &Database) -> (i64, i64) {
@@ -21,15 +35,8 @@ async fn rows_read(database: &Database) -> (i64, i64) {
     (read.parse().unwrap(), found.parse().unwrap())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn no_request_of_the_page_reads_a_table_that_grows() {
-    let machine = Machine::new();
-    let database = Database::empty().await;
-    let mut load = machine.up("simulate:seed=5,trips=20000,days=2");
-    machine.finish(load.args(["--once", "--database-url", &database.url()]));
-    database.execute("vacuum analyze").await;
-
-    let before = rows_read(&database).await;
+/// Asks a server of the page for each path, until it tells what is expected; then stops it.
+async fn ask(database: &Database, paths: &[(&str, &str)]) {
     let page = free_address().to_string();
     let mut serve = Command::new(env!("CARGO_BIN_EXE_bikeshare"));
     serve
@@ -42,19 +49,7 @@ async fn no_request_of_the_page_reads_a_table_that_grows() {
         tokio::net::TcpStream::connect(&page).await.is_ok()
     })
     .await;
-    for (path, expected) in [
-        ("/", "docks have bikes"),
-        ("/?q=1+Park+Avenue", "1 Park Avenue"),
-        ("/api/search?q=1+Park+Avenue", "40.74"),
-        ("/gbfs/gbfs.json", "station_status"),
-        ("/gbfs/3.0/station_status.json", "num_vehicles_available"),
-        ("/?at=2026-06-01T20:00", "bikes"),
-        ("/?dock=3&for=docks", "Today "),
-        ("/dock/past?dock=3", "Today "),
-        ("/api/suggest?q=1+par", "1 Park Ave"),
-        ("/api/past?at=2026-06-01T20:00", "\"docks\":[["),
-        ("/healthz", "HTTP/1.1"),
-    ] {
+    for (path, expected) in paths {
         // A page that was started a moment ago has not read everything yet.
         wait_until(path, async || get(&*page, path).await.contains(expected)).await;
     }
@@ -66,6 +61,32 @@ async fn no_request_of_the_page_reads_a_table_that_grows() {
         database.value(left).await == "0"
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_request_of_the_page_reads_a_table_that_grows() {
+    let database = loaded().await;
+    let before = rows_read(&database).await;
+    ask(
+        &database,
+        &[
+            ("/", "docks have bikes"),
+            ("/?q=1+Park+Avenue", "1 Park Avenue"),
+            ("/api/search?q=1+Park+Avenue", "40.74"),
+            ("/gbfs/gbfs.json", "station_status"),
+            ("/gbfs/3.0/station_status.json", "num_vehicles_available"),
+            ("/?at=2026-06-01T20:00", "bikes"),
+            ("/?dock=3&for=docks", "Today "),
+            ("/dock/past?dock=3", "Today "),
+            ("/api/suggest?q=1+par", "1 Park Ave"),
+            ("/api/past?at=2026-06-01T20:00", "\"docks\":[["),
+            ("/api/v1/docks", "\"bikes\":"),
+            ("/api/v1/docks?at=2026-06-01T20:00:00Z", "\"bikes\":"),
+            ("/api/v1/docks/3/past", "\"since\":"),
+            ("/healthz", "HTTP/1.1"),
+        ],
+    )
+    .await;
     let after = rows_read(&database).await;
     assert_eq!(after, before);
     database.execute("select count(bike_id) from records").await;
@@ -73,4 +94,22 @@ async fn no_request_of_the_page_reads_a_table_that_grows() {
         rows_read(&database).await.0 > before.0
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_for_windows_finds_as_many_rows_by_their_key_as_it_tells() {
+    const WINDOWS: i64 = 10;
+    let database = loaded().await;
+    let before = rows_read(&database).await;
+    let path = format!("/api/v1/windows?from=2026-06-01T12:00:00Z&limit={WINDOWS}");
+    ask(&database, &[("/", "docks have bikes"), (&path, "\"next\"")]).await;
+    let after = rows_read(&database).await;
+    assert_eq!(
+        after.0, before.0,
+        "rows that were read from the first one on"
+    );
+    let found = after.1 - before.1;
+    // The next window is looked at to tell where to go on, and the one after it to tell its end.
+    let expected = WINDOWS..=(WINDOWS + 2) * PARTITIONS;
+    assert!(expected.contains(&found), "{found} rows");
 }

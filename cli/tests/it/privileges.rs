@@ -51,7 +51,11 @@ async fn the_page_may_read_and_the_sink_may_write_and_neither_may_more() {
     let page = written_down(&machine, "database_url");
     check(
         &page,
-        &["select * from records_view", "listen availability"],
+        &[
+            "select * from records_view",
+            "select * from frequency_view",
+            "listen availability",
+        ],
         &forbidden,
     )
     .await;

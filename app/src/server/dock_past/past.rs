@@ -47,6 +47,11 @@ impl DockPast {
         &self.steps
     }
 
+    /// The last second that this tells of.
+    pub(crate) fn until(&self) -> i64 {
+        self.until
+    }
+
     /// What the dock showed at a second; none before it came.
     pub(crate) fn at(&self, second: i64) -> Option<DockCount> {
         let later = self.steps.partition_point(|(from, _)| *from <= second);
