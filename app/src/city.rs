@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use leptos::prelude::*;
 
+use crate::favourites::Favourites;
 use crate::link::Address;
 use crate::model::{
     Count, Database, Delta, Dock, FoundPlace, Instant, Moment, Outcome, PageContent, Past, Tiles,
@@ -40,6 +41,8 @@ pub(crate) enum Freshness {
     Silent(u64),
     /// The event stream broke; the browser tries again.
     Reconnecting,
+    /// It has been broken for a while, or was never there: the numbers are about this many seconds old.
+    Offline(u64),
     /// The server cannot reach Postgres.
     DatabaseDown,
 }
@@ -61,6 +64,8 @@ pub(crate) struct City {
     pub(crate) outcome: RwSignal<Option<Outcome>>,
     /// The selected dock, in list and map alike.
     pub(crate) selected: RwSignal<Option<i32>>,
+    /// The docks that the rider keeps at hand.
+    pub(crate) favourites: RwSignal<Favourites>,
     /// What the rider looks for: all circles and numbers are of it.
     pub(crate) seeking: RwSignal<Seeking>,
     /// The past that is stored, as it was when the page was made.
@@ -97,6 +102,7 @@ impl City {
             query: RwSignal::new(content.query),
             outcome: RwSignal::new(content.refusal.map(Outcome::Flash).or(content.outcome)),
             selected: RwSignal::new(content.selected),
+            favourites: RwSignal::default(),
             seeking: RwSignal::new(content.seeking),
             past: StoredValue::new(content.past),
             instant: RwSignal::new(instant),

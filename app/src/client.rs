@@ -7,6 +7,7 @@ mod brush;
 mod changes;
 pub(crate) mod dock_day;
 mod events;
+mod favourites;
 mod frame;
 mod gestures;
 mod ground_names;
@@ -15,6 +16,7 @@ mod live;
 pub(crate) mod locate;
 mod map_canvas;
 mod map_state;
+mod offline;
 pub(crate) mod page;
 mod palette;
 pub(crate) mod panic;
@@ -23,6 +25,7 @@ mod screen;
 mod tiles;
 
 use basemap::BaseMap;
+use gloo_net::http::Request;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
@@ -37,6 +40,8 @@ pub(crate) fn start(city: City, nodes: MapNodes) {
         live::listen(city);
     }
     past::start(city);
+    favourites::follow(city);
+    offline::keep();
     let Some(address) = city.base_map.get_value() else {
         return start_map(city, nodes, None);
     };
@@ -54,5 +59,15 @@ fn start_map(city: City, nodes: MapNodes, base_map: Option<BaseMap>) {
         changes::follow(city, &map);
         gestures::attach(&map, nodes);
         address::follow(city, &map);
+    }
+}
+
+/// What the server answers; none where it has nothing to say, or does not answer.
+async fn fetch_text(address: &str) -> Option<String> {
+    let response = Request::get(address).send().await.ok()?;
+    if response.ok() {
+        response.text().await.ok()
+    } else {
+        None
     }
 }

@@ -4,6 +4,7 @@ pub(crate) mod clock;
 pub(crate) mod dock_item;
 pub(crate) mod dock_list;
 pub(crate) mod dock_panel;
+pub(crate) mod favourites;
 pub(crate) mod flash;
 pub(crate) mod map_nodes;
 pub(crate) mod map_view;

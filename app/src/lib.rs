@@ -21,6 +21,7 @@ mod seeking;
     )
 )]
 mod city;
+mod favourites;
 mod link;
 #[cfg_attr(
     not(feature = "hydrate"),

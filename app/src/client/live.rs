@@ -8,6 +8,7 @@ use leptos::prelude::*;
 use web_sys::{Event, EventSource, MessageEvent};
 
 use super::events::{now_ms, on};
+use super::offline;
 use crate::city::{City, Freshness};
 use crate::model::{Database, Delta, Heartbeat, stale_seconds};
 
@@ -18,6 +19,8 @@ const CHECK: Duration = Duration::from_secs(1);
 const BROKEN_AFTER_MS: f64 = 25_000.0;
 /// A browser that has given the stream up is made to open it again this often.
 const REOPEN_EVERY_MS: f64 = 3_000.0;
+/// Whoever has heard nothing for so long is told how old the numbers are.
+const OFFLINE_AFTER_MS: f64 = 20_000.0;
 
 /// The page's event stream. Its callbacks and the timer hold it.
 struct EventStream {
@@ -42,11 +45,14 @@ pub(super) fn listen(city: City) {
         source: RefCell::new(None),
         opened_at: Cell::new(now),
         heard_at: Cell::new(now),
-        published_at: Cell::new(None),
+        published_at: Cell::new(offline::kept_for_ms().map(|age| now - age)),
         is_open: Cell::new(false),
         database: Cell::new(Database::Up),
     });
     stream.open();
+    if stream.published_at.get().is_some() {
+        stream.update_freshness();
+    }
     // The page ends before the timer does.
     set_interval(move || stream.check(), CHECK);
 }
@@ -143,6 +149,17 @@ impl EventStream {
         self.update_freshness();
     }
 
+    /// How far the numbers of a page can be trusted that hears nothing.
+    fn without_stream(&self) -> Freshness {
+        let known_at = self.published_at.get().unwrap_or(self.heard_at.get());
+        let age_ms = now_ms() - known_at;
+        if age_ms < OFFLINE_AFTER_MS {
+            Freshness::Reconnecting
+        } else {
+            Freshness::Offline((age_ms / 1_000.0) as u64)
+        }
+    }
+
     /// Works out how far the numbers can be trusted; the page is told only if that has changed.
     fn update_freshness(&self) {
         if self.city.is_past() {
@@ -151,7 +168,7 @@ impl EventStream {
         let age_ms = self.published_at.get().map(|at| (now_ms() - at) as u64);
         let silent = stale_seconds(age_ms, self.city.stale_after_ms);
         let freshness = if !self.is_open.get() {
-            Freshness::Reconnecting
+            self.without_stream()
         } else if self.database.get() == Database::Down {
             Freshness::DatabaseDown
         } else if let Some(seconds) = silent {

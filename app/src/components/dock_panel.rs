@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use crate::city::{City, LiveDock};
+use crate::components::favourites::Star;
 use crate::components::is_plain;
 use crate::link::Address;
 use crate::map::look;
@@ -59,6 +60,7 @@ fn Now(dock: LiveDock) -> impl IntoView {
     };
     view! {
         <h2>{name.to_string()}</h2>
+        <Star name />
         <a class="close" href=closed rel="external" aria-label="Close" on:click=close>
             "×"
         </a>

@@ -1,4 +1,4 @@
-//! How far the numbers can be trusted: live, stale, reconnecting, database down.
+//! How far the numbers can be trusted: live, stale, reconnecting, offline, database down.
 
 use leptos::prelude::*;
 
@@ -14,6 +14,7 @@ pub(crate) fn Status() -> impl IntoView {
         Freshness::Live => "live",
         Freshness::Silent(_) => "stale",
         Freshness::Reconnecting => "reconnecting",
+        Freshness::Offline(_) => "offline",
         Freshness::DatabaseDown => "down",
     };
     let text = move || words(city.freshness.get());
@@ -34,6 +35,7 @@ fn words(freshness: Freshness) -> String {
         Freshness::Live => "live".to_owned(),
         Freshness::Silent(seconds) => format!("stale: no news for {}", about(seconds)),
         Freshness::Reconnecting => "reconnecting…".to_owned(),
+        Freshness::Offline(seconds) => format!("offline: as it was {} ago", about(seconds)),
         Freshness::DatabaseDown => {
             "the database does not respond: these are the last numbers known".to_owned()
         }
@@ -47,7 +49,8 @@ fn about(seconds: u64) -> String {
         20..=59 => format!("{} seconds", seconds / 20 * 20),
         60..=119 => "a minute".to_owned(),
         120..=7_199 => format!("{} minutes", seconds / 60),
-        _ => format!("{} hours", seconds / 3_600),
+        7_200..=172_799 => format!("{} hours", seconds / 3_600),
+        _ => format!("{} days", seconds / 86_400),
     }
 }
 
@@ -63,5 +66,14 @@ mod tests {
         assert_eq!(read(61), "stale: no news for a minute");
         assert_eq!(read(600), "stale: no news for 10 minutes");
         assert_eq!(read(7_200), "stale: no news for 2 hours");
+        assert_eq!(read(400_000), "stale: no news for 4 days");
+    }
+
+    #[test]
+    fn a_page_without_a_server_says_how_old_it_is() {
+        assert_eq!(
+            words(Freshness::Offline(725)),
+            "offline: as it was 12 minutes ago"
+        );
     }
 }

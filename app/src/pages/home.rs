@@ -8,6 +8,7 @@ use crate::components::clock::Clock;
 use crate::components::dock_item::Chosen;
 use crate::components::dock_list::DockList;
 use crate::components::dock_panel::DockPanel;
+use crate::components::favourites::FavouriteDocks;
 use crate::components::flash::Flash;
 use crate::components::map_view::MapView;
 use crate::components::past::PastView;
@@ -47,6 +48,7 @@ pub(crate) fn Home(
             <div class="lists">
                 <DockPanel drawn=dock_day />
                 <SearchResults />
+                <FavouriteDocks />
                 <DockList />
                 <footer class="hint">
                     "For programs: the docks as a "

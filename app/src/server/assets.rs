@@ -1,13 +1,19 @@
-//! The files of the page: style and icon, and the client that `cargo xtask wasm` built.
+//! The files of the page: style, icons, what an installed page needs, and the client that
+//! `cargo xtask wasm` built.
 
 use std::borrow::Cow;
+use std::future::ready;
 use std::sync::LazyLock;
 
+use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 use rust_embed::{EmbeddedFile, RustEmbed};
+
+use super::state::AppState;
 
 /// The client's files, with a `.br` beside each; empty in a build made before them.
 #[derive(RustEmbed)]
@@ -15,8 +21,51 @@ use rust_embed::{EmbeddedFile, RustEmbed};
 #[allow_missing = true]
 struct Site;
 
-const STYLE: &str = include_str!("../../style/main.css");
-const ICON: &str = include_str!("../../style/icon.svg");
+/// A file that the program carries: its address, its type and its content.
+type File = (&'static str, &'static str, &'static [u8]);
+
+const STYLE: File = (
+    "/style.css",
+    "text/css; charset=utf-8",
+    include_bytes!("../../style/main.css"),
+);
+const ICON: File = (
+    "/icon.svg",
+    "image/svg+xml",
+    include_bytes!("../../style/icon.svg"),
+);
+const MANIFEST: File = (
+    "/manifest.webmanifest",
+    "application/manifest+json",
+    include_bytes!("../../install/manifest.webmanifest"),
+);
+const BASE_MAP: File = (
+    "/new-york.basemap",
+    "application/octet-stream",
+    basemap::NEW_YORK,
+);
+const FILES: [File; 7] = [
+    STYLE,
+    ICON,
+    MANIFEST,
+    BASE_MAP,
+    (
+        "/icon-192.png",
+        "image/png",
+        include_bytes!("../../install/icon-192.png"),
+    ),
+    (
+        "/icon-512.png",
+        "image/png",
+        include_bytes!("../../install/icon-512.png"),
+    ),
+    // Its address says which pages it may keep: all.
+    (
+        "/offline.js",
+        "text/javascript; charset=utf-8",
+        include_bytes!("../../install/offline.js"),
+    ),
+];
 
 /// An address that names the content's hash may be kept for good; others are checked each time.
 const KEEP: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
@@ -27,6 +76,7 @@ const CHECK_EACH_TIME: HeaderValue = HeaderValue::from_static("no-cache");
 pub(crate) struct Links {
     pub(crate) style: String,
     pub(crate) icon: String,
+    pub(crate) manifest: String,
     pub(crate) base_map: String,
     /// Script and wasm; none in a build without the client.
     pub(crate) client: Option<(String, String)>,
@@ -35,9 +85,10 @@ pub(crate) struct Links {
 /// The links of this build.
 pub(crate) fn links() -> &'static Links {
     static LINKS: LazyLock<Links> = LazyLock::new(|| Links {
-        style: format!("/style.css?v={}", hash(STYLE.as_bytes())),
-        icon: format!("/icon.svg?v={}", hash(ICON.as_bytes())),
-        base_map: format!("/new-york.basemap?v={}", hash(basemap::NEW_YORK)),
+        style: link(STYLE),
+        icon: link(ICON),
+        manifest: link(MANIFEST),
+        base_map: link(BASE_MAP),
         client: client_link("app.js").zip(client_link("app_bg.wasm")),
     });
     &LINKS
@@ -48,19 +99,16 @@ fn client_link(name: &str) -> Option<String> {
     Some(format!("/pkg/{name}?v={}", file_hash(&file)))
 }
 
-/// Answers `/style.css`.
-pub(crate) async fn style(query: RawQuery, headers: HeaderMap) -> Response {
-    fixed(
-        STYLE.as_bytes(),
-        "text/css; charset=utf-8",
-        &query,
-        &headers,
-    )
+fn link((address, _, content): File) -> String {
+    format!("{address}?v={}", hash(content))
 }
 
-/// Answers `/icon.svg`.
-pub(crate) async fn icon(query: RawQuery, headers: HeaderMap) -> Response {
-    fixed(ICON.as_bytes(), "image/svg+xml", &query, &headers)
+/// All of them but the client.
+pub(crate) fn routes() -> Router<AppState> {
+    FILES.into_iter().fold(Router::new(), |router, file| {
+        let answer = move |query, headers| ready(fixed(file, &query, &headers));
+        router.route(file.0, get(answer))
+    })
 }
 
 /// Answers `/pkg/…`, compressed beforehand where the browser takes it.
@@ -93,17 +141,7 @@ pub(crate) async fn package(
     response
 }
 
-/// Answers `/new-york.basemap`.
-pub(crate) async fn base_map(query: RawQuery, headers: HeaderMap) -> Response {
-    fixed(
-        basemap::NEW_YORK,
-        "application/octet-stream",
-        &query,
-        &headers,
-    )
-}
-
-fn fixed(body: &'static [u8], mime: &str, query: &RawQuery, headers: &HeaderMap) -> Response {
+fn fixed((_, mime, body): File, query: &RawQuery, headers: &HeaderMap) -> Response {
     content(Body::from(body), mime, &hash(body), query, headers)
 }
 

@@ -37,6 +37,8 @@ pub(super) fn document(links: &'static Links) -> impl IntoView + use<> {
                 <title>"Bikes at the docks, live"</title>
                 <link rel="stylesheet" href=links.style.as_str() />
                 <link rel="icon" type="image/svg+xml" href=links.icon.as_str() />
+                <link rel="apple-touch-icon" href="/icon-192.png" />
+                <link rel="manifest" href=links.manifest.as_str() />
                 <link rel="gbfs" type="application/json" href="/gbfs/3.0/gbfs.json" />
                 {client}
             </head>

@@ -15,7 +15,7 @@ use crate::api::search::Search;
 use crate::api::suggest::Suggest;
 
 /// All routes: `/`, `/live`, `/api/search`, `/api/suggest`, `/api/past…`, `/api/v1/…`, `/dock/past`,
-/// `/gbfs/…`, `/pkg/…`, `/style.css`, `/icon.svg`, `/new-york.basemap`, `/healthz`.
+/// `/gbfs/…`, `/pkg/…`, `/healthz` and the page's files.
 pub fn router(state: AppState) -> Router {
     // Leptos runs its effects on the server's runtime. A second router finds that done: no error.
     drop(any_spawner::Executor::init_tokio());
@@ -28,11 +28,9 @@ pub fn router(state: AppState) -> Router {
         .route("/api/search", get(search::search))
         .route("/api/suggest", get(search::search))
         .route("/pkg/{*path}", get(assets::package))
-        .route("/style.css", get(assets::style))
-        .route("/icon.svg", get(assets::icon))
-        .route("/new-york.basemap", get(assets::base_map))
         .route("/dock/past", get(dock_past::dock_past))
         .route("/healthz", get(health::healthz))
+        .merge(assets::routes())
         .merge(gbfs::routes())
         .merge(past::routes())
         .merge(v1::routes())

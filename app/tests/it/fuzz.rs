@@ -33,7 +33,7 @@ const METHODS: [&str; 9] = [
     "GET", "GET", "GET", "GET", "HEAD", "OPTIONS", "POST", "DELETE", "G\u{e9}T",
 ];
 
-const PATHS: [&str; 30] = [
+const PATHS: [&str; 31] = [
     "/",
     "/",
     "/live",
@@ -53,6 +53,7 @@ const PATHS: [&str; 30] = [
     "/healthz",
     "/style.css",
     "/icon.svg",
+    "/offline.js",
     "/pkg/app.js",
     "/pkg/../Cargo.toml",
     "/pkg/%2e%2e%2fCargo.toml",

@@ -8,19 +8,19 @@ use crate::feed;
 use crate::machine::Machine;
 use crate::page::{City, PHONE, nothing_went_wrong_in_the_console};
 
-async fn open(browser: &Browser, address: &str) {
+pub(crate) async fn open(browser: &Browser, address: &str) {
     browser.client.goto(address).await.unwrap();
     browser
         .wait_until("return document.querySelector('.map').classList.contains('is-live')")
         .await;
 }
 
-async fn click(browser: &Browser, css: &str) {
+pub(crate) async fn click(browser: &Browser, css: &str) {
     let element = browser.client.find(Locator::Css(css)).await.unwrap();
     element.click().await.unwrap();
 }
 
-async fn type_into_search(browser: &Browser, keys: &str) {
+pub(crate) async fn type_into_search(browser: &Browser, keys: &str) {
     let field = browser.client.find(Locator::Css("#q")).await.unwrap();
     field.clear().await.unwrap();
     field.send_keys(keys).await.unwrap();

@@ -5,6 +5,7 @@
     reason = "a test panics where something is not as it says, and a skip must be seen"
 )]
 
+mod at_hand;
 mod bad_input;
 mod bridge;
 mod cluster;
