@@ -15,6 +15,15 @@ use url::Url;
 /// How long the page may take to reach a state before the test gives up.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Calls back with a text for each element that breaks a rule.
+const FIND_BARRIERS: &str = "
+    const tell = arguments[arguments.length - 1];
+    const runOnly = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+    axe.run(document, { runOnly }).then(
+        ({ violations }) => tell(violations.flatMap(({ id, nodes }) =>
+            nodes.map(({ target, failureSummary }) => `${id}: ${target}: ${failureSummary}`))),
+        (error) => tell([`axe: ${error}`]));";
+
 /// Whether the page's scripts may run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Scripts {
@@ -80,6 +89,14 @@ impl Browser {
     pub async fn devtools(&self, method: &'static str, parameters: Value) -> Value {
         let command = DevTools { method, parameters };
         self.client.issue_cmd(command).await.unwrap()
+    }
+
+    /// What keeps people from using the page as it is, by WCAG 2.2 AA as axe knows it: a rule and the
+    /// element that breaks it in each line. `axe` is its script.
+    pub async fn barriers(&self, axe: &str) -> Vec<String> {
+        self.client.execute(axe, Vec::new()).await.unwrap();
+        let found = self.client.execute_async(FIND_BARRIERS, Vec::new()).await;
+        serde_json::from_value(found.unwrap()).unwrap()
     }
 
     /// Errors in the console since the last question: scripts' own and failed requests.

@@ -40,4 +40,4 @@ pub use patience::{PATIENCE, block_until, wait_until, within_patience};
 pub use process::Process;
 #[cfg(any(feature = "broker", feature = "kafka"))]
 pub use seen::Seen;
-pub use services::{python, skip};
+pub use services::{axe, python, skip};

@@ -9,6 +9,15 @@ pub fn skip(why: &str) {
     println!("SKIPPED: {why}");
 }
 
+/// The script of axe-core; `cargo xtask test` names it. None, and a [`skip`], without it.
+pub fn axe() -> Option<String> {
+    let axe = std::env::var_os("BIKESHARE_AXE").map(PathBuf::from);
+    if axe.is_none() {
+        skip("BIKESHARE_AXE names no script of axe-core");
+    }
+    axe.map(|axe| std::fs::read_to_string(axe).unwrap())
+}
+
 /// The interpreter that has a package of `PyPI`; `cargo xtask test` names it. None, and a [`skip`],
 /// without it.
 pub fn python(package: &str) -> Option<PathBuf> {

@@ -1,5 +1,6 @@
 //! Installs what a machine lacks, or says exactly what to do.
 
+mod axe;
 mod cargo_deny;
 mod kafka;
 
@@ -8,6 +9,7 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
+pub(crate) use self::axe::axe;
 pub(crate) use self::cargo_deny::cargo_deny;
 pub(crate) use self::kafka::kafka;
 use crate::{shell, workspace};

@@ -4,6 +4,7 @@
 //! check for clippy and the documentation; the wasm32 crates come beside them.
 
 use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -76,6 +77,7 @@ fn set_up() -> Result<()> {
     let optional = [
         ("browser", setup::browser()),
         ("python", setup::python().map(drop)),
+        ("axe", axe().map(drop)),
         ("kafka", setup::kafka().map(drop)),
         ("promtool", setup::prometheus()),
     ];
@@ -87,6 +89,10 @@ fn set_up() -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn axe() -> Result<PathBuf> {
+    setup::axe(&setup::python()?)
 }
 
 fn clippy() -> Result<()> {
@@ -136,6 +142,9 @@ fn tests(report: &mut Report) -> Result<()> {
     command.args(["--", "--show-output"]);
     if let Ok(python) = setup::python() {
         command.env("BIKESHARE_PYTHON", python);
+    }
+    if let Ok(axe) = axe() {
+        command.env("BIKESHARE_AXE", axe);
     }
     if let Ok(jars) = setup::kafka() {
         command.env("BIKESHARE_KAFKA_JARS", jars);

@@ -7,6 +7,7 @@
 
 mod at_hand;
 mod bad_input;
+mod barriers;
 mod bridge;
 mod cluster;
 mod debug;

@@ -8,7 +8,7 @@ use testkit::browser::{Browser, Scripts};
 
 use crate::machine::Machine;
 
-const DESKTOP: (u32, u32) = (1440, 900);
+pub(crate) const DESKTOP: (u32, u32) = (1440, 900);
 pub(crate) const PHONE: (u32, u32) = (390, 844);
 
 /// From its second morning on half an hour passes in a second: circles change all the time.
