@@ -5,6 +5,7 @@ mod base;
 mod base_map;
 mod brush;
 mod changes;
+mod city_day;
 pub(crate) mod dock_day;
 mod events;
 mod favourites;
@@ -40,6 +41,7 @@ pub(crate) fn start(city: City, nodes: MapNodes) {
         live::listen(city);
     }
     past::start(city);
+    city_day::follow(city);
     favourites::follow(city);
     offline::keep();
     let Some(address) = city.base_map.get_value() else {

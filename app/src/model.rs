@@ -415,6 +415,9 @@ pub(crate) struct PageContent {
     /// The selected dock's day as HTML; the browser takes it as it stands on the page.
     #[serde(skip)]
     pub(crate) dock_day: String,
+    /// When bikes were taken on the day of the past that is shown, as HTML, likewise.
+    #[serde(skip)]
+    pub(crate) city_day: String,
     /// What the rider looks for.
     pub(crate) seeking: Seeking,
     /// The past; none where nothing is stored of it.

@@ -8,10 +8,12 @@
 mod assets;
 pub(crate) mod base_map;
 mod board;
+mod city_day;
 mod conditional;
 mod config;
 mod connections;
 mod cors;
+mod day;
 mod dock_past;
 mod document;
 mod error;
@@ -30,6 +32,7 @@ mod router;
 mod search;
 mod shared_board;
 mod state;
+mod svg;
 mod v1;
 
 use std::net::SocketAddr;

@@ -1,24 +1,19 @@
 //! The page's address holds its state: search, dock and instant of the past in the query, the view in
 //! the hash.
 
-use std::cell::Cell;
 use std::rc::Rc;
-use std::time::Duration;
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use wasm_bindgen::JsValue;
 use web_sys::{Event, UrlSearchParams};
 
-use super::events::on;
+use super::events::{on, when_still};
 use super::map_canvas::MapCanvas;
 use crate::api::search::search;
 use crate::city::City;
 use crate::map::view::View;
 use crate::seeking::Seeking;
-
-/// The address gets a new view or instant after it has been still for this long.
-const SETTLED: Duration = Duration::from_millis(300);
 
 /// The view in the address, if it holds one.
 pub(super) fn view() -> Option<View> {
@@ -53,24 +48,6 @@ pub(super) fn follow(city: City, map: &Rc<MapCanvas>) {
 /// rider chose, if any.
 pub(super) fn view_writer() -> impl Fn(Option<View>) {
     when_still(write_view)
-}
-
-/// Calls `write` with what it is called with last, once nothing has come for a moment.
-fn when_still<T: 'static>(write: impl Fn(T) + 'static) -> impl Fn(T) {
-    let (changes, write) = (Rc::new(Cell::new(0_u32)), Rc::new(write));
-    move |value| {
-        let change = changes.get().wrapping_add(1);
-        changes.set(change);
-        let (changes, write) = (Rc::clone(&changes), Rc::clone(&write));
-        set_timeout(
-            move || {
-                if changes.get() == change {
-                    write(value);
-                }
-            },
-            SETTLED,
-        );
-    }
 }
 
 fn write_view(view: Option<View>) {

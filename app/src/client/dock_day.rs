@@ -4,10 +4,10 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use gloo_net::http::Request;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
+use super::fetch_text;
 use crate::city::City;
 use crate::link::query_value;
 
@@ -28,7 +28,7 @@ pub(crate) fn follow(city: City, day: NodeRef<leptos::html::Div>) {
             let (number, question) = (question.get(), Rc::clone(&question));
             let Some(address) = address(city) else { return };
             spawn_local(async move {
-                let html = fetch(&address).await;
+                let html = fetch_text(&address).await;
                 let html = html.unwrap_or_else(|| UNREADABLE.to_owned());
                 // Another dock may have been selected by now.
                 if question.get() == number
@@ -83,14 +83,4 @@ fn address(city: City) -> Option<String> {
         "/dock/past?dock={dock}&at={}",
         at.unwrap_or_default()
     ))
-}
-
-/// Nothing where there is none, or the server does not answer.
-async fn fetch(address: &str) -> Option<String> {
-    let response = Request::get(address).send().await.ok()?;
-    if response.ok() {
-        response.text().await.ok()
-    } else {
-        None
-    }
 }

@@ -1,6 +1,10 @@
 //! The browser's events, media queries and clock, each in one call.
 
-use leptos::prelude::window;
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use leptos::prelude::{set_timeout, window};
 use wasm_bindgen::prelude::*;
 use web_sys::{AddEventListenerOptions, Event, EventTarget};
 
@@ -17,6 +21,27 @@ pub(super) fn on<E: JsCast>(target: &EventTarget, name: &str, handler: impl Fn(E
     );
     if added.is_ok() {
         call.forget();
+    }
+}
+
+/// What comes in floods is acted on after it has been still for this long.
+const SETTLED: Duration = Duration::from_millis(300);
+
+/// Calls `write` with what it is called with last, once nothing has come for a moment.
+pub(super) fn when_still<T: 'static>(write: impl Fn(T) + 'static) -> impl Fn(T) {
+    let (changes, write) = (Rc::new(Cell::new(0_u32)), Rc::new(write));
+    move |value| {
+        let change = changes.get().wrapping_add(1);
+        changes.set(change);
+        let (changes, write) = (Rc::clone(&changes), Rc::clone(&write));
+        set_timeout(
+            move || {
+                if changes.get() == change {
+                    write(value);
+                }
+            },
+            SETTLED,
+        );
     }
 }
 

@@ -40,6 +40,7 @@ pub(crate) mod panel {
             <details class="past" open=past.shown.is_some()>
                 <summary>"Look back"</summary>
                 <div class="looking">{note} {film(content, past)} {instant(content, past)}</div>
+                <div id="city-day" inner_html=content.city_day.clone()></div>
             </details>
         };
         panel.to_html()

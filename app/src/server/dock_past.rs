@@ -12,13 +12,12 @@ use std::time::Duration;
 use axum::extract::{Query, State};
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse as _, Response};
-use chrono::{DateTime, Days, NaiveTime, TimeDelta};
-use domain::time::{from_local, to_local};
 use serde::Deserialize;
 
 use self::chart::{Chart, Suspicion, Usual};
 use self::past::DockPast;
 use self::suspicion::{is_suspicious, mean};
+use super::day::Day;
 use super::past::{LookBackError, instant_of};
 use super::state::AppState;
 
@@ -113,40 +112,4 @@ fn suspicion(lately: &DockPast, usual: &[Usual], day: Day, now: i64) -> Option<S
         since,
         usually_taken: mean(&usual),
     })
-}
-
-/// A day by the city's clocks: its first second, and that of the next day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Day {
-    pub(super) start: i64,
-    pub(super) end: i64,
-}
-
-impl Day {
-    /// The day that a second is of.
-    fn around(second: i64, timezone: &str) -> Option<Self> {
-        let (local, _) = to_local(DateTime::from_timestamp(second, 0)?, timezone);
-        Self::of(local.date(), timezone)
-    }
-
-    fn of(date: chrono::NaiveDate, timezone: &str) -> Option<Self> {
-        let midnight = |date: chrono::NaiveDate| {
-            let at = from_local(date.and_time(NaiveTime::MIN), timezone)?;
-            Some(at.timestamp())
-        };
-        Some(Self {
-            start: midnight(date)?,
-            end: midnight(date.checked_add_days(Days::new(1))?)?,
-        })
-    }
-
-    /// The same weekday so many weeks before.
-    fn weeks_before(self, weeks: u64, timezone: &str) -> Option<Self> {
-        let noon = DateTime::from_timestamp(self.start, 0)? + TimeDelta::hours(12);
-        let (local, _) = to_local(noon, timezone);
-        Self::of(
-            local.date().checked_sub_days(Days::new(7 * weeks))?,
-            timezone,
-        )
-    }
 }

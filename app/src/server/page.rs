@@ -15,6 +15,7 @@ use serde::Deserialize;
 
 use super::assets;
 use super::base_map;
+use super::city_day;
 use super::dock_past;
 use super::document::document;
 use super::past::look_back;
@@ -75,6 +76,11 @@ pub(crate) async fn page(State(app): State<AppState>, query: PageQuery) -> Respo
         Some(dock) => dock_past::draw_soon(&app, dock, &at).await,
         None => String::new(),
     };
+    // Below the film, which is open where the past is shown.
+    let city_day = match &past {
+        Some(Past { shown: Some(_), .. }) => city_day::draw(&app, &at).await.unwrap_or_default(),
+        _ => String::new(),
+    };
     let content = PageContent {
         base_map: base_map::under(&snapshot.docks).map(|_| assets::links().base_map.clone()),
         snapshot,
@@ -82,6 +88,7 @@ pub(crate) async fn page(State(app): State<AppState>, query: PageQuery) -> Respo
         outcome,
         selected,
         dock_day,
+        city_day,
         seeking: Seeking::from_address(&seeking),
         past,
         refusal,

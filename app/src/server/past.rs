@@ -27,6 +27,7 @@ use super::dock_past::past::DockPast;
 use super::state::AppState;
 use crate::model::{Count, Moment};
 use crate::moment::{moment, wall_time};
+use crate::query::departures::read_departures;
 use crate::query::past::{PastRange, read_period, read_periods};
 
 /// Connections to Postgres for all riders who look back (chosen: each is in use for milliseconds).
@@ -129,6 +130,19 @@ impl PastReader {
         // A day of a large city is some milliseconds of work.
         let decoding = tokio::task::spawn_blocking(decode).await;
         decoding.map_err(|_| LookBackError::Unreadable)?
+    }
+
+    /// Bikes taken in the city between two seconds, in steps, as [`read_departures`] gives them.
+    pub(super) async fn departures(
+        &self,
+        from: i64,
+        until: i64,
+        step_s: i64,
+    ) -> Result<Vec<(i64, i64)>, LookBackError> {
+        let at = |second| DateTime::from_timestamp(second, 0).ok_or(LookBackError::NoPast);
+        let (from, until) = (at(from)?, at(until)?);
+        self.read(async |connection| read_departures(connection, from, until, step_s).await)
+            .await
     }
 
     /// Reads over one of the connections, within [`WAIT_MAX`].

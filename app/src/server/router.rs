@@ -10,12 +10,12 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use super::meters::count;
 use super::responses::bounded;
 use super::state::AppState;
-use super::{assets, dock_past, gbfs, health, live, page, past, search, v1};
+use super::{assets, city_day, dock_past, gbfs, health, live, page, past, search, v1};
 use crate::api::search::Search;
 use crate::api::suggest::Suggest;
 
 /// All routes: `/`, `/live`, `/api/search`, `/api/suggest`, `/api/past…`, `/api/v1/…`, `/dock/past`,
-/// `/gbfs/…`, `/pkg/…`, `/healthz` and the page's files.
+/// `/city/day`, `/gbfs/…`, `/pkg/…`, `/healthz` and the page's files.
 pub fn router(state: AppState) -> Router {
     // Leptos runs its effects on the server's runtime. A second router finds that done: no error.
     drop(any_spawner::Executor::init_tokio());
@@ -28,6 +28,7 @@ pub fn router(state: AppState) -> Router {
         .route("/api/search", get(search::search))
         .route("/api/suggest", get(search::search))
         .route("/pkg/{*path}", get(assets::package))
+        .route("/city/day", get(city_day::city_day))
         .route("/dock/past", get(dock_past::dock_past))
         .route("/healthz", get(health::healthz))
         .merge(assets::routes())

@@ -33,7 +33,7 @@ const METHODS: [&str; 9] = [
     "GET", "GET", "GET", "GET", "HEAD", "OPTIONS", "POST", "DELETE", "G\u{e9}T",
 ];
 
-const PATHS: [&str; 31] = [
+const PATHS: [&str; 32] = [
     "/",
     "/",
     "/live",
@@ -50,6 +50,7 @@ const PATHS: [&str; 31] = [
     "/api/v1/openapi.json",
     "/api/v1/%FF",
     "/dock/past",
+    "/city/day",
     "/healthz",
     "/style.css",
     "/icon.svg",

@@ -133,6 +133,45 @@ async fn a_docks_day_tells_when_bikes_came_and_went() {
     server.stop().await;
 }
 
+#[tokio::test]
+async fn a_day_of_the_city_tells_how_many_bikes_were_taken_and_when() {
+    let Some(mut city) = city().await else { return };
+    city.run(
+        "insert into frequency values
+            ('2020-03-02T04:59:55Z', 0, 9),
+            ('2020-03-02T12:30:00Z', 0, 3), ('2020-03-02T12:30:00Z', 1, 1),
+            ('2020-03-02T12:34:55Z', 2, 2), ('2020-03-02T12:35:00Z', 2, 5)",
+    )
+    .await;
+    let server = city.serve(Limits::default()).await;
+    past_is_known(server.address).await;
+    let mut days = String::new();
+    for path in [
+        "/city/day",
+        "/city/day?at=2020-03-02T07:31",
+        "/city/day?at=2020-03-02T07:40",
+        "/city/day?at=2030-03-02T07:15",
+    ] {
+        let answer = get(server.address, path).await;
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        days += &format!("{path}: {}\n", text_of(body));
+    }
+    expect![[r#"
+        /city/day: 6:00 12:00 18:00 11 bikes taken on this day, 0 of them in the five minutes shown
+        /city/day?at=2020-03-02T07:31: 6:00 12:00 18:00 11 bikes taken on this day, 6 of them in the five minutes shown
+        /city/day?at=2020-03-02T07:40: 6:00 12:00 18:00 11 bikes taken on this day, 0 of them in the five minutes shown
+        /city/day?at=2030-03-02T07:15: this has not come yet: these are the docks as they are now
+    "#]]
+    .assert_eq(&days);
+    // The same stands on the page of an instant.
+    let page = get(server.address, "/?at=2020-03-02T07:31").await;
+    assert!(
+        page.contains("6 of them in the five minutes shown"),
+        "{page}"
+    );
+    server.stop().await;
+}
+
 /// What a reader sees of HTML, in one line.
 fn text_of(html: &str) -> String {
     let parts = html

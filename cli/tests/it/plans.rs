@@ -1,5 +1,6 @@
 //! What the page asks costs as much with a year of trips as with a day: no request of a rider reads a table
-//! that grows, and a program's reads as many rows of one as it is told.
+//! that grows, but for one day of windows where a day of the city is drawn, and a program's reads as many
+//! rows of one as it is told.
 
 use std::process::{Command, Stdio};
 
@@ -14,11 +15,11 @@ const GROWING: &str = "('records', 'frequency', 'dock_status', 'rejected')";
 /// Partitions of the embedded broker's topic, each of which has its rows in `frequency`.
 const PARTITIONS: i64 = 3;
 
-/// A database with two days of trips.
-async fn loaded() -> Database {
+/// A database with so many days of trips.
+async fn loaded(days: u32) -> Database {
     let machine = Machine::new();
     let database = Database::empty().await;
-    let mut load = machine.up("simulate:seed=5,trips=20000,days=2");
+    let mut load = machine.up(&format!("simulate:seed=5,trips=20000,days={days}"));
     machine.finish(load.args(["--once", "--database-url", &database.url()]));
     database.execute("vacuum analyze").await;
     database
@@ -65,7 +66,7 @@ async fn ask(database: &Database, paths: &[(&str, &str)]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_request_of_the_page_reads_a_table_that_grows() {
-    let database = loaded().await;
+    let database = loaded(2).await;
     let before = rows_read(&database).await;
     ask(
         &database,
@@ -75,7 +76,6 @@ async fn no_request_of_the_page_reads_a_table_that_grows() {
             ("/api/search?q=1+Park+Avenue", "40.74"),
             ("/gbfs/gbfs.json", "station_status"),
             ("/gbfs/3.0/station_status.json", "num_vehicles_available"),
-            ("/?at=2026-06-01T20:00", "bikes"),
             ("/?dock=3&for=docks", "Today "),
             ("/dock/past?dock=3", "Today "),
             ("/api/suggest?q=1+par", "1 Park Ave"),
@@ -97,9 +97,22 @@ async fn no_request_of_the_page_reads_a_table_that_grows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_day_of_the_city_finds_that_days_windows_by_their_key() {
+    const WINDOWS_OF_A_DAY: i64 = PARTITIONS * 24 * 3_600 / 5;
+    let database = loaded(20).await;
+    let before = rows_read(&database).await;
+    let path = "/?at=2026-06-10T20:00";
+    ask(&database, &[(path, "bikes taken on this day")]).await;
+    let after = rows_read(&database).await;
+    assert_eq!(after.0, before.0, "rows that were read from the first one on");
+    let found = after.1 - before.1;
+    assert!((1..=WINDOWS_OF_A_DAY).contains(&found), "{found} rows");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_request_for_windows_finds_as_many_rows_by_their_key_as_it_tells() {
     const WINDOWS: i64 = 10;
-    let database = loaded().await;
+    let database = loaded(2).await;
     let before = rows_read(&database).await;
     let path = format!("/api/v1/windows?from=2026-06-01T12:00:00Z&limit={WINDOWS}");
     ask(&database, &[("/", "docks have bikes"), (&path, "\"next\"")]).await;

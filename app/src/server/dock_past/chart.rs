@@ -1,14 +1,13 @@
 //! A dock's day in words and as a chart: today's bikes, and those of the same weekday in weeks before.
 
-use std::fmt::Write as _;
-
 use chrono::DateTime;
 use domain::time::to_local;
 use leptos::prelude::*;
 
-use super::Day;
 use super::past::DockPast;
+use crate::server::day::Day;
 use crate::server::past::LookBackError;
+use crate::server::svg::{path, push};
 
 /// What is drawn.
 pub(super) struct Chart {
@@ -241,17 +240,4 @@ impl Chart {
 fn local(second: i64, timezone: &str) -> Option<chrono::NaiveDateTime> {
     let (local, _) = to_local(DateTime::from_timestamp(second, 0)?, timezone);
     Some(local)
-}
-
-fn path(class: &str, points: impl Iterator<Item = (f64, f64)>, svg: &mut String) {
-    push(svg, format_args!("<path class=\"{class}\" d=\""));
-    for (i, (x, y)) in points.enumerate() {
-        let letter = if i == 0 { 'M' } else { 'L' };
-        push(svg, format_args!("{letter}{x:.1} {y:.1}"));
-    }
-    svg.push_str("\"/>");
-}
-
-fn push(text: &mut String, more: std::fmt::Arguments<'_>) {
-    text.write_fmt(more).expect("a string takes all text");
 }
