@@ -12,6 +12,7 @@ use crate::model::{
     stale_seconds,
 };
 use crate::seeking::Seeking;
+use crate::words::{Word, Words};
 
 /// A dock whose count can change under the reader.
 #[derive(Debug, Clone)]
@@ -50,6 +51,8 @@ pub(crate) enum Freshness {
 /// All state of the page; copies share it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct City {
+    /// The texts of the rider's language.
+    pub(crate) words: Words,
     /// Every dock, ordered by name. Changes only when docks come, go, or are renamed or moved.
     pub(crate) docks: RwSignal<Vec<LiveDock>>,
     /// Number of the last publish applied. Changes with every update, counts included.
@@ -95,6 +98,7 @@ impl City {
             .map(LiveDock::new)
             .collect();
         let city = Self {
+            words: content.words,
             docks: RwSignal::new(Vec::new()),
             version: RwSignal::new(content.snapshot.version),
             clock: RwSignal::new(content.snapshot.clock),
@@ -113,6 +117,11 @@ impl City {
         };
         city.set_docks(docks);
         city
+    }
+
+    /// A text in the rider's language.
+    pub(crate) fn text(&self, word: Word) -> &'static str {
+        self.words.get(word)
     }
 
     /// The place searched for, if one was found.

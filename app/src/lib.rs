@@ -33,6 +33,7 @@ mod link;
 mod map;
 mod model;
 mod near;
+mod words;
 
 // What the browser asks for.
 mod api;

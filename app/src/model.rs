@@ -4,6 +4,7 @@ use domain::{Service, Stock};
 use serde::{Deserialize, Serialize};
 
 use crate::seeking::Seeking;
+use crate::words::Words;
 
 /// The radius of a search: three blocks, in metres.
 pub(crate) const SEARCH_RADIUS_M: f64 = domain::geo::THREE_BLOCKS_M;
@@ -181,7 +182,7 @@ pub(crate) fn parse_stock(text: &str) -> Stock {
     stock_of(&numbers)
 }
 
-/// A moment of the year by the clocks of the city: `28 Feb, 10:10`.
+/// A moment of the year by the clocks of the city, such as 28 February, 10:10.
 ///
 /// JSON and text for machines: `[2, 28, 10, 10]` and `2-28-10-10`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -196,10 +197,6 @@ pub struct WallTime {
     /// 0 to 59.
     pub minute: u8,
 }
-
-const MONTHS: [&str; 12] = [
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-];
 
 impl From<(u8, u8, u8, u8)> for WallTime {
     fn from((month, day, hour, minute): (u8, u8, u8, u8)) -> Self {
@@ -241,24 +238,12 @@ impl WallTime {
     }
 }
 
-impl std::fmt::Display for WallTime {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let month = usize::from(self.month).wrapping_sub(1);
-        let month = MONTHS.get(month).copied().unwrap_or_default();
-        write!(
-            f,
-            "{} {month}, {:02}:{:02}",
-            self.day, self.hour, self.minute
-        )
-    }
-}
-
 /// The replay clock: the "now" of everything shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Moment {
     /// UTC, RFC 3339: `2020-03-02T13:14:05Z`.
     pub(crate) utc: String,
-    /// The city's wall clock for people: `Mon 2 Mar 2020, 08:14:05 New York time`.
+    /// The city's wall clock, and the city: `2020-03-02T08:14:05 New York`.
     pub(crate) local: String,
 }
 
@@ -295,7 +280,7 @@ pub struct Delta {
     pub version: i64,
     /// Replay clock in UTC, RFC 3339.
     pub clock: Option<String>,
-    /// Replay clock as the city's clocks show it, for people.
+    /// Replay clock as the city's clocks show it: `2020-03-02T08:14:05 New York`.
     pub local: Option<String>,
     /// Whether `docks` is everything there is: forget all others.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -347,7 +332,7 @@ pub struct FoundPlace {
 pub enum Outcome {
     /// The place.
     Found(FoundPlace),
-    /// What to tell the rider instead; holds [`EXPECTED_SEARCH`].
+    /// What to tell the rider instead.
     Flash(String),
 }
 
@@ -404,6 +389,8 @@ pub(crate) struct Instant {
 /// Everything the page is drawn from: rendered on the server, taken over by the browser.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(crate) struct PageContent {
+    /// The texts of the rider's language.
+    pub(crate) words: Words,
     /// The docks.
     pub(crate) snapshot: Snapshot,
     /// What the rider searched for, as typed.

@@ -4,6 +4,7 @@ use domain::geo::{BLOCK_M, distance_m};
 
 use crate::city::LiveDock;
 use crate::model::{FoundPlace, SEARCH_RADIUS_M};
+use crate::words::{Word, Words};
 
 /// Metres that people walk in a minute (5 km/h).
 const WALK_M_PER_MINUTE: f64 = 83.0;
@@ -36,10 +37,10 @@ impl NearDock {
 
     /// `120 m · 1½ blocks · 2 min walk`.
     #[must_use]
-    pub(crate) fn way(&self) -> String {
+    pub(crate) fn way(&self, words: Words) -> String {
         let minutes = (self.walk_m / WALK_M_PER_MINUTE).ceil().max(1.0);
-        let blocks = blocks(self.metres);
-        format!("{:.0} m · {blocks} · {minutes:.0} min walk", self.metres)
+        let (metres, minutes) = (format!("{:.0}", self.metres), format!("{minutes:.0}"));
+        words.fill(Word::Way, &[&metres, &blocks(words, self.metres), &minutes])
     }
 }
 
@@ -79,14 +80,14 @@ fn walk_m(place: &FoundPlace, dock: &LiveDock) -> f64 {
 
 /// A distance in blocks for people: `half a block`, `1 block`, `2½ blocks`.
 #[must_use]
-pub(crate) fn blocks(metres: f64) -> String {
+pub(crate) fn blocks(words: Words, metres: f64) -> String {
     let halves = (metres / BLOCK_M * 2.0).round() as u32;
     match (halves / 2, halves % 2) {
-        (0, 0) => "on the spot".to_owned(),
-        (0, _) => "half a block".to_owned(),
-        (1, 0) => "1 block".to_owned(),
-        (whole, 0) => format!("{whole} blocks"),
-        (whole, _) => format!("{whole}½ blocks"),
+        (0, 0) => words.get(Word::OnTheSpot).to_owned(),
+        (0, _) => words.get(Word::HalfABlock).to_owned(),
+        (1, 0) => words.get(Word::OneBlock).to_owned(),
+        (whole, 0) => words.fill(Word::Blocks, &[&whole.to_string()]),
+        (whole, _) => words.fill(Word::Blocks, &[&format!("{whole}½")]),
     }
 }
 
@@ -128,7 +129,7 @@ mod tests {
             assert_eq!(walk(Some(29.0), &across), 109.0);
             assert_eq!(walk(None, &across), 102.0);
             assert_eq!(
-                NearDock::from(&place(Some(29.0)), &across).way(),
+                NearDock::from(&place(Some(29.0)), &across).way(Words::default()),
                 "80 m · 1 block · 2 min walk"
             );
         });
@@ -136,7 +137,7 @@ mod tests {
 
     #[test]
     fn distances_read_as_blocks() {
-        let read = |metres| blocks(metres);
+        let read = |metres| blocks(Words::default(), metres);
         assert_eq!(read(5.0), "on the spot");
         assert_eq!(read(40.0), "half a block");
         assert_eq!(read(80.5), "1 block");

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::words::{Word, Words};
+
 /// A bike to take, or a place to return one to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) enum Seeking {
@@ -14,37 +16,17 @@ pub(crate) enum Seeking {
     Docks,
 }
 
-/// How it is written.
-struct Words {
-    /// The value of `for` in the page's address; none for what is sought where nothing is said.
-    address: Option<&'static str>,
-    one: &'static str,
-    several: &'static str,
-    /// What a station has that has some.
-    some: &'static str,
-}
-
 impl Seeking {
     pub(crate) const ALL: [Self; 3] = [Self::Bikes, Self::Ebikes, Self::Docks];
-
-    const fn words(self) -> Words {
-        let (address, one, several, some) = match self {
-            Self::Bikes => (None, "bike", "bikes", "bikes"),
-            Self::Ebikes => (Some("ebikes"), "e-bike", "e-bikes", "e-bikes"),
-            Self::Docks => (Some("docks"), "free dock", "free docks", "room"),
-        };
-        Words {
-            address,
-            one,
-            several,
-            some,
-        }
-    }
 
     /// The value of `for` in the page's address; none for bikes.
     #[must_use]
     pub(crate) fn in_address(self) -> Option<&'static str> {
-        self.words().address
+        match self {
+            Self::Bikes => None,
+            Self::Ebikes => Some("ebikes"),
+            Self::Docks => Some("docks"),
+        }
     }
 
     /// Reads what [`Seeking::in_address`] gives; anything else is bikes.
@@ -56,21 +38,32 @@ impl Seeking {
 
     /// `bikes`, `e-bikes`, `free docks`.
     #[must_use]
-    pub(crate) fn several(self) -> &'static str {
-        self.words().several
+    pub(crate) fn several(self) -> Word {
+        match self {
+            Self::Bikes => Word::SomeBikes,
+            Self::Ebikes => Word::SomeEbikes,
+            Self::Docks => Word::SomeFreeDocks,
+        }
     }
 
     /// What a station has that has some: `bikes`, `e-bikes`, `room`.
     #[must_use]
-    pub(crate) fn some(self) -> &'static str {
-        self.words().some
+    pub(crate) fn some(self) -> Word {
+        match self {
+            Self::Bikes | Self::Ebikes => self.several(),
+            Self::Docks => Word::Room,
+        }
     }
 
     /// An amount in words: `1 bike`, `20 free docks`; `amount` as it is written.
     #[must_use]
-    pub(crate) fn amount(self, amount: &str) -> String {
-        let Words { one, several, .. } = self.words();
-        format!("{amount} {}", if amount == "1" { one } else { several })
+    pub(crate) fn amount(self, words: Words, amount: &str) -> String {
+        let (one, several) = match self {
+            Self::Bikes => (Word::OneBike, Word::Bikes),
+            Self::Ebikes => (Word::OneEbike, Word::Ebikes),
+            Self::Docks => (Word::OneFreeDock, Word::FreeDocks),
+        };
+        words.fill(if amount == "1" { one } else { several }, &[amount])
     }
 }
 
@@ -89,7 +82,8 @@ mod tests {
 
     #[test]
     fn amounts_read_as_words() {
-        let words = Seeking::ALL.map(|seeking| ["0", "1", "1,234"].map(|it| seeking.amount(it)));
+        let words = Seeking::ALL
+            .map(|seeking| ["0", "1", "1,234"].map(|it| seeking.amount(Words::default(), it)));
         assert_eq!(
             words.as_flattened().join(", "),
             "0 bikes, 1 bike, 1,234 bikes, 0 e-bikes, 1 e-bike, 1,234 e-bikes, \

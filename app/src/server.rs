@@ -20,6 +20,7 @@ mod error;
 mod follow;
 mod gbfs;
 mod health;
+mod language;
 mod limits;
 mod live;
 mod meters;

@@ -10,13 +10,10 @@ use leptos::task::spawn_local;
 use super::fetch_text;
 use crate::city::City;
 use crate::link::query_value;
+use crate::words::Word;
 
 /// Between two looks at a dock that stays selected.
 const EVERY: Duration = Duration::from_secs(30);
-
-/// Said where the server does not give it.
-const UNREADABLE: &str =
-    "<p class=\"since\">its day could not be read: it will be asked for again</p>";
 
 /// Keeps the day in step with the selection for as long as the page lives.
 pub(crate) fn follow(city: City, day: NodeRef<leptos::html::Div>) {
@@ -29,7 +26,10 @@ pub(crate) fn follow(city: City, day: NodeRef<leptos::html::Div>) {
             let Some(address) = address(city) else { return };
             spawn_local(async move {
                 let html = fetch_text(&address).await;
-                let html = html.unwrap_or_else(|| UNREADABLE.to_owned());
+                let html = html.unwrap_or_else(|| {
+                    let text = city.text(Word::DayUnreadable);
+                    format!("<p class=\"since\">{text}</p>")
+                });
                 // Another dock may have been selected by now.
                 if question.get() == number
                     && let Some(day) = day.get_untracked()

@@ -4,16 +4,13 @@ use leptos::prelude::window;
 use wasm_bindgen::prelude::*;
 use web_sys::{Position, PositionError};
 
-const REFUSED: &str = "this page may not know where you are: allow it in the browser, or type an \
-                       address, such as \"1 Park Avenue\"";
-const UNKNOWN: &str = "your device does not know where it is: type an address, such as \
-                       \"1 Park Avenue\"";
+use crate::words::Word;
 
 /// Asks the browser, which asks the rider; calls `found` with degrees such as `40.74610, -73.98180` or
 /// with a message.
-pub(crate) fn locate(found: impl Fn(Result<String, &'static str>) + Clone + 'static) {
+pub(crate) fn locate(found: impl Fn(Result<String, Word>) + Clone + 'static) {
     let Ok(geolocation) = window().navigator().geolocation() else {
-        return found(Err(UNKNOWN));
+        return found(Err(Word::PlaceUnknown));
     };
     let at = found.clone();
     let at = Closure::once_into_js(move |position: Position| {
@@ -25,13 +22,17 @@ pub(crate) fn locate(found: impl Fn(Result<String, &'static str>) + Clone + 'sta
     let refused = found.clone();
     let refused = Closure::once_into_js(move |error: PositionError| {
         let is_refused = error.code() == PositionError::PERMISSION_DENIED;
-        refused(Err(if is_refused { REFUSED } else { UNKNOWN }));
+        refused(Err(if is_refused {
+            Word::PlaceRefused
+        } else {
+            Word::PlaceUnknown
+        }));
     });
     let asked = geolocation.get_current_position_with_error_callback(
         at.unchecked_ref(),
         Some(refused.unchecked_ref()),
     );
     if asked.is_err() {
-        found(Err(UNKNOWN));
+        found(Err(Word::PlaceUnknown));
     }
 }

@@ -265,7 +265,8 @@ impl MapCanvas {
         self.screen
             .paint_marks(viewport, &mut frame, &state.palette);
         self.city.docks.with_untracked(|docks| {
-            self.screen.write_label(frame.named(docks), viewport.zoom());
+            self.screen
+                .write_label(self.city.words, frame.named(docks), viewport.zoom());
         });
         self.screen.set_attributes(&attributes(self.city, viewport));
         if is_flying || !frame.ripples.is_empty() {

@@ -18,6 +18,7 @@ use super::events::{now_ms, on};
 use crate::city::City;
 use crate::link::Address;
 use crate::model::{Count, Delta, Instant, Outcome, WallTime};
+use crate::words::Word;
 
 /// Time between two pictures of the film (chosen: the eye follows, a phone keeps up).
 const PICTURE: Duration = Duration::from_millis(100);
@@ -132,11 +133,12 @@ impl Film {
 
     fn set_plays(&self, plays: bool) {
         self.plays.set(plays);
-        let (label, sign) = if plays {
-            ("Pause", "❚❚")
+        let (word, sign) = if plays {
+            (Word::Pause, "❚❚")
         } else {
-            ("Play", "▶")
+            (Word::Play, "▶")
         };
+        let label = self.city.text(word);
         // No element refuses an attribute.
         self.parts.play.set_attribute("aria-label", label).ok();
         self.parts.play.set_text_content(Some(sign));
@@ -201,7 +203,8 @@ impl Film {
         let (clock, local, address) = self.times(second);
         let Parts { slider, at, .. } = &self.parts;
         slider.set_value(&second.to_string());
-        slider.set_attribute("aria-valuetext", &local).ok();
+        let shown = self.city.words.local_time(&local);
+        slider.set_attribute("aria-valuetext", &shown).ok();
         at.set_value(&address);
         self.city.show_past(Instant {
             second,
@@ -295,7 +298,7 @@ impl Film {
 
     fn give_up(&self) {
         self.set_plays(false);
-        let text = "the past could not be read: try again soon";
+        let text = self.city.text(Word::PastUnreadable);
         self.city.outcome.set(Some(Outcome::Flash(text.to_owned())));
     }
 
@@ -316,56 +319,23 @@ impl Film {
         }
     }
 
-    /// A second for machines, for people and for the address, as the server writes them.
+    /// A second in UTC, by the city's clocks and for the address, as the server writes them.
     fn times(&self, second: i64) -> (String, String, String) {
         let date = Date::new(&JsValue::from_f64(second as f64 * 1_000.0));
-        let zone = [("timeZone", &*self.timezone)];
-        let date_and_time = [
-            zone[0],
-            ("weekday", "short"),
-            ("day", "numeric"),
-            ("month", "short"),
-            ("year", "numeric"),
-            ("hour", "2-digit"),
-            ("minute", "2-digit"),
-            ("second", "2-digit"),
-        ];
         let utc: String = date.to_iso_string().into();
-        let local = write(&date, "en-GB", &date_and_time);
-        let city = self.timezone.rsplit('/').next().unwrap_or_default();
+        let zone = Object::new();
+        // A new object takes any property.
+        Reflect::set(&zone, &"timeZone".into(), &(&*self.timezone).into()).ok();
         // Swedes write dates as addresses do.
-        let address = write(&date, "sv-SE", &zone).replace(' ', "T");
+        let local: String = date.to_locale_string("sv-SE", &zone).into();
+        let local = local.replace(' ', "T");
+        let city = self.timezone.rsplit('/').next().unwrap_or_default();
         (
             utc.replace(".000", ""),
-            format!("{} {} time", spaced(&local), city.replace('_', " ")),
-            without_seconds(address),
+            format!("{local} {}", city.replace('_', " ")),
+            local.strip_suffix(":00").unwrap_or(&local).to_owned(),
         )
     }
-}
-
-/// `2020-03-01T08:30:00` → `2020-03-01T08:30`; other seconds stay.
-fn without_seconds(address: String) -> String {
-    match address.strip_suffix(":00") {
-        Some(minute) => minute.to_owned(),
-        None => address,
-    }
-}
-
-/// Some browsers write `Sun, 1 Mar 2020, 08:30:00`, others leave the first comma out.
-fn spaced(local: &str) -> String {
-    match local.split_once(", ") {
-        Some((weekday, rest)) if weekday.len() == 3 => format!("{weekday} {rest}"),
-        _ => local.to_owned(),
-    }
-}
-
-fn write(date: &Date, locale: &str, options: &[(&str, &str)]) -> String {
-    let object = Object::new();
-    for (name, value) in options {
-        // A new object takes any property.
-        Reflect::set(&object, &(*name).into(), &(*value).into()).ok();
-    }
-    date.to_locale_string(locale, &object).into()
 }
 
 async fn fetch(second: i64) -> Option<Period> {

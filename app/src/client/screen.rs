@@ -19,6 +19,7 @@ use crate::map::marks::Mark;
 use crate::map::names::placed;
 use crate::map::plane::Point;
 use crate::map::viewport::Viewport;
+use crate::words::Words;
 
 /// Widths of the rings around the dock under the pointer and around the selected one, in pixels.
 const HOVERED_PX: f64 = 2.0;
@@ -166,13 +167,13 @@ impl Screen {
     }
 
     /// Names a dock beside its circle; without one the label is hidden.
-    pub(super) fn write_label(&self, named: Option<(&str, &Mark)>, zoom: f64) {
+    pub(super) fn write_label(&self, words: Words, named: Option<(&str, &Mark)>, zoom: f64) {
         self.label
             .class_list()
             .toggle_with_force("is-shown", named.is_some())
             .ok();
         let Some((name, mark)) = named else { return };
-        let text = label(name, mark.count);
+        let text = label(words, name, mark.count);
         if self.label.text_content().as_deref() != Some(&text) {
             self.label.set_text_content(Some(&text));
         }

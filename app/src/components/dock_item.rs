@@ -9,6 +9,7 @@ use crate::components::is_plain;
 use crate::link::Address;
 use crate::map::look;
 use crate::model::{Count, Outcome, WallTime, stock_text};
+use crate::words::Words;
 
 /// Tells each item whether it is the selected one, without waking the others.
 #[derive(Clone)]
@@ -81,22 +82,28 @@ pub(crate) fn DockItem(
                 <span class="text">
                     <span class="name">{name.to_string()}</span>
                     {way.map(|way| view! { <span class="way">{way}</span> })}
-                    {move || details(count.get())}
+                    {move || details(city.words, count.get())}
                 </span>
-                <span class="words">{move || count.get().stock.is_unknown().then(|| look::words(count.get()))}</span>
+                <span class="words">{move || spoken(city.words, count.get())}</span>
             </a>
         </li>
     }
 }
 
+/// The circle in words, unless the details say it too.
+fn spoken(words: Words, count: Count) -> Option<String> {
+    let is_unknown = count.stock.is_unknown();
+    is_unknown.then(|| look::words(words, count))
+}
+
 /// What the circle does not say; without a live feed that is nothing, or a note.
-fn details(count: Count) -> impl IntoView {
+fn details(words: Words, count: Count) -> impl IntoView {
     let is_known = !count.stock.is_unknown();
-    let stock = is_known.then(|| look::stock(count));
+    let stock = is_known.then(|| look::stock(words, count));
     [
         ("stock", stock),
-        ("note", look::note(count)),
-        ("broken", look::broken(count)),
+        ("note", look::note(words, count)),
+        ("broken", look::broken(words, count)),
     ]
     .map(|(class, text)| text.map(|text| view! { <span class=class>{text}</span> }))
     .collect_view()

@@ -7,6 +7,7 @@ use leptos::prelude::*;
 
 use crate::city::City;
 use crate::components::dock_item::DockItem;
+use crate::words::Word;
 
 /// Every dock by name, with its bikes; arrow keys go from dock to dock.
 #[component]
@@ -16,23 +17,25 @@ pub(crate) fn DockList() -> impl IntoView {
     let summary = move || {
         let totals = totals.get();
         match totals.docks {
-            0 => "no docks yet: waiting for the first trips".to_owned(),
+            0 => city.text(Word::NoDocksYet).to_owned(),
             docks => {
                 let seeking = city.seeking.get();
                 let amount = thousands(usize::try_from(totals.amount).unwrap_or(0));
-                format!(
-                    "{} of {} docks have {}, {} in all",
-                    thousands(totals.docks_with_some),
-                    thousands(docks),
-                    seeking.some(),
-                    seeking.amount(&amount),
+                city.words.fill(
+                    Word::DocksSummary,
+                    &[
+                        &thousands(totals.docks_with_some),
+                        &thousands(docks),
+                        city.text(seeking.some()),
+                        &seeking.amount(city.words, &amount),
+                    ],
                 )
             }
         }
     };
     view! {
         <section class="all" aria-labelledby="docks-title">
-            <h2 id="docks-title">"All docks"</h2>
+            <h2 id="docks-title">{city.text(Word::AllDocks)}</h2>
             <p id="summary" class="summary">{summary}</p>
             <ul id="docks" tabindex="-1" on:keydown=move_focus>
                 <For each=move || city.docks.get() key=|dock| (dock.id, Arc::clone(&dock.name)) let:dock>

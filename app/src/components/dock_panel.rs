@@ -7,6 +7,7 @@ use crate::components::favourites::Star;
 use crate::components::is_plain;
 use crate::link::Address;
 use crate::map::look;
+use crate::words::Word;
 
 /// Shown above the lists while a dock is selected.
 #[component]
@@ -23,7 +24,7 @@ pub(crate) fn DockPanel(
     let day = NodeRef::<leptos::html::Div>::new();
     follow(city, day);
     view! {
-        <section class="dock" aria-label="Selected dock" hidden=move || dock().is_none()>
+        <section class="dock" aria-label=city.text(Word::SelectedDock) hidden=move || dock().is_none()>
             {move || dock().map(|dock| view! { <Now dock /> })}
             <div id="dock-day" node_ref=day inner_html=drawn></div>
         </section>
@@ -52,16 +53,22 @@ fn Now(dock: LiveDock) -> impl IntoView {
     let line = move || {
         let count = count.get();
         let parts = [
-            Some(look::stock(count)),
-            look::note(count),
-            look::broken(count),
+            Some(look::stock(city.words, count)),
+            look::note(city.words, count),
+            look::broken(city.words, count),
         ];
         parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
     };
     view! {
         <h2>{name.to_string()}</h2>
         <Star name />
-        <a class="close" href=closed rel="external" aria-label="Close" on:click=close>
+        <a
+            class="close"
+            href=closed
+            rel="external"
+            aria-label=city.text(Word::Close)
+            on:click=close
+        >
             "×"
         </a>
         <p class="numbers">{line}</p>

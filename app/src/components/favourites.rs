@@ -6,6 +6,7 @@ use leptos::prelude::*;
 
 use crate::city::{City, LiveDock};
 use crate::components::dock_item::DockItem;
+use crate::words::Word;
 
 /// All of them, above the other lists; nothing until a dock was chosen, and without script.
 #[component]
@@ -18,7 +19,7 @@ pub(crate) fn FavouriteDocks() -> impl IntoView {
     let is_empty = move || docks().is_empty();
     view! {
         <section class="favourites" aria-labelledby="favourites-title" hidden=is_empty>
-            <h2 id="favourites-title">"My docks"</h2>
+            <h2 id="favourites-title">{city.text(Word::MyDocks)}</h2>
             <ul id="favourites">
                 <For each=docks key=|dock| (dock.id, Arc::clone(&dock.name)) let:dock>
                     <DockItem dock />
@@ -44,7 +45,7 @@ pub(crate) fn Star(name: Arc<str>) -> impl IntoView {
         <button
             type="button"
             class="star"
-            aria-label="Keep among my docks"
+            aria-label=city.text(Word::KeepAmongMyDocks)
             aria-pressed=move || is_kept.get().to_string()
             on:click=toggle
         >

@@ -4,9 +4,7 @@ use leptos::prelude::*;
 
 use crate::city::City;
 use crate::components::map_nodes::MapNodes;
-
-/// Who made what the base map was prepared from.
-const BASE_MAP_SOURCES: &str = "Land: NYC Planning, GSHHG";
+use crate::words::Word;
 
 /// The map of all docks, in step with the lists.
 #[component]
@@ -19,14 +17,17 @@ pub(crate) fn MapView(
     start(city, nodes);
     let attribution = city.tiles.with_value(|tiles| match tiles {
         Some(tiles) => tiles.attribution.clone(),
-        None if city.base_map.with_value(Option::is_some) => BASE_MAP_SOURCES.to_owned(),
+        None if city.base_map.with_value(Option::is_some) => {
+            city.text(Word::LandSources).to_owned()
+        }
         None => String::new(),
     });
     let attribution = Some(attribution).filter(|text| !text.is_empty());
-    let sought = move || city.seeking.get().several();
+    let sought = move || city.text(city.seeking.get().several());
+    let none = move || city.words.fill(Word::NoneOf, &[sought()]);
     let is_empty = move || city.docks.with(Vec::is_empty);
     view! {
-        <section class="map" aria-label="Map">
+        <section class="map" aria-label=city.text(Word::Map)>
             <div id="still-map" class="still" inner_html=still_map></div>
             <canvas node_ref=nodes.base class="base" aria-hidden="true"></canvas>
             <canvas
@@ -35,22 +36,22 @@ pub(crate) fn MapView(
                 class="marks"
                 tabindex="0"
                 role="application"
-                aria-label="Map of docks: arrow keys move it, plus and minus zoom. The list of docks holds the same."
+                aria-label=city.text(Word::MapHelp)
             ></canvas>
             <canvas node_ref=nodes.names class="names" aria-hidden="true"></canvas>
             <div class="label" node_ref=nodes.label aria-hidden="true"></div>
             <div class="zoom" node_ref=nodes.buttons>
-                <button type="button" data-zoom="in" aria-label="Zoom in">"+"</button>
-                <button type="button" data-zoom="out" aria-label="Zoom out">"−"</button>
-                <button type="button" data-zoom="all" aria-label="Show all docks">"⤢"</button>
+                <button type="button" data-zoom="in" aria-label=city.text(Word::ZoomIn)>"+"</button>
+                <button type="button" data-zoom="out" aria-label=city.text(Word::ZoomOut)>"−"</button>
+                <button type="button" data-zoom="all" aria-label=city.text(Word::ShowAll)>"⤢"</button>
             </div>
-            <ul class="legend" aria-label="Legend">
+            <ul class="legend" aria-label=city.text(Word::Legend)>
                 <li><span class="dot some"></span>{sought}</li>
-                <li><span class="dot none"></span>"no "{sought}</li>
-                <li><span class="dot place"></span>"address"</li>
+                <li><span class="dot none"></span>{none}</li>
+                <li><span class="dot place"></span>{city.text(Word::Address)}</li>
             </ul>
             <Show when=is_empty>
-                <p class="empty">"no docks yet: waiting for the first trips"</p>
+                <p class="empty">{city.text(Word::NoDocksYet)}</p>
             </Show>
             {attribution.map(|text| view! { <p class="attribution">{text}</p> })}
         </section>

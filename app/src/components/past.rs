@@ -17,6 +17,7 @@ pub(crate) mod panel {
     use leptos::prelude::*;
 
     use crate::model::{PageContent, Past};
+    use crate::words::Word;
 
     /// Speeds to choose from: seconds of the past in one second, and their words.
     const SPEEDS: [(u32, &str); 4] = [
@@ -38,7 +39,7 @@ pub(crate) mod panel {
         let note = note.map(|note| view! { <p class="note" role="status">{note}</p> });
         let panel = view! {
             <details class="past" open=past.shown.is_some()>
-                <summary>"Look back"</summary>
+                <summary>{content.words.get(Word::LookBack)}</summary>
                 <div class="looking">{note} {film(content, past)} {instant(content, past)}</div>
                 <div id="city-day" inner_html=content.city_day.clone()></div>
             </details>
@@ -50,25 +51,31 @@ pub(crate) mod panel {
     fn film(content: &PageContent, past: &Past) -> impl IntoView + use<> {
         let second = past.shown.as_ref().map(|instant| instant.second);
         let clock = content.snapshot.clock.as_ref().filter(|_| second.is_some());
-        let words = clock.map_or_else(|| "now".to_owned(), |clock| clock.local.clone());
-        let speeds = SPEEDS.map(|(speed, words)| {
+        let words = content.words;
+        let shown = clock.map_or_else(
+            || words.get(Word::Now).to_owned(),
+            |clock| words.local_time(&clock.local),
+        );
+        let speeds = SPEEDS.map(|(speed, name)| {
             let is_chosen = speed == SPEED;
-            view! { <option value=speed selected=is_chosen>{words}</option> }
+            view! { <option value=speed selected=is_chosen>{name}</option> }
         });
         view! {
             <div class="film">
-                <button type="button" id="play" aria-label="Play">"▶"</button>
+                <button type="button" id="play" aria-label=words.get(Word::Play)>"▶"</button>
                 <input
                     id="slider"
                     type="range"
-                    aria-label="Instant shown"
-                    aria-valuetext=words
+                    aria-label=words.get(Word::InstantShown)
+                    aria-valuetext=shown
                     min=past.first
                     max=past.last
                     step="60"
                     value=second.unwrap_or(past.last)
                 />
-                <select id="speed" aria-label="Speed">{speeds.collect_view()}</select>
+                <select id="speed" aria-label=words.get(Word::Speed)>
+                    {speeds.collect_view()}
+                </select>
             </div>
         }
     }
@@ -85,7 +92,7 @@ pub(crate) mod panel {
         let seeking = seeking.map(|it| view! { <input type="hidden" name="for" value=it /> });
         view! {
             <form id="instant" class="instant" method="get" action="/">
-                <label for="at">"Day and time"</label>
+                <label for="at">{content.words.get(Word::DayAndTime)}</label>
                 <input
                     id="at"
                     name="at"
@@ -98,7 +105,7 @@ pub(crate) mod panel {
                 {query}
                 {dock}
                 {seeking}
-                <button type="submit">"Show"</button>
+                <button type="submit">{content.words.get(Word::Show)}</button>
             </form>
         }
     }

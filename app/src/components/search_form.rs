@@ -6,7 +6,8 @@ use leptos::prelude::*;
 use crate::api::search::search;
 use crate::city::City;
 use crate::components::suggestions::{LIST_ID, SuggestionList, Suggestions};
-use crate::model::{EXPECTED_SEARCH, Outcome};
+use crate::model::Outcome;
+use crate::words::Word;
 
 /// Asks for a building number and a street name.
 #[component]
@@ -21,7 +22,7 @@ pub(crate) fn SearchForm() -> impl IntoView {
     Effect::new(move |_| {
         if let Some(response) = response.value().get() {
             city.outcome.set(Some(response.unwrap_or_else(|_| {
-                Outcome::Flash("the server did not answer the search: try again".to_owned())
+                Outcome::Flash(city.text(Word::SearchUnanswered).to_owned())
             })));
         }
     });
@@ -63,14 +64,14 @@ pub(crate) fn SearchForm() -> impl IntoView {
     });
     view! {
         <form id="search" class="search" role="search" method="get" action="/" on:submit=submit>
-            <label for="q">"Find bikes near an address"</label>
+            <label for="q">{city.text(Word::SearchLabel)}</label>
             <div class="field">
                 <input
                     id="q"
                     name="q"
                     type="search"
                     placeholder="1 Park Avenue"
-                    title=EXPECTED_SEARCH
+                    title=city.text(Word::SearchExpected)
                     autocomplete="off"
                     enterkeyhint="search"
                     maxlength="120"
@@ -93,14 +94,14 @@ pub(crate) fn SearchForm() -> impl IntoView {
                     disabled=move || city.seeking.get().in_address().is_none()
                 />
                 <button type="submit" aria-busy=move || response.pending().get().to_string()>
-                    "Find"
+                    {city.text(Word::Find)}
                 </button>
                 <button
                     type="button"
                     id="locate"
                     class="locate"
-                    aria-label="Find bikes near me"
-                    title="Near me"
+                    aria-label=city.text(Word::FindNearMe)
+                    title=city.text(Word::NearMe)
                     on:click=move |_| locate(city, search_for)
                 >
                     "◎"
@@ -116,7 +117,9 @@ pub(crate) fn SearchForm() -> impl IntoView {
 fn locate(city: City, search_for: Callback<String>) {
     crate::client::locate::locate(move |place| match place {
         Ok(degrees) => search_for.run(degrees),
-        Err(text) => city.outcome.set(Some(Outcome::Flash(text.to_owned()))),
+        Err(word) => city
+            .outcome
+            .set(Some(Outcome::Flash(city.text(word).to_owned()))),
     });
 }
 

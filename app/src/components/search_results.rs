@@ -9,6 +9,7 @@ use crate::components::dock_item::DockItem;
 use crate::model::FoundPlace;
 use crate::near::{NearDock, docks_near, nearest};
 use crate::seeking::Seeking;
+use crate::words::{Word, Words};
 
 /// Shown once a place was found.
 #[component]
@@ -21,7 +22,7 @@ pub(crate) fn SearchResults() -> impl IntoView {
 fn Results(place: FoundPlace) -> impl IntoView {
     let city = expect_context::<City>();
     let label = place.label.clone();
-    let accuracy = place.accuracy.clone();
+    let circle = city.words.fill(Word::RedCircle, &[&place.accuracy]);
     let found = place.clone();
     let near = listed(move || city.docks.with(|docks| docks_near(&found, docks)));
     let beyond = listed(move || {
@@ -36,7 +37,11 @@ fn Results(place: FoundPlace) -> impl IntoView {
     });
     let beyond_title = move || {
         let is_any = beyond.with(|beyond| !beyond.is_empty());
-        is_any.then(|| view! { <h3>"The nearest with " {city.seeking.get().some()}</h3> })
+        let title = || {
+            let some = city.text(city.seeking.get().some());
+            city.words.fill(Word::NearestWith, &[some])
+        };
+        is_any.then(|| view! { <h3>{title()}</h3> })
     };
     let summary = move || {
         city.version.track();
@@ -45,7 +50,7 @@ fn Results(place: FoundPlace) -> impl IntoView {
             let counts = near.iter().map(|near| near.dock.count.get_untracked());
             let amounts = counts.map(|count| count.amount(seeking));
             let with_some = amounts.clone().filter(|amount| *amount > 0).count();
-            summarise(seeking, with_some, amounts.map(i64::from).sum())
+            summarise(city.words, seeking, with_some, amounts.map(i64::from).sum())
         })
     };
     // Without script the link is a new page.
@@ -62,7 +67,7 @@ fn Results(place: FoundPlace) -> impl IntoView {
             </h2>
             <p class="summary">{summary}</p>
             <p class="hint">
-                "The red circle is " {accuracy} ". " <a href="/" class="clear" on:click=clear>"Clear"</a>
+                {circle} <a href="/" class="clear" on:click=clear>{city.text(Word::Clear)}</a>
             </p>
             <NearList id="results" docks=near />
             {beyond_title}
@@ -74,10 +79,11 @@ fn Results(place: FoundPlace) -> impl IntoView {
 /// Docks with their ways.
 #[component]
 fn NearList(id: &'static str, docks: Memo<Vec<NearDock>>) -> impl IntoView {
+    let City { words, .. } = expect_context::<City>();
     view! {
         <ul id=id>
             <For each=move || docks.get() key=item let:near>
-                <DockItem metres=near.metres way=near.way() dock=near.dock />
+                <DockItem metres=near.metres way=near.way(words) dock=near.dock />
             </For>
         </ul>
     }
@@ -102,14 +108,14 @@ fn item(near: &NearDock) -> (i32, Arc<str>, i64) {
     (near.dock.id, Arc::clone(&near.dock.name), metres)
 }
 
-fn summarise(seeking: Seeking, docks_with_some: usize, amount: i64) -> String {
-    let amount = seeking.amount(&amount.to_string());
+fn summarise(words: Words, seeking: Seeking, docks_with_some: usize, amount: i64) -> String {
+    let amount = seeking.amount(words, &amount.to_string());
     match docks_with_some {
-        0 => format!("No dock with {} within three blocks.", seeking.some()),
+        0 => words.fill(Word::NoneNear, &[words.get(seeking.some())]),
         // "Free docks at docks" would be two meanings in a row.
-        _ if seeking == Seeking::Docks => format!("{amount} within three blocks."),
-        1 => format!("{amount} at 1 dock within three blocks."),
-        docks => format!("{amount} at {docks} docks within three blocks."),
+        _ if seeking == Seeking::Docks => words.fill(Word::SomeNear, &[&amount]),
+        1 => words.fill(Word::AtOneDock, &[&amount]),
+        docks => words.fill(Word::AtDocks, &[&amount, &docks.to_string()]),
     }
 }
 
@@ -119,12 +125,13 @@ mod tests {
 
     #[test]
     fn the_summary_counts_docks_with_bikes() {
-        let summary = |docks, amount| summarise(Seeking::Bikes, docks, amount);
+        let words = Words::default();
+        let summary = |docks, amount| summarise(words, Seeking::Bikes, docks, amount);
         assert_eq!(summary(0, 0), "No dock with bikes within three blocks.");
         assert_eq!(summary(1, 1), "1 bike at 1 dock within three blocks.");
         assert_eq!(summary(3, 20), "20 bikes at 3 docks within three blocks.");
         assert_eq!(
-            summarise(Seeking::Docks, 0, 0),
+            summarise(words, Seeking::Docks, 0, 0),
             "No dock with room within three blocks."
         );
     }

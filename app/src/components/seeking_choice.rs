@@ -7,6 +7,7 @@ use crate::city::City;
 use crate::components::is_plain;
 use crate::link::Address;
 use crate::seeking::Seeking;
+use crate::words::Word;
 
 /// A choice of what the docks tell of; nothing where all they tell is bikes.
 #[component]
@@ -30,7 +31,7 @@ pub(crate) fn SeekingChoice() -> impl IntoView {
         })
     };
     view! {
-        <nav class="seeking" aria-label="Show on the map">
+        <nav class="seeking" aria-label=city.text(Word::ShowOnTheMap)>
             {choices}
         </nav>
     }
@@ -53,7 +54,7 @@ fn Choice(seeking: Seeking) -> impl IntoView {
             city.seeking.set(seeking);
         }
     };
-    let mut words = seeking.several().to_owned();
+    let mut words = city.text(seeking.several()).to_owned();
     if let Some(first) = words.get_mut(..1) {
         first.make_ascii_uppercase();
     }

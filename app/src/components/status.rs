@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use crate::city::{City, Freshness};
+use crate::words::{Word, Words};
 
 /// A short word for what is usual, a sentence for what is not; announced politely.
 #[component]
@@ -17,41 +18,43 @@ pub(crate) fn Status() -> impl IntoView {
         Freshness::Offline(_) => "offline",
         Freshness::DatabaseDown => "down",
     };
-    let text = move || words(city.freshness.get());
+    let text = move || words(city.words, city.freshness.get());
     view! {
         <p id="status" class="status" role="status" data-state=kind>
             {text}
         </p>
         <noscript>
-            <p class="hint">"Without script the numbers stand still: reload for newer ones."</p>
+            <p class="hint">{city.text(Word::WithoutScript)}</p>
         </noscript>
     }
 }
 
-fn words(freshness: Freshness) -> String {
-    match freshness {
-        Freshness::Past => "the past".to_owned(),
-        Freshness::Rendered => "up to date".to_owned(),
-        Freshness::Live => "live".to_owned(),
-        Freshness::Silent(seconds) => format!("stale: no news for {}", about(seconds)),
-        Freshness::Reconnecting => "reconnecting…".to_owned(),
-        Freshness::Offline(seconds) => format!("offline: as it was {} ago", about(seconds)),
-        Freshness::DatabaseDown => {
-            "the database does not respond: these are the last numbers known".to_owned()
+fn words(words: Words, freshness: Freshness) -> String {
+    let word = match freshness {
+        Freshness::Past => Word::ThePast,
+        Freshness::Rendered => Word::UpToDate,
+        Freshness::Live => Word::Live,
+        Freshness::Reconnecting => Word::Reconnecting,
+        Freshness::DatabaseDown => Word::DatabaseDown,
+        Freshness::Silent(seconds) => return words.fill(Word::Stale, &[&about(words, seconds)]),
+        Freshness::Offline(seconds) => {
+            return words.fill(Word::Offline, &[&about(words, seconds)]);
         }
-    }
+    };
+    words.get(word).to_owned()
 }
 
 /// Coarse on purpose: a screen reader would read every second aloud.
-fn about(seconds: u64) -> String {
-    match seconds {
-        0..=19 => "10 seconds".to_owned(),
-        20..=59 => format!("{} seconds", seconds / 20 * 20),
-        60..=119 => "a minute".to_owned(),
-        120..=7_199 => format!("{} minutes", seconds / 60),
-        7_200..=172_799 => format!("{} hours", seconds / 3_600),
-        _ => format!("{} days", seconds / 86_400),
-    }
+fn about(words: Words, seconds: u64) -> String {
+    let (word, number) = match seconds {
+        0..=19 => (Word::Seconds, 10),
+        20..=59 => (Word::Seconds, seconds / 20 * 20),
+        60..=119 => (Word::Minute, 1),
+        120..=7_199 => (Word::Minutes, seconds / 60),
+        7_200..=172_799 => (Word::Hours, seconds / 3_600),
+        _ => (Word::Days, seconds / 86_400),
+    };
+    words.fill(word, &[&number.to_string()])
 }
 
 #[cfg(test)]
@@ -60,7 +63,7 @@ mod tests {
 
     #[test]
     fn a_silent_feed_says_for_how_long() {
-        let read = |seconds| words(Freshness::Silent(seconds));
+        let read = |seconds| words(Words::default(), Freshness::Silent(seconds));
         assert_eq!(read(12), "stale: no news for 10 seconds");
         assert_eq!(read(45), "stale: no news for 40 seconds");
         assert_eq!(read(61), "stale: no news for a minute");
@@ -72,7 +75,7 @@ mod tests {
     #[test]
     fn a_page_without_a_server_says_how_old_it_is() {
         assert_eq!(
-            words(Freshness::Offline(725)),
+            words(Words::default(), Freshness::Offline(725)),
             "offline: as it was 12 minutes ago"
         );
     }

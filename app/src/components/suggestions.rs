@@ -7,7 +7,9 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use crate::api::suggest::suggest;
+use crate::city::City;
 use crate::model::{Suggestion, SuggestionKind};
+use crate::words::Word;
 
 /// Id of the list, for the field.
 pub(crate) const LIST_ID: &str = "suggestions";
@@ -116,6 +118,7 @@ pub(crate) fn SuggestionList(
     /// Called with the search that was chosen.
     choose: Callback<String>,
 ) -> impl IntoView {
+    let city = expect_context::<City>();
     let item = move |(index, suggestion): (usize, Suggestion)| {
         let Suggestion { text, kind } = suggestion;
         let is_active = move || suggestions.active.get() == Some(index);
@@ -132,7 +135,7 @@ pub(crate) fn SuggestionList(
                 }
             >
                 <span class="name">{text}</span>
-                <span class="kind">{words(kind)}</span>
+                <span class="kind">{city.text(word(kind))}</span>
             </li>
         }
     };
@@ -145,7 +148,7 @@ pub(crate) fn SuggestionList(
             id=LIST_ID
             class="suggestions"
             role="listbox"
-            aria-label="Suggestions"
+            aria-label=city.text(Word::Suggestions)
             hidden=move || !suggestions.is_open()
         >
             {items}
@@ -153,10 +156,10 @@ pub(crate) fn SuggestionList(
     }
 }
 
-fn words(kind: SuggestionKind) -> &'static str {
+fn word(kind: SuggestionKind) -> Word {
     match kind {
-        SuggestionKind::Address => "address",
-        SuggestionKind::Neighbourhood => "neighbourhood",
-        SuggestionKind::Dock => "dock",
+        SuggestionKind::Address => Word::Address,
+        SuggestionKind::Neighbourhood => Word::Neighbourhood,
+        SuggestionKind::Dock => Word::Dock,
     }
 }

@@ -1,7 +1,10 @@
 //! How a dock looks: circle size by bikes and zoom, and what number it carries.
 
+use domain::Stock;
+
 use crate::model::Count;
 use crate::seeking::Seeking;
+use crate::words::{Word, Words};
 
 /// From this radius in pixels a circle is large enough for its number.
 const NUMBER_RADIUS_MIN: f64 = 8.2;
@@ -45,91 +48,102 @@ pub(crate) fn number(count: Count, seeking: Seeking) -> String {
 
 /// The count in words: `no bikes`, `1 bike`, `about 7 bikes`, `5 bikes, 2 of them electric`.
 #[must_use]
-pub(crate) fn words(count: Count) -> String {
-    let about = if count.estimated { "about " } else { "" };
+pub(crate) fn words(words: Words, count: Count) -> String {
     match count.bikes {
-        _ if !count.service.can_rent() => "no bikes to take".to_owned(),
-        i32::MIN..=0 if count.estimated => "probably no bikes".to_owned(),
-        i32::MIN..=0 => "no bikes".to_owned(),
-        1 => format!("{about}1 bike{}", electric(count)),
-        bikes => format!("{about}{bikes} bikes{}", electric(count)),
+        _ if !count.service.can_rent() => words.get(Word::NoBikesToTake).to_owned(),
+        i32::MIN..=0 if count.estimated => words.get(Word::ProbablyNoBikes).to_owned(),
+        i32::MIN..=0 => words.get(Word::NoBikes).to_owned(),
+        bikes => {
+            let mut text = words.amount(bikes, Word::OneBike, Word::Bikes);
+            if count.estimated {
+                text = words.fill(Word::About, &[&text]);
+            }
+            text + &electric(words, count)
+        }
     }
 }
 
 /// What is said of one bike or more, if the feed tells e-bikes from others.
-fn electric(count: Count) -> String {
-    match count.stock.ebikes.map(i32::from) {
-        None => String::new(),
-        Some(0) => ", none electric".to_owned(),
-        Some(_) if count.bikes == 1 => ", electric".to_owned(),
-        Some(ebikes) if ebikes >= count.bikes => ", all electric".to_owned(),
-        Some(ebikes) => format!(", {ebikes} of them electric"),
-    }
+fn electric(words: Words, count: Count) -> String {
+    let word = match count.stock.ebikes.map(i32::from) {
+        None => return String::new(),
+        Some(0) => Word::NoneElectric,
+        Some(_) if count.bikes == 1 => Word::OneElectric,
+        Some(ebikes) if ebikes >= count.bikes => Word::AllElectric,
+        Some(ebikes) => return words.fill(Word::SomeElectric, &[&ebikes.to_string()]),
+    };
+    words.get(word).to_owned()
 }
 
 /// Bikes to take and docks to return to: `5 bikes, 2 of them electric · 12 free docks`.
 #[must_use]
-pub(crate) fn stock(count: Count) -> String {
+pub(crate) fn stock(words: Words, count: Count) -> String {
     let free = count.stock.free_docks;
     let free = free.filter(|_| count.service.can_return());
+    let bikes = self::words(words, count);
     match free {
-        None => words(count),
-        Some(free) => format!("{} · {}", words(count), several(free, "free dock")),
+        None => bikes,
+        Some(0) => format!("{bikes} · {}", words.get(Word::NoFreeDocks)),
+        Some(free) => {
+            let free = words.amount(free.into(), Word::OneFreeDock, Word::FreeDocks);
+            format!("{bikes} · {free}")
+        }
     }
 }
 
 /// What is there and of no use: `1 broken bike, 2 broken docks`.
 #[must_use]
-pub(crate) fn broken(count: Count) -> Option<String> {
-    let of = |number: Option<u16>, what| {
+pub(crate) fn broken(words: Words, count: Count) -> Option<String> {
+    let of = |number: Option<u16>, one, several| {
         let number = number.filter(|number| *number > 0);
-        number.map(|number| several(number, what))
+        number.map(|number| words.amount(number.into(), one, several))
     };
     let is_open = count.service.can_rent() || count.service.can_return();
+    let Stock {
+        broken_bikes,
+        broken_docks,
+        ..
+    } = count.stock;
     let parts = [
-        of(count.stock.broken_bikes, "broken bike"),
-        of(count.stock.broken_docks, "broken dock"),
+        of(broken_bikes, Word::OneBrokenBike, Word::BrokenBikes),
+        of(broken_docks, Word::OneBrokenDock, Word::BrokenDocks),
     ];
     let parts: Vec<_> = parts.into_iter().flatten().filter(|_| is_open).collect();
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
-fn several(number: u16, what: &str) -> String {
-    match number {
-        0 => format!("no {what}s"),
-        1 => format!("1 {what}"),
-        number => format!("{number} {what}s"),
-    }
-}
-
 /// What a rider has to know beside the count: `closed`, `no returns`, `last seen 28 Feb, 10:10`.
 #[must_use]
-pub(crate) fn note(count: Count) -> Option<String> {
+pub(crate) fn note(words: Words, count: Count) -> Option<String> {
     let service = match (count.service.can_rent(), count.service.can_return()) {
         (true, true) => None,
-        (true, false) => Some("no returns"),
-        (false, true) => Some("returns only"),
-        (false, false) => Some("closed"),
+        (true, false) => Some(Word::NoReturns),
+        (false, true) => Some(Word::ReturnsOnly),
+        (false, false) => Some(Word::Closed),
     };
-    let last_seen = count.last_seen.map(|at| format!("last seen {at}"));
-    match (service, last_seen) {
-        (Some(service), Some(last_seen)) => Some(format!("{service}, {last_seen}")),
-        (service, last_seen) => last_seen.or_else(|| service.map(str::to_owned)),
-    }
+    let service = service.map(|word| words.get(word).to_owned());
+    let last_seen = count.last_seen.map(|at| words.wall_time(at));
+    let last_seen = last_seen.map(|at| words.fill(Word::LastSeen, &[&at]));
+    let parts: Vec<_> = [service, last_seen].into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 /// The label beside a dock: `E 32 St & Park Ave: 7 bikes, no returns`,
 /// `1 Ave & E 1 St: 5 bikes, 2 of them electric · 12 free docks, 1 broken bike`.
 #[must_use]
-pub(crate) fn label(name: &str, count: Count) -> String {
-    let parts = [Some(stock(count)), note(count), broken(count)];
+pub(crate) fn label(words: Words, name: &str, count: Count) -> String {
+    let parts = [
+        Some(stock(words, count)),
+        note(words, count),
+        broken(words, count),
+    ];
     let parts: Vec<_> = parts.into_iter().flatten().collect();
     format!("{name}: {}", parts.join(", "))
 }
 
 #[cfg(test)]
 mod tests {
-    use domain::{Service, Stock};
+    use domain::Service;
     use expect_test::expect;
 
     use super::*;
@@ -164,11 +178,14 @@ mod tests {
     #[test]
     fn counts_read_as_words() {
         let read = |bikes, estimated| {
-            words(Count {
-                bikes,
-                estimated,
-                ..Count::default()
-            })
+            words(
+                Words::default(),
+                Count {
+                    bikes,
+                    estimated,
+                    ..Count::default()
+                },
+            )
         };
         assert_eq!(read(0, false), "no bikes");
         assert_eq!(read(1, false), "1 bike");
@@ -182,10 +199,13 @@ mod tests {
             bikes: 7,
             ..Count::default()
         };
-        assert_eq!(label("1 Ave & E 1 St", count), "1 Ave & E 1 St: 7 bikes");
+        assert_eq!(
+            label(Words::default(), "1 Ave & E 1 St", count),
+            "1 Ave & E 1 St: 7 bikes"
+        );
         count.service.returning = false;
         assert_eq!(
-            label("1 Ave & E 1 St", count),
+            label(Words::default(), "1 Ave & E 1 St", count),
             "1 Ave & E 1 St: 7 bikes, no returns"
         );
     }
@@ -193,7 +213,11 @@ mod tests {
     #[test]
     fn bikes_are_told_by_kind_with_the_docks_that_are_free_and_what_is_broken() {
         let read = |bikes, numbers, renting, returning| {
-            label("A", fed(bikes, numbers, renting, returning))
+            label(
+                Words::default(),
+                "A",
+                fed(bikes, numbers, renting, returning),
+            )
         };
         let stock =
             |ebikes, free_docks| [Some(ebikes), Some(free_docks), Some(20), Some(0), Some(0)];
@@ -245,9 +269,9 @@ mod tests {
                 last_seen: last_seen.map(WallTime::from),
                 ..fed(7, [None; 5], renting, returning)
             };
-            let note = note(count).unwrap_or_default();
+            let note = note(Words::default(), count).unwrap_or_default();
             let number = number(count, Seeking::Bikes);
-            format!("{number} | {} | {note}", words(count))
+            format!("{number} | {} | {note}", words(Words::default(), count))
         };
         let seen = Some((2, 28, 9, 5));
         assert_eq!(read(true, true, None), "7 | 7 bikes | ");

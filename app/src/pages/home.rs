@@ -16,6 +16,7 @@ use crate::components::search_form::SearchForm;
 use crate::components::search_results::SearchResults;
 use crate::components::seeking_choice::SeekingChoice;
 use crate::components::status::Status;
+use crate::words::Word;
 
 /// Puts the parts in reading order; the style sheet puts them on the screen.
 #[component]
@@ -29,13 +30,15 @@ pub(crate) fn Home(
         dock_day,
     } = drawn;
     let city = expect_context::<City>();
+    let other = city.text(Word::OtherCode);
+    let other_language = format!("/?lang={other}");
     provide_context(Chosen(Selector::new(move || city.selected.get())));
     view! {
-        <a class="skip" href="#docks">"Skip to the list of docks"</a>
+        <a class="skip" href="#docks">{city.text(Word::Skip)}</a>
         <main class="page">
             <header class="top">
                 <div class="title">
-                    <h1>"Bikes at the docks"</h1>
+                    <h1>{city.text(Word::Heading)}</h1>
                     <Status />
                 </div>
                 <Clock />
@@ -51,8 +54,11 @@ pub(crate) fn Home(
                 <FavouriteDocks />
                 <DockList />
                 <footer class="hint">
-                    "For programs: the docks as a "
-                    <a href="/gbfs/gbfs.json" rel="external">"GBFS 3.0 feed"</a>
+                    <a href=other_language hreflang=other rel="external">
+                        <span lang=other>{city.text(Word::OtherName)}</span>
+                    </a>
+                    " · "
+                    <a href="/gbfs/gbfs.json" rel="external">{city.text(Word::Feed)}</a>
                 </footer>
             </div>
         </main>

@@ -418,10 +418,7 @@ mod tests {
         let mut board = board();
         let delta = board.apply(reading(13, &[]));
         assert_eq!((delta.version, delta.docks.len()), (13, 0));
-        assert_eq!(
-            delta.local.as_deref(),
-            Some("Mon 2 Mar 2020, 08:14:18 New York time")
-        );
+        assert_eq!(delta.local.as_deref(), Some("2020-03-02T08:14:18 New York"));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use super::day::Day;
 use super::past::{LookBackError, instant_of};
 use super::state::AppState;
 use super::svg::{path, push};
+use crate::words::{Language, Word, Words};
 
 /// Departures are summed over so many seconds: windows of five seconds would be thinner than a pixel.
 const STEP_S: i64 = 300;
@@ -28,12 +29,16 @@ struct DayQuery {
 }
 
 /// Answers `/city/day` with today until now, and `/city/day?at=2020-03-01T08:30` with that day.
-pub(super) async fn city_day(State(app): State<AppState>, uri: Uri) -> Response {
+pub(super) async fn city_day(
+    State(app): State<AppState>,
+    language: Language,
+    uri: Uri,
+) -> Response {
     app.board.wait_for_reading().await;
     let query = Query::try_from_uri(&uri).map_or_else(|_| DayQuery::default(), |Query(it)| it);
-    match draw(&app, &query.at).await {
+    match draw(&app, language.words(), &query.at).await {
         Ok(html) => ([(header::CACHE_CONTROL, "no-store")], Html(html)).into_response(),
-        Err(error) => (error.status(), format!("{error}\n")).into_response(),
+        Err(error) => error.answer(language),
     }
 }
 
@@ -41,7 +46,7 @@ pub(super) async fn city_day(State(app): State<AppState>, uri: Uri) -> Response 
 ///
 /// # Errors
 /// Those of [`instant_of`], and where the windows cannot be read.
-pub(super) async fn draw(app: &AppState, at: &str) -> Result<String, LookBackError> {
+pub(super) async fn draw(app: &AppState, words: Words, at: &str) -> Result<String, LookBackError> {
     let (range, timezone) = app
         .board
         .read(|board| (board.past(), board.system().timezone.clone()));
@@ -54,6 +59,7 @@ pub(super) async fn draw(app: &AppState, at: &str) -> Result<String, LookBackErr
     let day = Day::around(shown, &timezone).ok_or(LookBackError::Unreadable)?;
     let departures = app.past.departures(day.start, day.end, STEP_S).await?;
     Ok(CityDay {
+        words,
         day,
         shown,
         departures,
@@ -63,6 +69,7 @@ pub(super) async fn draw(app: &AppState, at: &str) -> Result<String, LookBackErr
 
 /// What is drawn.
 struct CityDay {
+    words: Words,
     day: Day,
     /// The second that the page shows.
     shown: i64,
@@ -88,7 +95,8 @@ impl CityDay {
         let is_shown = |(at, _): &&(i64, i64)| (*at..at + STEP_S).contains(&self.shown);
         let shown = self.departures.iter().find(is_shown);
         let shown = shown.map_or(0, |(_, amount)| *amount);
-        format!("{all} bikes taken on this day, {shown} of them in the five minutes shown")
+        let (all, shown) = (all.to_string(), shown.to_string());
+        self.words.fill(Word::TakenOnThisDay, &[&all, &shown])
     }
 
     /// A column for each step, and a mark where the page is.
@@ -99,9 +107,10 @@ impl CityDay {
         let length = (self.day.end - self.day.start).max(1) as f64;
         let x = |second: i64| (second - self.day.start) as f64 / length * width;
         let mut svg = format!(
-            "<svg viewBox=\"0 0 {width} {}\" role=\"img\" \
-             aria-label=\"Bikes taken in five minutes, 0 to {most}\">",
-            SIZE.1
+            "<svg viewBox=\"0 0 {width} {}\" role=\"img\" aria-label=\"{}\">",
+            SIZE.1,
+            self.words
+                .fill(Word::TakenInFiveMinutes, &[&most.to_string()])
         );
         let columns = self.departures.iter().flat_map(|(at, amount)| {
             let y = height - *amount as f64 / most as f64 * height;
@@ -133,6 +142,7 @@ mod tests {
     #[test]
     fn a_day_has_a_column_for_each_five_minutes_and_a_mark_at_the_instant() {
         let day = CityDay {
+            words: Words::default(),
             day: Day {
                 start: 0,
                 end: 86_400,

@@ -20,6 +20,7 @@ use self::suspicion::{is_suspicious, mean};
 use super::day::Day;
 use super::past::{LookBackError, instant_of};
 use super::state::AppState;
+use crate::words::{Language, Words};
 
 /// Days of the same weekday that tell what is usual (chosen: a month is of one season).
 const USUAL_DAYS_MAX: u64 = 4;
@@ -40,7 +41,11 @@ struct DockQuery {
 }
 
 /// Answers `/dock/past?dock=12` and, of an instant of the past, `…&at=2020-03-01T08:30`.
-pub(super) async fn dock_past(State(app): State<AppState>, uri: Uri) -> Response {
+pub(super) async fn dock_past(
+    State(app): State<AppState>,
+    language: Language,
+    uri: Uri,
+) -> Response {
     app.board.wait_for_reading().await;
     let query = Query::try_from_uri(&uri).map_or_else(|_| DockQuery::default(), |Query(it)| it);
     let Ok(dock) = query.dock.parse() else {
@@ -50,17 +55,17 @@ pub(super) async fn dock_past(State(app): State<AppState>, uri: Uri) -> Response
         )
             .into_response();
     };
-    match draw(&app, dock, &query.at).await {
+    match draw(&app, language.words(), dock, &query.at).await {
         Ok(html) => ([(header::CACHE_CONTROL, "no-store")], Html(html)).into_response(),
-        Err(error) => (error.status(), format!("{error}\n")).into_response(),
+        Err(error) => error.answer(language),
     }
 }
 
 /// A dock's day for a page that is waiting for it, or why there is none; nothing where it takes longer
 /// than [`WAIT_MAX`]: then the page's script asks.
-pub(super) async fn draw_soon(app: &AppState, dock: i32, at: &str) -> String {
-    let drawing = tokio::time::timeout(WAIT_MAX, draw(app, dock, at)).await;
-    let drawn = drawing.map(|drawn| drawn.unwrap_or_else(chart::message));
+pub(super) async fn draw_soon(app: &AppState, words: Words, dock: i32, at: &str) -> String {
+    let drawing = tokio::time::timeout(WAIT_MAX, draw(app, words, dock, at)).await;
+    let drawn = drawing.map(|drawn| drawn.unwrap_or_else(|error| chart::message(words, error)));
     drawn.unwrap_or_default()
 }
 
@@ -68,7 +73,12 @@ pub(super) async fn draw_soon(app: &AppState, dock: i32, at: &str) -> String {
 ///
 /// # Errors
 /// Those of [`instant_of`], and where the past cannot be read.
-pub(super) async fn draw(app: &AppState, dock: i32, at: &str) -> Result<String, LookBackError> {
+pub(super) async fn draw(
+    app: &AppState,
+    words: Words,
+    dock: i32,
+    at: &str,
+) -> Result<String, LookBackError> {
     let (range, timezone) = app
         .board
         .read(|board| (board.past(), board.system().timezone.clone()));
@@ -91,6 +101,7 @@ pub(super) async fn draw(app: &AppState, dock: i32, at: &str) -> Result<String, 
         }
     }
     Ok(chart::draw(&Chart {
+        words,
         suspicion: suspicion(&lately, &usual, day, now),
         day,
         now,

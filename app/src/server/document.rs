@@ -5,9 +5,11 @@ use leptos::prelude::*;
 use super::assets::Links;
 use crate::app::App;
 use crate::model::PageContent;
+use crate::words::Word;
 
 /// The whole document: the head, with where style, icon and client are, and the page.
 pub(super) fn document(links: &'static Links) -> impl IntoView + use<> {
+    let words = use_context::<PageContent>().unwrap_or_default().words;
     let nonce = leptos::nonce::use_nonce();
     let client = links.client.as_ref().map(|(script, wasm)| {
         let start = format!(
@@ -26,15 +28,15 @@ pub(super) fn document(links: &'static Links) -> impl IntoView + use<> {
     });
     view! {
         <!DOCTYPE html>
-        <html lang="en">
+        <html lang=words.get(Word::Code)>
             <head>
                 <meta charset="utf-8" />
                 <meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover" />
                 <meta name="color-scheme" content="light dark" />
                 <meta name="theme-color" media="(prefers-color-scheme: light)" content="#ffffff" />
                 <meta name="theme-color" media="(prefers-color-scheme: dark)" content="#12181f" />
-                <meta name="description" content="Which docks have bikes, as it happens." />
-                <title>"Bikes at the docks, live"</title>
+                <meta name="description" content=words.get(Word::Description) />
+                <title>{words.get(Word::Title)}</title>
                 <link rel="stylesheet" href=links.style.as_str() />
                 <link rel="icon" type="image/svg+xml" href=links.icon.as_str() />
                 <link rel="apple-touch-icon" href="/icon-192.png" />

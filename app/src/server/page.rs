@@ -18,6 +18,7 @@ use super::base_map;
 use super::city_day;
 use super::dock_past;
 use super::document::document;
+use super::language::ChosenLanguage;
 use super::past::look_back;
 use super::state::AppState;
 use crate::api::search::look_up;
@@ -25,6 +26,7 @@ use crate::model::{Instant, PageContent, Past, Snapshot};
 use crate::moment::address_time;
 use crate::seeking::Seeking;
 use crate::text::{SEARCH_CHARS_MAX, one_line};
+use crate::words::{Language, Words};
 
 /// What the page's address can hold.
 #[derive(Debug, Default, Deserialize)]
@@ -56,7 +58,13 @@ impl<S: Sync> FromRequestParts<S> for PageQuery {
 }
 
 /// Answers `/`.
-pub(crate) async fn page(State(app): State<AppState>, query: PageQuery) -> Response {
+pub(crate) async fn page(
+    State(app): State<AppState>,
+    language: Language,
+    chosen: ChosenLanguage,
+    query: PageQuery,
+) -> Response {
+    let words = language.words();
     app.board.wait_for_reading().await;
     let PageQuery {
         q,
@@ -70,18 +78,21 @@ pub(crate) async fn page(State(app): State<AppState>, query: PageQuery) -> Respo
         query => Some(look_up(&app.geocoder, query)),
     };
     let mut snapshot = app.board.snapshot();
-    let (past, refusal) = past_of(&app, &at, &mut snapshot).await;
+    let (past, refusal) = past_of(&app, words, &at, &mut snapshot).await;
     let selected = dock.parse().ok();
     let dock_day = match selected {
-        Some(dock) => dock_past::draw_soon(&app, dock, &at).await,
+        Some(dock) => dock_past::draw_soon(&app, words, dock, &at).await,
         None => String::new(),
     };
     // Below the film, which is open where the past is shown.
     let city_day = match &past {
-        Some(Past { shown: Some(_), .. }) => city_day::draw(&app, &at).await.unwrap_or_default(),
+        Some(Past { shown: Some(_), .. }) => {
+            city_day::draw(&app, words, &at).await.unwrap_or_default()
+        }
         _ => String::new(),
     };
     let content = PageContent {
+        words,
         base_map: base_map::under(&snapshot.docks).map(|_| assets::links().base_map.clone()),
         snapshot,
         query,
@@ -103,15 +114,16 @@ pub(crate) async fn page(State(app): State<AppState>, query: PageQuery) -> Respo
         leptos_axum::render_app_to_stream_with_context(context, || document(assets::links()));
     // An empty request: no header or address of a browser can change the page, only its content can.
     let mut response = render(Request::new(Body::empty())).await.into_response();
-    response
-        .headers_mut()
-        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.extend(chosen.cookie());
     response
 }
 
 /// The past that is stored, and why the instant asked for is not shown; if it is, the docks have its counts.
 async fn past_of(
     app: &AppState,
+    words: Words,
     at: &str,
     snapshot: &mut Snapshot,
 ) -> (Option<Past>, Option<String>) {
@@ -125,7 +137,10 @@ async fn past_of(
     });
     let Some((range, timezone)) = range else {
         let refusal = look_back.and_then(Result::err);
-        return (None, refusal.map(|error| error.to_string()));
+        return (
+            None,
+            refusal.map(|error| words.get(error.word()).to_owned()),
+        );
     };
     let local = |second| {
         let at = DateTime::from_timestamp(second, 0).unwrap_or_default();
@@ -141,7 +156,7 @@ async fn past_of(
     };
     match look_back {
         None => (Some(past), None),
-        Some(Err(error)) => (Some(past), Some(error.to_string())),
+        Some(Err(error)) => (Some(past), Some(words.get(error.word()).to_owned())),
         Some(Ok(shown)) => {
             for dock in &mut snapshot.docks {
                 dock.count = shown.count(dock.id);
@@ -152,7 +167,7 @@ async fn past_of(
                 second,
                 local: local(second),
             });
-            past.note = shown.note.map(str::to_owned);
+            past.note = shown.note.map(|note| words.get(note).to_owned());
             (Some(past), None)
         }
     }

@@ -29,6 +29,7 @@ use crate::model::{Count, Moment};
 use crate::moment::{moment, wall_time};
 use crate::query::departures::read_departures;
 use crate::query::past::{PastRange, read_period, read_periods};
+use crate::words::{Language, Word};
 
 /// Connections to Postgres for all riders who look back (chosen: each is in use for milliseconds).
 const CONNECTIONS_MAX: u32 = 4;
@@ -49,9 +50,6 @@ const IDLE_MAX: Duration = Duration::from_secs(60);
 const CACHING: &str = "public, max-age=60";
 /// The last period still grows.
 const CACHING_LAST: &str = "public, no-cache";
-
-/// What an instant must look like; shown whenever one does not.
-const EXPECTED_AT: &str = "type an instant such as 2020-03-01T08:30, by the city's clocks";
 
 /// The routes below.
 pub(super) fn routes() -> Router<AppState> {
@@ -166,21 +164,33 @@ impl PastReader {
     }
 }
 
-/// Why an instant cannot be shown; each is a message for the rider.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+/// Why an instant cannot be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LookBackError {
-    #[error("this is no instant: {EXPECTED_AT}")]
     NoInstant,
-    #[error("nothing of the past is stored yet: these are the docks as they are now")]
     NoPast,
-    #[error("this has not come yet: these are the docks as they are now")]
     NotYet,
-    #[error("the past could not be read: try again soon")]
     Unreadable,
 }
 
 impl LookBackError {
-    pub(super) fn status(self) -> StatusCode {
+    /// The message for the rider.
+    pub(super) fn word(self) -> Word {
+        match self {
+            Self::NoInstant => Word::NoInstant,
+            Self::NoPast => Word::NoPast,
+            Self::NotYet => Word::NotYet,
+            Self::Unreadable => Word::PastUnreadable,
+        }
+    }
+
+    /// The answer to whoever asked for it.
+    pub(super) fn answer(self, language: Language) -> Response {
+        let text = language.words().get(self.word());
+        (self.status(), format!("{text}\n")).into_response()
+    }
+
+    fn status(self) -> StatusCode {
         match self {
             Self::NoInstant => StatusCode::BAD_REQUEST,
             Self::NoPast | Self::NotYet => StatusCode::NOT_FOUND,
@@ -196,7 +206,7 @@ pub(super) struct LookBack {
     /// What each dock shows that was there; the others were not yet.
     counts: BTreeMap<i32, Count>,
     /// What the rider has to know of it.
-    pub(super) note: Option<&'static str>,
+    pub(super) note: Option<Word>,
 }
 
 impl LookBack {
@@ -297,13 +307,13 @@ fn decoded(period: &PackedPeriod) -> Result<Period, LookBackError> {
     })
 }
 
-fn note(range: &PastRange, asked: i64) -> Option<&'static str> {
+fn note(range: &PastRange, asked: i64) -> Option<Word> {
     if asked < range.first {
-        Some("before this nothing is stored: the past begins here")
+        Some(Word::PastBegins)
     } else if range.stale_from.is_some_and(|from| asked >= from) {
-        Some("something came late: this part of the past is being corrected")
+        Some(Word::PastIsCorrected)
     } else if asked > range.last {
-        Some("the past is stored up to here so far")
+        Some(Word::PastEnds)
     } else {
         None
     }
@@ -351,25 +361,30 @@ struct DocksAt {
 }
 
 /// Answers `/api/past?at=2020-03-01T08:30`.
-async fn docks(State(app): State<AppState>, uri: Uri) -> Response {
+async fn docks(State(app): State<AppState>, language: Language, uri: Uri) -> Response {
     app.board.wait_for_reading().await;
     let at = query(&uri).at.unwrap_or_default();
     match look_back(&app, &at).await {
         Ok(past) => {
             let json = axum::Json(DocksAt {
                 clock: app.moment(past.second),
-                note: past.note,
+                note: past.note.map(|word| language.words().get(word)),
                 docks: past.counts.into_iter().collect(),
             });
             ([(header::CACHE_CONTROL, "no-store")], json).into_response()
         }
-        Err(error) => (error.status(), format!("{error}\n")).into_response(),
+        Err(error) => error.answer(language),
     }
 }
 
 /// Answers `/api/past/period?second=1583069400` with the period that holds the second, or the last one
 /// before it, as [`PackedPeriod::to_wire`] writes it.
-async fn period(State(app): State<AppState>, uri: Uri, headers: HeaderMap) -> Response {
+async fn period(
+    State(app): State<AppState>,
+    language: Language,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
     let second = query(&uri).second.and_then(|second| second.parse().ok());
     let period = match second {
         Some(second) => app.past.period(second).await,
@@ -379,7 +394,7 @@ async fn period(State(app): State<AppState>, uri: Uri, headers: HeaderMap) -> Re
     let (wire, caching) = match period {
         Ok(period) if Some(period.end) < last => (period.to_wire(), CACHING),
         Ok(period) => (period.to_wire(), CACHING_LAST),
-        Err(error) => return (error.status(), format!("{error}\n")).into_response(),
+        Err(error) => return error.answer(language),
     };
     conditional(&headers, "application/octet-stream", wire, caching)
 }

@@ -14,6 +14,7 @@ mod follow;
 mod fuzz;
 mod gbfs;
 mod health;
+mod language;
 mod limits;
 mod live;
 mod names;

@@ -18,6 +18,7 @@ mod find;
 mod help;
 mod kafka;
 mod kill;
+mod language;
 mod machine;
 mod modules;
 mod monitoring;

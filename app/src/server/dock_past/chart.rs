@@ -1,6 +1,6 @@
 //! A dock's day in words and as a chart: today's bikes, and those of the same weekday in weeks before.
 
-use chrono::DateTime;
+use chrono::{DateTime, Datelike as _};
 use domain::time::to_local;
 use leptos::prelude::*;
 
@@ -8,9 +8,11 @@ use super::past::DockPast;
 use crate::server::day::Day;
 use crate::server::past::LookBackError;
 use crate::server::svg::{path, push};
+use crate::words::{Word, Words};
 
 /// What is drawn.
 pub(super) struct Chart {
+    pub(super) words: Words,
     pub(super) day: Day,
     /// The last second that is known.
     pub(super) now: i64,
@@ -67,8 +69,8 @@ pub(super) fn draw(chart: &Chart) -> String {
 }
 
 /// Why there is nothing to draw.
-pub(super) fn message(error: LookBackError) -> String {
-    let text = error.to_string();
+pub(super) fn message(words: Words, error: LookBackError) -> String {
+    let text = words.get(error.word());
     view! { <p class="since">{text}</p> }.to_html()
 }
 
@@ -85,52 +87,49 @@ impl Chart {
         } = suspicion;
         let bikes = self.lately.at(self.now)?.bikes;
         let hours = (self.now - since) / 3_600;
-        let hours = if hours == 1 {
-            "an hour".to_owned()
-        } else {
-            format!("{hours} hours")
-        };
-        Some(format!(
-            "{bikes} bikes, none taken for {hours}, when about {usually_taken:.0} usually are: \
-             perhaps broken"
+        let hours = i32::try_from(hours).unwrap_or(i32::MAX);
+        let hours = self.words.amount(hours, Word::AnHour, Word::Hours);
+        let usually_taken = format!("{usually_taken:.0}");
+        Some(self.words.fill(
+            Word::PerhapsBroken,
+            &[&bikes.to_string(), &hours, &usually_taken],
         ))
     }
 
-    /// `Last taken 08:12 · last returned 07:55`.
+    /// `Last taken 08:12 · Last returned 07:55`.
     fn since_text(&self) -> String {
         let (taken, returned) = (self.lately.taken().last(), self.lately.returned().last());
+        let at = |word, at: i64| self.words.fill(word, &[&self.clock(at)]);
         let parts = [
-            taken.map(|(at, _)| format!("last taken {}", self.clock(at))),
-            returned.map(|(at, _)| format!("last returned {}", self.clock(at))),
+            taken.map(|(second, _)| at(Word::LastTaken, second)),
+            returned.map(|(second, _)| at(Word::LastReturned, second)),
         ];
         let parts: Vec<_> = parts.into_iter().flatten().collect();
         if parts.is_empty() {
-            return "No bike was taken or returned for a day.".to_owned();
+            return self.words.get(Word::NothingForADay).to_owned();
         }
-        let mut text = parts.join(" · ");
-        if let Some(first) = text.get_mut(..1) {
-            first.make_ascii_uppercase();
-        }
-        text
+        parts.join(" · ")
     }
 
     fn today_text(&self) -> String {
         let (before, now) = (self.day.start - 1, self.now);
-        let taken = self.lately.taken_between(before, now);
-        let returned = self.lately.returned_between(before, now);
-        format!("Today {taken} taken, {returned} returned.")
+        let taken = self.lately.taken_between(before, now).to_string();
+        let returned = self.lately.returned_between(before, now).to_string();
+        self.words
+            .fill(Word::TakenAndReturned, &[&taken, &returned])
     }
 
     fn usual_text(&self) -> Option<String> {
-        let weekday = local(self.day.start, &self.timezone)?
-            .format("%A")
-            .to_string();
+        let weekday = local(self.day.start, &self.timezone)?.weekday();
+        let weekday = weekday.num_days_from_monday() as usize;
+        let weekday = self.words.nth(Word::LongWeekdays, weekday);
         match self.usual.len() {
             0 => None,
-            1 => Some(format!(" Grey: the {weekday} before.")),
-            weeks => Some(format!(
-                " Grey: the last {weeks} {weekday}s, with their spread."
-            )),
+            1 => Some(self.words.fill(Word::TheDayBefore, &[weekday])),
+            weeks => {
+                let weeks = weeks.to_string();
+                Some(self.words.fill(Word::TheDaysBefore, &[weekday, &weeks]))
+            }
         }
     }
 
@@ -143,8 +142,9 @@ impl Chart {
         let x = |second: i64| (second - self.day.start) as f64 / length * width;
         let y = |bikes: f64| height - bikes / f64::from(top) * (height - HEAD);
         let mut svg = format!(
-            "<svg viewBox=\"0 0 {width} {}\" role=\"img\" aria-label=\"Bikes today, 0 to {top}\">",
-            SIZE.1
+            "<svg viewBox=\"0 0 {width} {}\" role=\"img\" aria-label=\"{}\">",
+            SIZE.1,
+            self.words.fill(Word::BikesToday, &[&top.to_string()])
         );
         if !spread.is_empty() {
             let upper = spread.iter().map(|(at, _, _, most)| (x(*at), y(*most)));
@@ -227,13 +227,15 @@ impl Chart {
 
     /// `08:12`, with the day if it is not today.
     fn clock(&self, second: i64) -> String {
-        let form = if second >= self.day.start {
-            "%H:%M"
-        } else {
-            "%a %H:%M"
+        let Some(at) = local(second, &self.timezone) else {
+            return String::new();
         };
-        let at = local(second, &self.timezone);
-        at.map(|at| at.format(form).to_string()).unwrap_or_default()
+        let time = at.format("%H:%M").to_string();
+        if second >= self.day.start {
+            return time;
+        }
+        let weekday = at.weekday().num_days_from_monday() as usize;
+        format!("{} {time}", self.words.nth(Word::Weekdays, weekday))
     }
 }
 
