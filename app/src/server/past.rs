@@ -190,7 +190,7 @@ impl LookBackError {
         (self.status(), format!("{text}\n")).into_response()
     }
 
-    fn status(self) -> StatusCode {
+    pub(super) fn status(self) -> StatusCode {
         match self {
             Self::NoInstant => StatusCode::BAD_REQUEST,
             Self::NoPast | Self::NotYet => StatusCode::NOT_FOUND,
@@ -254,7 +254,7 @@ pub(super) struct Stored {
     /// What each dock showed that was there.
     pub(super) counts: BTreeMap<i32, DockCount>,
     /// Why that is another second than the one asked about, or what else is to be known of it.
-    pub(super) note: Option<&'static str>,
+    pub(super) note: Option<Word>,
 }
 
 /// Reads what stood at the docks at a second that [`come`] has let through.

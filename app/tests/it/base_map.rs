@@ -15,7 +15,7 @@ fn link(page: &str) -> Option<String> {
 async fn the_page_of_new_york_has_its_base_map_from_its_own_server_for_good() {
     let page = Page::with(docks());
     let answer = page.get("/").await;
-    assert!(answer.text.contains("Land: NYC Planning, GSHHG"));
+    assert!(answer.text.contains(">Land: NYC Planning, GSHHG"));
     assert!(answer.text.contains("<path class=\"park\""));
 
     let link = link(&answer.text).unwrap();

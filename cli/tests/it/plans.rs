@@ -104,7 +104,10 @@ async fn a_day_of_the_city_finds_that_days_windows_by_their_key() {
     let path = "/?at=2026-06-10T20:00";
     ask(&database, &[(path, "bikes taken on this day")]).await;
     let after = rows_read(&database).await;
-    assert_eq!(after.0, before.0, "rows that were read from the first one on");
+    assert_eq!(
+        after.0, before.0,
+        "rows that were read from the first one on"
+    );
     let found = after.1 - before.1;
     assert!((1..=WINDOWS_OF_A_DAY).contains(&found), "{found} rows");
 }

@@ -17,6 +17,7 @@ use crate::moment::utc;
 use crate::server::board::{Board, Entry};
 use crate::server::past::{Stored, come, stored_at};
 use crate::server::state::AppState;
+use crate::words::Words;
 
 /// Which docks, and of when.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -184,7 +185,8 @@ impl Shown {
             Self::Past(stored) => schema::Instant {
                 at: utc(DateTime::from_timestamp(stored.second, 0).unwrap_or_default()),
                 version: None,
-                note: stored.note,
+                // Programs are told in one language.
+                note: stored.note.map(|note| Words::default().get(note)),
             },
         })
     }
