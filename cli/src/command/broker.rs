@@ -35,6 +35,10 @@ pub(crate) struct Arguments {
         default_value = "data/fluvio"
     )]
     folder: PathBuf,
+    /// Acknowledge a batch only when the disk has it: a power cut loses none, each batch waits for a sync.
+    /// Without it a batch survives the end of the broker, as on a real SPU.
+    #[arg(long, env = "BIKESHARE_FSYNC")]
+    fsync: bool,
 }
 
 /// Runs the subcommand.
@@ -51,6 +55,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let config = BrokerConfig {
         listen: arguments.listen,
         data_dir: arguments.folder,
+        sync: arguments.fsync,
         ..BrokerConfig::default()
     };
     let broker = Broker::start(config).await;

@@ -69,6 +69,9 @@ pub(crate) struct Arguments {
     /// Controller of a Fluvio cluster to use; without it, the embedded single-node broker.
     #[arg(long, value_name = "HOST:PORT", env = "BIKESHARE_FLUVIO")]
     fluvio: Option<String>,
+    /// Have the embedded broker acknowledge a batch only when the disk has it: a power cut loses none.
+    #[arg(long, env = "BIKESHARE_FSYNC", conflicts_with = "fluvio")]
+    fsync: bool,
     /// What the cluster should be; without it, the fluvio-cluster.yaml this program carries.
     #[arg(long, value_name = "FILE", env = "BIKESHARE_CLUSTER")]
     cluster: Option<PathBuf>,
@@ -122,7 +125,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let data_dir = DataDir::open(&arguments.data_dir.data_dir)?;
 
     let database = Database::start(&arguments.database, &data_dir).await?;
-    let outcome = match Fluvio::start(arguments.fluvio.as_deref(), &data_dir).await {
+    let outcome = match Fluvio::start(arguments.fluvio.as_deref(), &data_dir, arguments.fsync).await {
         Ok(fluvio) => {
             let outcome = async {
                 let steps = apply(fluvio.address(), &manifest).await?;

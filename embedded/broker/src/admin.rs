@@ -448,7 +448,7 @@ mod tests {
     fn modules_together_have_a_bounded_size() {
         let folder = tempfile::tempdir().unwrap();
         let _lock = crate::folder::claim(folder.path()).unwrap();
-        let node = Node::open(folder.path(), 1 << 20).unwrap();
+        let node = Node::open(folder.path(), 1 << 20, false).unwrap();
         let stored = node.metadata.put_smartmodule("one", module(20 << 20));
         stored.unwrap();
         assert!(has_space_for(&node, "two", &module(12 << 20)));

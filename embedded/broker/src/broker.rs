@@ -30,6 +30,9 @@ pub struct BrokerConfig {
     pub data_dir: PathBuf,
     /// Bytes after which a log goes on in a new file, and the largest batch. Default 256 MiB.
     pub segment_bytes_max: u64,
+    /// Whether a batch is acknowledged only when the disk has it, so that a power cut loses none.
+    /// Default: no; it survives the end of this process, as on a real SPU.
+    pub sync: bool,
     /// Whether a request may bring a SmartModule that was not uploaded before, and so was not
     /// tried. Default: no.
     pub adhoc_modules: bool,
@@ -45,6 +48,7 @@ impl Default for BrokerConfig {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, PORT)),
             data_dir: PathBuf::from("data/fluvio"),
             segment_bytes_max: SEGMENT_BYTES_MAX,
+            sync: false,
             adhoc_modules: false,
             peers: Peers::default(),
             limits: Limits::default(),
@@ -132,7 +136,7 @@ async fn listen(config: &BrokerConfig) -> Result<(TcpListener, SocketAddr), Brok
 
 fn open(config: &BrokerConfig) -> Result<(Node, FolderLock), BrokerError> {
     let lock = folder::claim(&config.data_dir)?;
-    let mut node = Node::open(&config.data_dir, config.segment_bytes_max)?;
+    let mut node = Node::open(&config.data_dir, config.segment_bytes_max, config.sync)?;
     node.adhoc_modules = config.adhoc_modules;
     Ok((node, lock))
 }

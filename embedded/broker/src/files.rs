@@ -18,7 +18,8 @@ pub(crate) fn create_folder(path: &Path) -> io::Result<()> {
         .create(path)
 }
 
-/// Replaces a small file in one step: a crash leaves the old content or the new, never a part.
+/// Replaces a small file in one step: a crash, or a power cut, leaves the old content or the new, never a
+/// part. When this returns, it is the new.
 pub(crate) fn replace_file(path: &Path, content: &[u8]) -> io::Result<()> {
     let draft = path.with_extension("draft");
     let mut file = File::options()
@@ -29,7 +30,13 @@ pub(crate) fn replace_file(path: &Path, content: &[u8]) -> io::Result<()> {
         .open(&draft)?;
     file.write_all(content)?;
     file.sync_data()?;
-    fs::rename(&draft, path)
+    fs::rename(&draft, path)?;
+    path.parent().map_or(Ok(()), sync_folder)
+}
+
+/// Returns when the names of a folder's files are on the disk.
+pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
 }
 
 /// Removes a file or folder with all it holds; one that is not there is fine.

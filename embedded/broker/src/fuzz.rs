@@ -60,7 +60,7 @@ async fn no_frame_costs_more_than_200_mb_or_stops_another_client() {
     println!("{frames} frames, BIKESHARE_FUZZ_SEED={seed}");
     let folder = tempfile::tempdir().unwrap();
     let _lock = claim(folder.path()).unwrap();
-    let node = Node::open(folder.path(), 1 << 20).unwrap();
+    let node = Node::open(folder.path(), 1 << 20, false).unwrap();
     node.create_topic("topic", TopicSpec::new_computed(2, 1, None))
         .unwrap();
     let broker = Broker::of(node);
@@ -98,7 +98,7 @@ async fn no_frame_costs_more_than_200_mb_or_stops_another_client() {
 async fn a_count_of_nothing_is_refused_before_it_is_decoded() {
     let folder = tempfile::tempdir().unwrap();
     let _lock = claim(folder.path()).unwrap();
-    let broker = Broker::of(Node::open(folder.path(), 1 << 20).unwrap());
+    let broker = Broker::of(Node::open(folder.path(), 1 << 20, false).unwrap());
     let before = reset_peak();
     for version in [-1, i16::MIN, 26, i16::MAX] {
         // A produce request whose fields of later versions are skipped, 2^31 − 1 of them.
@@ -118,7 +118,7 @@ async fn a_count_of_nothing_is_refused_before_it_is_decoded() {
 async fn a_request_full_of_the_smallest_fields_stays_in_bounds() {
     let folder = tempfile::tempdir().unwrap();
     let _lock = claim(folder.path()).unwrap();
-    let broker = Broker::of(Node::open(folder.path(), 1 << 20).unwrap());
+    let broker = Broker::of(Node::open(folder.path(), 1 << 20, false).unwrap());
     let before = reset_peak();
     for (elements, tail) in [
         // Invocations: a name of no letters, kind, parameters.

@@ -4,7 +4,7 @@
 //! append ─▶ active segment ─(full)─▶ closed segments      read(offset) ─▶ slice of whole batches
 //! ```
 //! A batch is in the log when the system has it (like the real SPU: it survives `kill -9`, not a
-//! power cut). What is readable is also committed: there are no followers to wait for.
+//! power cut), or, with [`LogConfig::sync`], when the disk has it. What is readable is also committed: there are no followers to wait for.
 //!
 //! Each batch is checked when it is read. The first one that is not as it was written makes the log
 //! damaged: what is before it is served, nothing behind it, and nothing more is stored, since a log
@@ -16,7 +16,9 @@ mod batches;
 mod check;
 mod damage;
 mod error;
+mod recovery_point;
 mod segment;
+mod storage;
 mod tail;
 
 use std::path::{Path, PathBuf};
@@ -28,9 +30,10 @@ use tokio::sync::watch;
 
 use crate::batch;
 use crate::epoch::LeaderEpoch;
-use crate::files::create_folder;
 use check::BatchStart;
+use recovery_point::RecoveryPoint;
 use segment::{Check, Encoded, ReadError, Segment};
+pub(crate) use storage::{Disk, Storage};
 
 pub use damage::{Damage, Flaw};
 pub use error::LogError;
@@ -60,6 +63,9 @@ pub(crate) struct LogConfig {
     pub(crate) segment_bytes_max: u64,
     /// What batches are marked with when they are stored.
     pub(crate) leader_epoch: LeaderEpoch,
+    /// Whether a batch is stored only when the disk has it.
+    pub(crate) sync: bool,
+    pub(crate) storage: Arc<dyn Storage>,
 }
 
 /// An append-only log of batches in a folder of its own.
@@ -67,6 +73,7 @@ pub(crate) struct LogConfig {
 pub(crate) struct Log {
     folder: PathBuf,
     config: LogConfig,
+    recovery_point: RecoveryPoint,
     /// Held while appending: batches get their offsets in the order they are written.
     appending: Mutex<()>,
     /// Oldest first; the last one is written. Written under `appending` only. Empty only if the log
@@ -82,16 +89,28 @@ pub(crate) struct Log {
 impl Log {
     /// Begins the log of a new partition.
     pub(crate) fn create(folder: PathBuf, config: LogConfig) -> Result<Self, LogError> {
-        create_folder(&folder).map_err(LogError::file("create", &folder))?;
-        Segment::create(&folder, BatchStart::new(0, i32::MIN))?;
+        let storage = &*config.storage;
+        let failed = || LogError::file("create", &folder);
+        storage.create_folder(&folder).map_err(failed())?;
+        Segment::create(storage, &folder, BatchStart::new(0, i32::MIN))?;
+        if config.sync {
+            // The names of the segment, of the partition and of the topic.
+            for folder in folder.ancestors().take(3) {
+                storage.sync_folder(folder).map_err(failed())?;
+            }
+        }
         Self::open(folder, config)
     }
 
     /// Opens the log of a folder, damaged if its heads or its last segment are.
     ///
-    /// What a killed process has left of its last write is moved aside.
+    /// What a killed process, or a power cut, has left of the last write is moved aside.
     pub(crate) fn open(folder: PathBuf, config: LogConfig) -> Result<Self, LogError> {
-        let bases = segment::bases_in(&folder)?;
+        let storage = &*config.storage;
+        let recovery_point = RecoveryPoint::of(&folder);
+        let point = recovery_point.read(storage);
+        let point = point.map_err(LogError::file("read a recovery point of", &folder))?;
+        let bases = segment::bases_in(storage, &folder)?;
         let mut segments = Vec::with_capacity(bases.len().max(1));
         let mut end = BatchStart::new(0, i32::MIN);
         let mut flawed = Some((segment::path_of(&folder, 0), Flaw::Missing));
@@ -101,7 +120,7 @@ impl Log {
             }
             let next = bases.get(index + 1).copied();
             let start = BatchStart::new(*base, end.leader_epoch);
-            let (segment, flaw) = open_segment(&folder, start, next)?;
+            let (segment, flaw) = open_segment(storage, &folder, start, next, point)?;
             end = segment.end();
             flawed = flaw.map(|flaw| (segment.path().to_path_buf(), flaw));
             segments.push(Arc::new(segment));
@@ -112,6 +131,7 @@ impl Log {
         let log = Self {
             folder,
             config,
+            recovery_point,
             appending: Mutex::new(()),
             segments: RwLock::new(segments),
             end: watch::Sender::new(end.offset),
@@ -123,7 +143,23 @@ impl Log {
             let newest = bases.last().copied().unwrap_or(0);
             log.end.send_replace(newest.max(end.offset + 1));
         }
+        log.recover()?;
         Ok(log)
+    }
+
+    /// Puts what will be served onto the disk, so that no power cut takes it back.
+    fn recover(&self) -> Result<(), LogError> {
+        let storage = &*self.config.storage;
+        if !self.config.sync {
+            let removed = self.recovery_point.remove(storage);
+            return removed.map_err(LogError::file("remove the recovery point of", &self.folder));
+        }
+        if self.damage().is_some() {
+            return Ok(());
+        }
+        self.active().sync()?;
+        let written = self.recovery_point.write(storage, self.end_offset());
+        written.map_err(LogError::file("write the recovery point of", &self.folder))
     }
 
     /// Stores batches in order; all are refused if one of them cannot be stored.
@@ -264,9 +300,14 @@ impl Log {
         leader_epoch: i32,
     ) -> Result<(), LogError> {
         if !batches.is_empty() {
+            let LogConfig { sync, storage, .. } = &self.config;
             active
-                .append(batches, leader_epoch)
+                .append(batches, leader_epoch, *sync)
                 .map_err(|error| self.noted(active, error))?;
+            if *sync {
+                let bytes = batches.iter().map(|batch| batch.bytes).sum();
+                self.recovery_point.advance(&**storage, bytes, next_offset);
+            }
             self.end.send_replace(next_offset);
         }
         Ok(())
@@ -274,7 +315,12 @@ impl Log {
 
     fn roll(&self, end: BatchStart) -> Result<Arc<Segment>, LogError> {
         let start = BatchStart::new(end.offset, end.leader_epoch);
-        let segment = Arc::new(Segment::create(&self.folder, start)?);
+        let storage = &*self.config.storage;
+        let segment = Arc::new(Segment::create(storage, &self.folder, start)?);
+        if self.config.sync {
+            let synced = storage.sync_folder(&self.folder);
+            synced.map_err(LogError::file("sync", &self.folder))?;
+        }
         self.segments
             .write()
             .unwrap_or_else(PoisonError::into_inner)
@@ -351,14 +397,16 @@ impl Log {
 
 /// Opens a segment behind which the next one begins at `next`, or nothing does.
 fn open_segment(
+    storage: &dyn Storage,
     folder: &Path,
     start: BatchStart,
     next: Option<i64>,
+    recovery_point: Option<i64>,
 ) -> Result<(Segment, Option<Flaw>), LogError> {
     let check = next.map_or(Check::Everything, |_| Check::Heads);
-    let (segment, flaw) = Segment::open(folder, start, check)?;
+    let (segment, flaw) = Segment::open(storage, folder, start, check)?;
     let flaw = match (flaw, next) {
-        (Some(_), None) if segment.heal_tail()? => None,
+        (Some(_), None) if segment.heal_tail(storage, recovery_point)? => None,
         (None, Some(next)) if next != segment.end().offset => Some(Flaw::Gap { next }),
         (flaw, _) => flaw,
     };

@@ -13,7 +13,7 @@ use crate::consumer_offsets::ConsumerOffsets;
 use crate::engine::{Engine, unpack};
 use crate::epoch_file::EpochFile;
 use crate::error::BrokerError;
-use crate::log::{Log, LogConfig, LogError};
+use crate::log::{Disk, Log, LogConfig, LogError};
 use crate::metadata::MetadataStore;
 use crate::quarantine;
 use crate::topic_logs::TopicLogs;
@@ -48,6 +48,7 @@ pub(crate) struct Node {
     /// Raised under `administering`.
     epoch: EpochFile,
     segment_bytes_max: u64,
+    sync: bool,
     partitions: RwLock<HashMap<ReplicaKey, Arc<Partition>>>,
     /// Held while topics are created, changed or deleted: folder and catalog change together.
     administering: Mutex<()>,
@@ -57,7 +58,11 @@ impl Node {
     /// Opens everything the data folder holds. Takes time: reads the end of each log.
     ///
     /// A damaged log stops its partition only.
-    pub(crate) fn open(data_dir: &Path, segment_bytes_max: u64) -> Result<Self, BrokerError> {
+    pub(crate) fn open(
+        data_dir: &Path,
+        segment_bytes_max: u64,
+        sync: bool,
+    ) -> Result<Self, BrokerError> {
         let node = Self {
             metadata: MetadataStore::open(data_dir)?,
             consumers: ConsumerOffsets::open(data_dir)?,
@@ -67,6 +72,7 @@ impl Node {
             logs: TopicLogs::open(data_dir)?,
             epoch: EpochFile::open(data_dir)?,
             segment_bytes_max,
+            sync,
             partitions: RwLock::new(HashMap::new()),
             administering: Mutex::new(()),
         };
@@ -203,6 +209,8 @@ impl Node {
                 replica: replica.clone(),
                 segment_bytes_max: self.segment_bytes_max_of(spec),
                 leader_epoch: self.epoch.leader_epoch(),
+                sync: self.sync,
+                storage: Arc::new(Disk),
             };
             let opened = open(self.logs.folder_of(name, index), config);
             let partition = Arc::new(Partition {

@@ -19,9 +19,26 @@ const SEAL_BYTES: usize = MAGIC.len() + 10;
 
 /// Replaces a file's content, sealed, in one step.
 pub(crate) fn write(path: &Path, content: &[u8]) -> io::Result<()> {
+    replace_file(path, &seal(content))
+}
+
+/// A content with its seal before it.
+pub(crate) fn seal(content: &[u8]) -> Vec<u8> {
     let mut sealed = seal_of(content);
     sealed.extend_from_slice(content);
-    replace_file(path, &sealed)
+    sealed
+}
+
+/// The content of what [`seal`] gives.
+///
+/// # Errors
+/// [`io::ErrorKind::InvalidData`] if it is something else.
+pub(crate) fn open(sealed: &[u8]) -> io::Result<&[u8]> {
+    let (seal, content) = sealed.split_at_checked(SEAL_BYTES).ok_or_else(broken)?;
+    if seal != seal_of(content) {
+        return Err(broken());
+    }
+    Ok(content)
 }
 
 /// Reads a file's content; `None` if there is no file.
@@ -39,10 +56,7 @@ pub(crate) fn read(path: &Path, is_old: impl Fn(&[u8]) -> bool) -> io::Result<Op
         write(path, &stored)?;
         return Ok(Some(stored));
     }
-    let (seal, content) = stored.split_at_checked(SEAL_BYTES).ok_or_else(broken)?;
-    if seal != seal_of(content) {
-        return Err(broken());
-    }
+    open(&stored)?;
     stored.drain(..SEAL_BYTES);
     Ok(Some(stored))
 }

@@ -129,14 +129,18 @@ pub(super) struct Fluvio {
 
 impl Fluvio {
     /// Uses `given`, or starts the embedded broker.
-    pub(super) async fn start(given: Option<&str>, data_dir: &DataDir) -> Result<Self> {
+    pub(super) async fn start(
+        given: Option<&str>,
+        data_dir: &DataDir,
+        sync: bool,
+    ) -> Result<Self> {
         if let Some(address) = given {
             return Ok(Self {
                 address: address.to_owned(),
                 private: None,
             });
         }
-        let private = start_broker(data_dir)
+        let private = start_broker(data_dir, sync)
             .await
             .context("could not start the embedded broker")?;
         Ok(Self {
@@ -162,9 +166,10 @@ impl Fluvio {
 }
 
 /// Takes Fluvio's usual port, or any free one if another Fluvio runs here.
-async fn start_broker(data_dir: &DataDir) -> Result<Broker, BrokerError> {
+async fn start_broker(data_dir: &DataDir, sync: bool) -> Result<Broker, BrokerError> {
     let config = BrokerConfig {
         data_dir: data_dir.fluvio(),
+        sync,
         ..BrokerConfig::default()
     };
     match Broker::start(config.clone()).await {

@@ -1,10 +1,9 @@
 //! Reads batches of a file one after the other and believes none of them.
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 
 use super::damage::Flaw;
+use super::storage::LogFile;
 use crate::batch::{BatchHead, HEAD_BYTES};
 
 /// How much is read at once when every byte is.
@@ -134,7 +133,7 @@ fn next(bytes: &[u8], start: &BatchStart, end: u64) -> Result<Next, Flaw> {
 /// A file read from front to back through a buffer.
 #[derive(Debug)]
 pub(super) struct Window<'a> {
-    file: &'a File,
+    file: &'a dyn LogFile,
     file_bytes: u64,
     /// How much is read at once, unless more is requested.
     step: usize,
@@ -143,10 +142,10 @@ pub(super) struct Window<'a> {
 }
 
 impl<'a> Window<'a> {
-    pub(super) fn new(file: &'a File, step: usize) -> io::Result<Self> {
+    pub(super) fn new(file: &'a dyn LogFile, step: usize) -> io::Result<Self> {
         Ok(Self {
             file,
-            file_bytes: file.metadata()?.len(),
+            file_bytes: file.bytes()?,
             step,
             position: 0,
             buffer: Vec::new(),

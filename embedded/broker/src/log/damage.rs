@@ -67,4 +67,7 @@ pub enum Flaw {
     /// A part of a batch was written and could not be removed again.
     #[error("a write failed halfway and could not be taken back")]
     HalfWritten,
+    /// The disk did not say that it has what was written: nobody knows what of it is there.
+    #[error("the disk could not sync what was written here")]
+    NotSynced,
 }

@@ -1,19 +1,17 @@
 //! One file of a log, named after the offset of its first record.
 
-use std::fs::{self, File};
-use std::io::{self, IoSlice, Write};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use bytes::Bytes;
 
 use super::check::{self, BatchStart, Found, SCAN_STEP_BYTES, Window};
 use super::damage::Flaw;
 use super::error::LogError;
+use super::storage::{LogFile, Storage};
 use super::tail;
 use crate::batch::HEAD_BYTES;
-use crate::files::PRIVATE_FILE;
 
 /// Bytes of log between two entries of the index: what a seek reads at most in vain.
 const INDEX_STEP_BYTES: u64 = 16 << 10;
@@ -37,7 +35,7 @@ pub(super) struct Encoded {
 pub(super) struct Segment {
     base_offset: i64,
     path: PathBuf,
-    file: File,
+    file: Arc<dyn LogFile>,
     /// What of the file is valid. Written by the log's appender, read by streams.
     extent: RwLock<Extent>,
 }
@@ -96,35 +94,32 @@ pub(super) enum ReadError {
 
 impl Segment {
     /// Begins a segment.
-    pub(super) fn create(folder: &Path, start: BatchStart) -> Result<Self, LogError> {
+    pub(super) fn create(
+        storage: &dyn Storage,
+        folder: &Path,
+        start: BatchStart,
+    ) -> Result<Self, LogError> {
         let path = path_of(folder, start.offset);
-        let file = File::options()
-            .create(true)
-            .read(true)
-            .append(true)
-            .mode(PRIVATE_FILE)
-            .open(&path)
+        let file = storage
+            .create(&path)
             .map_err(LogError::file("create", &path))?;
         Ok(Self::new(start, path, file, Extent::empty(start)))
     }
 
     /// Opens a segment up to its first flaw.
     pub(super) fn open(
+        storage: &dyn Storage,
         folder: &Path,
         start: BatchStart,
         check: Check,
     ) -> Result<(Self, Option<Flaw>), LogError> {
         let path = path_of(folder, start.offset);
-        let file = File::options()
-            .read(true)
-            .append(true)
-            .open(&path)
-            .map_err(LogError::file("open", &path))?;
-        let (extent, flaw) = scan(&file, start, check).map_err(LogError::file("read", &path))?;
+        let file = storage.open(&path).map_err(LogError::file("open", &path))?;
+        let (extent, flaw) = scan(&*file, start, check).map_err(LogError::file("read", &path))?;
         Ok((Self::new(start, path, file, extent), flaw))
     }
 
-    fn new(start: BatchStart, path: PathBuf, file: File, extent: Extent) -> Self {
+    fn new(start: BatchStart, path: PathBuf, file: Arc<dyn LogFile>, extent: Extent) -> Self {
         Self {
             base_offset: start.offset,
             path,
@@ -134,13 +129,20 @@ impl Segment {
     }
 
     /// Moves aside what a write that was cut short has left; `false` if that is not what it is.
-    pub(super) fn heal_tail(&self) -> Result<bool, LogError> {
+    ///
+    /// Behind `recovery_point` a power cut may have left anything.
+    pub(super) fn heal_tail(
+        &self,
+        storage: &dyn Storage,
+        recovery_point: Option<i64>,
+    ) -> Result<bool, LogError> {
         let end = self.end();
-        let is_torn = tail::is_torn(&self.file, &end);
-        if !is_torn.map_err(LogError::file("read", &self.path))? {
+        let is_behind = recovery_point.is_some_and(|point| point <= end.offset);
+        let is_torn = || tail::is_torn(&*self.file, &end);
+        if !is_behind && !is_torn().map_err(LogError::file("read", &self.path))? {
             return Ok(false);
         }
-        let aside = tail::set_aside(&self.file, &self.path, end.position)
+        let aside = tail::set_aside(storage, &*self.file, &self.path, end.position)
             .map_err(LogError::file("set aside the torn end of", &self.path))?;
         tracing::warn!(
             path = %self.path.display(),
@@ -170,19 +172,27 @@ impl Segment {
         self.end().position
     }
 
-    /// Writes batches in as few system calls as possible.
+    /// Writes batches in as few system calls as possible, and where `sync` is set, onto the disk.
     ///
     /// # Errors
-    /// If the disk is full or fails; the file is cut back to what it was. If even that fails, it
-    /// ends with a flaw.
-    pub(super) fn append(&self, batches: &[Encoded], leader_epoch: i32) -> Result<(), ReadError> {
+    /// If the disk is full or fails; the file is cut back to what it was. If even that fails, or it
+    /// cannot be synced, it ends with a flaw.
+    pub(super) fn append(
+        &self,
+        batches: &[Encoded],
+        leader_epoch: i32,
+        sync: bool,
+    ) -> Result<(), ReadError> {
         if let Err(source) = self.write_all(batches) {
             let end = self.end();
-            if self.file.set_len(end.position).is_err() {
+            if self.file.set_bytes(end.position).is_err() {
                 return Err(ReadError::Flawed(end, Flaw::HalfWritten));
             }
             let failed = LogError::file("append to", &self.path)(source);
             return Err(ReadError::Failed(failed));
+        }
+        if sync && self.file.sync().is_err() {
+            return Err(ReadError::Flawed(self.end(), Flaw::NotSynced));
         }
         let mut extent = self.extent.write().unwrap_or_else(PoisonError::into_inner);
         for batch in batches {
@@ -196,16 +206,12 @@ impl Segment {
             .iter()
             .flat_map(|batch| [IoSlice::new(&batch.head), IoSlice::new(&batch.body)])
             .collect();
-        let mut unwritten = parts.as_mut_slice();
-        while !unwritten.is_empty() {
-            match (&self.file).write_vectored(unwritten) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => IoSlice::advance_slices(&mut unwritten, written),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
+        self.file.append(&mut parts)
+    }
+
+    /// Returns when all of it is on the disk.
+    pub(super) fn sync(&self) -> Result<(), LogError> {
+        self.file.sync().map_err(LogError::file("sync", &self.path))
     }
 
     /// Reads whole batches from the one that holds `offset`, which the segment must have.
@@ -237,15 +243,13 @@ impl Segment {
 }
 
 /// Base offsets of a folder's segments, ascending; none if there is no folder.
-pub(super) fn bases_in(folder: &Path) -> Result<Vec<i64>, LogError> {
-    let failed = |source| LogError::file("list", folder)(source);
+pub(super) fn bases_in(storage: &dyn Storage, folder: &Path) -> Result<Vec<i64>, LogError> {
     let mut bases = Vec::new();
-    let entries = match fs::read_dir(folder) {
+    let paths = match storage.list(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(bases),
-        entries => entries.map_err(failed)?,
+        paths => paths.map_err(LogError::file("list", folder))?,
     };
-    for entry in entries {
-        let path = entry.map_err(failed)?.path();
+    for path in paths {
         let stem = path.file_stem().and_then(|stem| stem.to_str());
         let base: Option<i64> = stem.and_then(|stem| stem.parse().ok());
         bases.extend(base.filter(|base| path == path_of(folder, *base)));
@@ -260,7 +264,7 @@ pub(super) fn path_of(folder: &Path, base_offset: i64) -> PathBuf {
 }
 
 /// Finds how far a file holds whole batches with the offsets they should have, and why not further.
-fn scan(file: &File, start: BatchStart, check: Check) -> io::Result<(Extent, Option<Flaw>)> {
+fn scan(file: &dyn LogFile, start: BatchStart, check: Check) -> io::Result<(Extent, Option<Flaw>)> {
     let mut window = match check {
         Check::Heads => Window::new(file, HEADS_STEP_BYTES)?,
         Check::Everything => Window::new(file, SCAN_STEP_BYTES)?,

@@ -6,23 +6,23 @@
 //! - when any whole batch follows, and
 //! - when the last batch has all its bytes but not its checksum.
 //!
-//! Not promised: a power cut may leave an end that the broker did acknowledge, or bytes (zeros, say)
-//! that it did not write. The first looks like a shorter log, which only the leader epoch of the
-//! next batches shows; the second counts as damage.
+//! A power cut can leave less: a shorter log than what was acknowledged, or bytes (zeros, say) that nobody
+//! wrote. A log that is synced loses nothing that was acknowledged, and what is wrong behind its recovery
+//! point was torn by the cut. Of one that is not, the first looks like a shorter log, which only the leader
+//! epoch of the next batches shows; the second counts as damage.
 
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::check::{BatchStart, SCAN_STEP_BYTES, Window};
+use super::storage::{LogFile, Storage};
 use crate::batch::{BatchHead, HEAD_BYTES};
-use crate::files::replace_file;
 
 /// How many torn tails of one segment are kept. Chosen: enough to look into what keeps crashing.
 const TORN_MAX: u32 = 8;
 
 /// Whether what a file holds from `start` on can be the beginning of a write that was cut short.
-pub(super) fn is_torn(file: &File, start: &BatchStart) -> io::Result<bool> {
+pub(super) fn is_torn(file: &dyn LogFile, start: &BatchStart) -> io::Result<bool> {
     let mut window = Window::new(file, SCAN_STEP_BYTES)?;
     let rest = window.file_bytes() - start.position;
     let front = window.at(start.position, HEAD_BYTES)?;
@@ -66,13 +66,19 @@ fn any_batch_behind(window: &mut Window<'_>, start: &BatchStart) -> io::Result<b
 /// Moves what a segment holds from a position on into a file of its own beside it.
 ///
 /// When there are [`TORN_MAX`] of them, the last one is overwritten.
-pub(super) fn set_aside(file: &File, segment: &Path, position: u64) -> io::Result<PathBuf> {
+pub(super) fn set_aside(
+    storage: &dyn Storage,
+    file: &dyn LogFile,
+    segment: &Path,
+    position: u64,
+) -> io::Result<PathBuf> {
     let path_of = |number: u32| segment.with_extension(format!("torn-{number}"));
-    let free = (1..TORN_MAX).find(|number| !path_of(*number).exists());
+    let is_free = |number: &u32| storage.read(&path_of(*number)).is_err();
+    let free = (1..TORN_MAX).find(is_free);
     let path = path_of(free.unwrap_or(TORN_MAX));
     let mut window = Window::new(file, SCAN_STEP_BYTES)?;
     let rest = usize::try_from(window.file_bytes() - position).map_err(io::Error::other)?;
-    replace_file(&path, window.at(position, rest)?)?;
-    file.set_len(position)?;
+    storage.replace(&path, window.at(position, rest)?)?;
+    file.set_bytes(position)?;
     Ok(path)
 }

@@ -9,6 +9,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::batch::BatchHead;
 
+mod power;
+
 /// Space for a few batches of the tests.
 const SEGMENT_BYTES: u64 = 600;
 
@@ -23,13 +25,15 @@ fn open_in(folder: &Path, leader_epoch: LeaderEpoch) -> Log {
         replica: ReplicaKey::new("topic", 0_u32),
         segment_bytes_max: SEGMENT_BYTES,
         leader_epoch,
+        sync: false,
+        storage: Arc::new(Disk),
     };
     Log::open(folder.to_path_buf(), config).unwrap()
 }
 
 /// A new one.
 fn create(folder: &Path) -> Log {
-    Segment::create(folder, BatchStart::new(0, i32::MIN)).unwrap();
+    Segment::create(&Disk, folder, BatchStart::new(0, i32::MIN)).unwrap();
     open(folder)
 }
 
@@ -58,7 +62,7 @@ fn values_of((head, stored): (BatchHead, Bytes)) -> (i64, Vec<String>) {
 }
 
 fn last_segment(folder: &Path) -> PathBuf {
-    let base = segment::bases_in(folder).unwrap().pop().unwrap();
+    let base = segment::bases_in(&Disk, folder).unwrap().pop().unwrap();
     folder.join(format!("{base:020}.log"))
 }
 
@@ -261,7 +265,7 @@ fn a_segment_that_is_missing_is_damage() {
     let log = create(folder.path());
     appended(&log, 30);
     drop(log);
-    let bases = segment::bases_in(folder.path()).unwrap();
+    let bases = segment::bases_in(&Disk, folder.path()).unwrap();
     let second = segment::path_of(folder.path(), bases[1]);
     fs::rename(&second, second.with_extension("away")).unwrap();
     let damage = open(folder.path()).damage().unwrap();
@@ -346,6 +350,8 @@ fn a_gigabyte_is_opened_and_read() {
             replica: ReplicaKey::new("topic", 0_u32),
             segment_bytes_max: 256 << 20,
             leader_epoch: LeaderEpoch::new(7),
+            sync: false,
+            storage: Arc::new(Disk),
         };
         let log = Log::create(folder.path().to_path_buf(), config.clone()).unwrap();
         while log.bytes() < 1 << 30 {

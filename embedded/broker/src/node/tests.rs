@@ -27,7 +27,7 @@ fn tempdir() -> TempDir {
 }
 
 fn open(folder: &Path) -> Result<Node, BrokerError> {
-    Node::open(folder, SEGMENT_BYTES)
+    Node::open(folder, SEGMENT_BYTES, false)
 }
 
 fn append(node: &Node, topic: &str, partition: u32, value: &str) {

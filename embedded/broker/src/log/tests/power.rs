@@ -1,0 +1,164 @@
+//! What a log keeps when the power is cut, and when the disk is full.
+
+mod forgetful;
+
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use self::forgetful::Forgetful;
+use super::*;
+
+const FOLDER: &str = "logs/topic/0";
+
+fn config(disk: &Forgetful, sync: bool) -> LogConfig {
+    LogConfig {
+        replica: ReplicaKey::new("topic", 0_u32),
+        segment_bytes_max: SEGMENT_BYTES,
+        leader_epoch: LeaderEpoch::new(7),
+        sync,
+        storage: Arc::new(disk.clone()),
+    }
+}
+
+fn values(log: &Log) -> Result<Vec<String>, LogError> {
+    let batches = log.batches(0, log.end_offset());
+    let batches: Result<Vec<_>, _> = batches.map(|stored| Ok(values_of(stored?).1)).collect();
+    Ok(batches?.concat())
+}
+
+/// One life of a broker: it stores batches of so many records, one request after the other, until after
+/// some changes of the disk its power is cut.
+#[derive(Debug, Clone)]
+struct Life {
+    requests: Vec<Vec<usize>>,
+    changes: usize,
+    seed: u64,
+}
+
+fn lives() -> impl Strategy<Value = Vec<Life>> {
+    let request = proptest::collection::vec(1_usize..6, 1..4);
+    let life = (
+        proptest::collection::vec(request, 0..12),
+        0_usize..60,
+        any::<u64>(),
+    );
+    let life = life.prop_map(|(requests, changes, seed)| Life {
+        requests,
+        changes,
+        seed,
+    });
+    proptest::collection::vec(life, 1..6)
+}
+
+/// Lives one after the other on one disk.
+///
+/// # Errors
+/// A text for what was acknowledged, or shown, and is not there after a power cut, or for what was never
+/// sent and is.
+fn live(lives: &[Life], sync: bool) -> Result<(), String> {
+    let disk = Forgetful::new();
+    drop(Log::create(FOLDER.into(), config(&disk, sync)).unwrap());
+    // What readers have seen, and what a request that was not acknowledged may have left behind it.
+    let (mut kept, mut perhaps) = (Vec::new(), Vec::new());
+    for life in lives {
+        let log =
+            Log::open(FOLDER.into(), config(&disk, sync)).map_err(|error| error.to_string())?;
+        let found = values(&log).map_err(|error| error.to_string())?;
+        let rest = found.strip_prefix(kept.as_slice());
+        let rest = rest.ok_or_else(|| format!("{found:?} does not begin with {kept:?}"))?;
+        if !perhaps.starts_with(rest) {
+            return Err(format!("{rest:?} are not of {perhaps:?}"));
+        }
+        kept = found;
+        perhaps.clear();
+        disk.cut_after(life.changes);
+        for (number, request) in life.requests.iter().enumerate() {
+            let name = |batch: usize, at: usize| format!("{}-{number}-{batch}-{at}", life.seed);
+            let named = |(batch, records): (usize, &usize)| {
+                (0..*records).map(|at| name(batch, at)).collect::<Vec<_>>()
+            };
+            let batches: Vec<_> = request.iter().enumerate().map(named).collect();
+            if log
+                .append(batches.iter().map(|it| batch(it)).collect())
+                .is_err()
+            {
+                perhaps = batches.concat();
+                break;
+            }
+            kept.extend(batches.concat());
+        }
+        drop(log);
+        disk.restart(life.seed);
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    #[test]
+    fn a_synced_log_loses_nothing_that_was_acknowledged_or_read(lives in lives()) {
+        let outcome = live(&lives, true);
+        prop_assert!(outcome.is_ok(), "{outcome:?}");
+    }
+}
+
+#[test]
+fn without_syncing_a_power_cut_loses_what_was_acknowledged() {
+    let life = |seed| Life {
+        requests: vec![vec![3]; 4],
+        changes: 1_000,
+        seed,
+    };
+    let is_lost = |seed| live(&[life(seed), life(seed + 1)], false).is_err();
+    assert!((0..10).any(is_lost), "the disk forgets nothing");
+}
+
+#[test]
+fn a_full_disk_refuses_batches_until_there_is_room() {
+    for sync in [false, true] {
+        let disk = Forgetful::new();
+        let log = Log::create(FOLDER.into(), config(&disk, sync)).unwrap();
+        let store = |name: &str| log.append(vec![batch(&[name.to_owned()])]);
+        store("a").unwrap();
+        // Room for a part of a batch, for none of it, and for it.
+        for room in [10, 0] {
+            disk.set_room(usize::try_from(log.bytes()).unwrap() + RECOVERY_POINT_BYTES + room);
+            let refused = store("b").unwrap_err();
+            assert!(
+                matches!(&refused, LogError::File { source, .. }
+                    if source.kind() == std::io::ErrorKind::StorageFull),
+                "{refused:?}"
+            );
+            assert_eq!(values(&log).unwrap(), ["a"]);
+        }
+        disk.set_room(usize::MAX);
+        store("c").unwrap();
+        drop(log);
+        let log = Log::open(FOLDER.into(), config(&disk, sync)).unwrap();
+        assert_eq!(values(&log).unwrap(), ["a", "c"]);
+    }
+}
+
+/// A seal and an offset.
+const RECOVERY_POINT_BYTES: usize = 29;
+
+#[test]
+fn what_is_wrong_before_the_recovery_point_is_damage_and_stays() {
+    let disk = Forgetful::new();
+    let log = Log::create(FOLDER.into(), config(&disk, true)).unwrap();
+    for name in ["a", "b"] {
+        log.append(vec![batch(&[name.to_owned()])]).unwrap();
+    }
+    drop(log);
+    // Opened once more, both are before it.
+    drop(Log::open(FOLDER.into(), config(&disk, true)).unwrap());
+    let path = segment::path_of(Path::new(FOLDER), 0);
+    let mut stored = disk.read(&path).unwrap();
+    let last = stored.len() - 1;
+    stored[last] ^= 1;
+    disk.replace(&path, &stored).unwrap();
+    let log = Log::open(FOLDER.into(), config(&disk, true)).unwrap();
+    assert_eq!(log.damage().map(|damage| damage.offset), Some(1));
+}
