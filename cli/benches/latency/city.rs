@@ -18,7 +18,8 @@ const PACED_SECONDS: i64 = 120;
 pub(crate) const WATCHED: &str = "Watched St & 1 Ave";
 /// One trip in so many leaves from there.
 const WATCHED_EVERY: i64 = 50;
-const STATIONS: i64 = 1_000;
+/// Besides the watched one, as many docks as Citi Bike has.
+pub(crate) const STATIONS: i64 = 2_299;
 /// From here on trips are paced, in New York's time and in UTC.
 pub(crate) const PACED_FROM: &str = "2026-06-01T08:00:00";
 const PACED_FROM_UTC: &str = "2026-06-01T12:00:00Z";
@@ -123,8 +124,8 @@ fn station(number: i64) -> String {
         _ => format!("{number} St & 2 Ave"),
     };
     let (lat, lon) = (
-        40.70 + (number % 40) as f64 * 0.002,
-        -74.0 + (number / 40) as f64 * 0.002,
+        40.70 + (number % 48) as f64 * 0.002,
+        -74.0 + (number / 48) as f64 * 0.002,
     );
     format!("{},{name},{lat:.4},{lon:.4}", 1_000 + number)
 }

@@ -10,6 +10,7 @@
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 mod city;
+mod frames;
 mod rows;
 mod running;
 mod screen;
@@ -49,6 +50,7 @@ async fn main() -> Result<()> {
     // The clock's start: trips before it are history, sent at once.
     let clock = city.clock(running.pace_began()?);
     let page = running.page().to_owned();
+    let [here, phone] = frames::live_after(&browser, &page).await?;
     screen::watch(&browser, &page, city::WATCHED).await?;
     let events = stream::watch(&page, screen::dock(&browser).await?)?;
     let tables = tokio::spawn(rows::watch(server.url().to_owned(), clock));
@@ -57,6 +59,7 @@ async fn main() -> Result<()> {
     let rows = tables.await??;
     let events = stream::since_due(&events, clock);
     let frames = screen::since_due(&browser, clock).await?;
+    let [drawings, between] = frames::seen(&browser).await?;
     drop(browser);
     running.stop()?;
     server.shutdown().await?;
@@ -68,11 +71,20 @@ async fn main() -> Result<()> {
     report("event on the wire", &events)?;
     report("frame on the screen", &frames)?;
     println!("and from the close of a window");
-    report("row in table frequency", &rows.windows)
+    report("row in table frequency", &rows.windows)?;
+    println!(
+        "a page of {} docks, which all change at that rate",
+        city::STATIONS + 1
+    );
+    report("drawing the map", &drawings)?;
+    report("from frame to frame", &between)?;
+    println!("from the request of the page to its live map, on a first visit");
+    report("here", &here)?;
+    report("as on a phone", &phone)
 }
 
 fn report(name: &str, milliseconds: &[f64]) -> Result<()> {
-    ensure!(milliseconds.len() > 10, "nothing was seen of: {name}");
+    ensure!(milliseconds.len() >= 5, "nothing was seen of: {name}");
     let [median, most_but_one, most] = [0.5, 0.99, 1.0].map(|share| quantile(milliseconds, share));
     println!(
         "  {name:<24} {median:>6.1} {most_but_one:>6.1} {most:>6.1}   ({} seen)",
