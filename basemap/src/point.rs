@@ -4,7 +4,7 @@
 pub const QUANTUM_DEGREES: f64 = 2e-5;
 
 /// A place on the grid.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Point {
     /// Quanta north of the equator.
     pub(crate) north: i32,
@@ -13,8 +13,8 @@ pub struct Point {
 }
 
 impl Point {
-    pub(crate) const NORTH_MAX: i32 = 90 * 50_000;
-    pub(crate) const EAST_MAX: i32 = 180 * 50_000;
+    const NORTH_MAX: i32 = 90 * 50_000;
+    const EAST_MAX: i32 = 180 * 50_000;
 
     /// The point nearest to a place in degrees, WGS 84; none if that is not on Earth.
     #[must_use]
@@ -24,6 +24,20 @@ impl Point {
             north: (lat / QUANTUM_DEGREES).round() as i32,
             east: (lon / QUANTUM_DEGREES).round() as i32,
         })
+    }
+
+    /// The point so many quanta north of the equator and east of Greenwich; none beyond the Earth.
+    #[must_use]
+    pub fn from_quanta(north: i32, east: i32) -> Option<Self> {
+        let is_on_earth = north.unsigned_abs() <= Self::NORTH_MAX.unsigned_abs()
+            && east.unsigned_abs() <= Self::EAST_MAX.unsigned_abs();
+        is_on_earth.then_some(Self { north, east })
+    }
+
+    /// Quanta north of the equator and east of Greenwich.
+    #[must_use]
+    pub fn quanta(self) -> (i32, i32) {
+        (self.north, self.east)
     }
 
     /// Latitude in degrees.

@@ -6,13 +6,16 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
-use basemap::{BaseMap, Extent, Name, NameKind, Point, Ring};
+use basemap::{Attribution, BaseMap, Extent, Name, NameKind, Point, Ring};
 use serde_json::Value;
 
 use crate::{browser_client, shell, workspace};
 
 /// Where the result stays, from the workspace's root.
 const FILE: &str = "basemap/new-york.basemap";
+
+/// Who made what it is prepared from; shown on the map.
+const ATTRIBUTION: &str = "Land: NYC Planning, GSHHG";
 
 /// Prepares, encodes, writes and prints the sizes.
 ///
@@ -63,8 +66,13 @@ fn read(collection: &Value) -> Result<BaseMap> {
             min: point(&[west, south])?,
             max: point(&[east, north])?,
         },
+        attribution: Attribution {
+            text: ATTRIBUTION.to_owned(),
+            url: String::new(),
+        },
         land: Vec::new(),
         parks: Vec::new(),
+        streets: Vec::new(),
         names: Vec::new(),
     };
     for feature in items(&collection["features"]) {
