@@ -1,4 +1,4 @@
-//! Crates lie in layers: `domain` and `basemap`, the sources of trips, the adapters. Each depends on lower ones only,
+//! Crates lie in layers: `domain` and `basemap`, the readers of files, the adapters. Each depends on lower ones only,
 //! because then each can be read, tested and replaced alone; and each technology has one home, because
 //! then its quirks have one too.
 
@@ -8,8 +8,8 @@ use anyhow::Result;
 
 use super::metadata::{self, list, text};
 
-/// Crates that read trips and know no neighbour that takes them; adapters use them.
-const SOURCES: [&str; 1] = ["trip-files"];
+/// Crates that read files of others and know no neighbour that takes what is in them; adapters use them.
+const SOURCES: [&str; 2] = ["trip-files", "osm"];
 /// Crates with a neighbour outside; only `cli`, `xtask` and tests wire them together.
 const ADAPTERS: [&str; 8] = [
     "producer",
@@ -22,10 +22,11 @@ const ADAPTERS: [&str; 8] = [
     "embedded-postgres",
 ];
 /// Start of a dependency's name, and the only crate that may have it.
-const HOMES: [(&str, &str); 5] = [
+const HOMES: [(&str, &str); 6] = [
     ("chrono-tz", "domain"),
     ("aws-", "trip-files"),
     ("parquet", "trip-files"),
+    ("osmpbf", "osm"),
     ("rdkafka", "bridge"),
     ("leptos", "app"),
 ];
