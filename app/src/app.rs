@@ -31,7 +31,10 @@ pub(crate) struct Drawn {
 #[cfg(feature = "ssr")]
 fn content() -> (PageContent, Drawn) {
     let mut content = use_context::<PageContent>().unwrap_or_default();
-    let base_map = crate::server::base_map::under(&content.snapshot.docks);
+    let served = use_context::<crate::server::base_map::ServedMap>();
+    let base_map = served
+        .as_ref()
+        .and_then(|served| served.under(&content.snapshot.docks));
     let drawn = Drawn {
         still_map: crate::map::svg::draw(&content, base_map),
         past: crate::components::past::panel::draw(&content),

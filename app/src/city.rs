@@ -8,8 +8,8 @@ use leptos::prelude::*;
 use crate::favourites::Favourites;
 use crate::link::Address;
 use crate::model::{
-    Count, Database, Delta, Dock, FoundPlace, Instant, Moment, Outcome, PageContent, Past, Tiles,
-    stale_seconds,
+    BaseMapLink, Count, Database, Delta, Dock, FoundPlace, Instant, Moment, Outcome, PageContent,
+    Past, Tiles, stale_seconds,
 };
 use crate::seeking::Seeking;
 use crate::words::{Word, Words};
@@ -77,8 +77,10 @@ pub(crate) struct City {
     pub(crate) instant: RwSignal<Option<Instant>>,
     /// Raster tiles under the map.
     pub(crate) tiles: StoredValue<Option<Tiles>>,
-    /// Where the base map is.
-    pub(crate) base_map: StoredValue<Option<String>>,
+    /// A search that finds something.
+    pub(crate) example: StoredValue<String>,
+    /// The base map under the docks.
+    pub(crate) base_map: StoredValue<Option<BaseMapLink>>,
     /// Milliseconds without a publish after which the page calls itself stale.
     pub(crate) stale_after_ms: u64,
     /// Each dock's signal by id, in ascending order.
@@ -111,6 +113,7 @@ impl City {
             past: StoredValue::new(content.past),
             instant: RwSignal::new(instant),
             tiles: StoredValue::new(content.tiles),
+            example: StoredValue::new(content.example),
             base_map: StoredValue::new(content.base_map),
             stale_after_ms: content.stale_after_ms,
             counts: StoredValue::new(Vec::new()),

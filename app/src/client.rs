@@ -44,12 +44,12 @@ pub(crate) fn start(city: City, nodes: MapNodes) {
     city_day::follow(city);
     favourites::follow(city);
     offline::keep();
-    let Some(address) = city.base_map.get_value() else {
+    let Some(link) = city.base_map.get_value() else {
         return start_map(city, nodes, None);
     };
     let page = Owner::current().unwrap_or_default();
     spawn_local(async move {
-        let base_map = base_map::fetch(&address).await;
+        let base_map = base_map::fetch(&link.address).await;
         page.with(|| untrack(|| start_map(city, nodes, base_map)));
     });
 }

@@ -59,7 +59,7 @@ pub use model::stale_seconds;
 #[cfg(feature = "ssr")]
 pub use query::streams::read_failures;
 #[cfg(feature = "ssr")]
-pub use server::{AppConfig, AppError, Limits, PageRole, Server};
+pub use server::{AppConfig, AppError, Limits, PageRole, Server, check_base_map};
 
 // What tests put in the place of Postgres and of a port, and what they read.
 pub use model::{

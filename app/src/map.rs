@@ -2,11 +2,13 @@
 //! that a rider moves.
 //!
 //! Below the docks lies the ground of a base map ([`ground`]), or where there is none the land
-//! around the docks ([`land`]). A street is a line through the docks named after it. The browser
-//! draws all of it on canvases (`client`), the server as SVG for pages without script ([`svg`]).
+//! around the docks ([`land`]). Streets are the base map's too; where it has none, a street is a line
+//! through the docks named after it. The browser draws all of it
+//! on canvases (`client`), the server as SVG for pages without script ([`svg`]).
 
 pub(crate) mod ground;
 pub(crate) mod land;
+pub(crate) mod line;
 pub(crate) mod look;
 pub(crate) mod marks;
 pub(crate) mod motion;

@@ -13,6 +13,12 @@ pub(crate) const SEARCH_RADIUS_M: f64 = domain::geo::THREE_BLOCKS_M;
 pub const EXPECTED_SEARCH: &str =
     "type a building number and a street name, such as \"1 Park Avenue\"";
 
+/// The same with an address that a city's own map has.
+#[must_use]
+pub(crate) fn expected_search(example: &str) -> String {
+    format!("type a building number and a street name, such as \"{example}\"")
+}
+
 /// A station with docks, and how many bikes stand there.
 ///
 /// JSON: `[location_id, name, lat, lon, count]`; short, since a page holds thousands.
@@ -353,7 +359,9 @@ pub(crate) struct Suggestion {
 pub(crate) enum SuggestionKind {
     /// A building.
     Address,
-    /// A part of the city, or a town.
+    /// Where two streets meet.
+    Corner,
+    /// A part of the city, a town or a park.
     Neighbourhood,
     /// A dock, nearly always at a corner of its name.
     Dock,
@@ -415,8 +423,21 @@ pub(crate) struct PageContent {
     pub(crate) stale_after_ms: u64,
     /// Raster tiles under the map.
     pub(crate) tiles: Option<Tiles>,
-    /// Where the browser finds the base map; none where the docks are not in New York.
-    pub(crate) base_map: Option<String>,
+    /// A search that finds something; the field shows it while it is empty.
+    pub(crate) example: String,
+    /// The base map under the docks; none where the docks lie outside of the one there is.
+    pub(crate) base_map: Option<BaseMapLink>,
+}
+
+/// Where the browser finds the base map, and whom the page names for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct BaseMapLink {
+    /// The file's address on the page's own server, with its content's hash.
+    pub(crate) address: String,
+    /// Who made what it was prepared from.
+    pub(crate) attribution: String,
+    /// Where their terms are; empty for none.
+    pub(crate) terms: String,
 }
 
 /// An optional raster layer.

@@ -41,6 +41,7 @@ use std::net::SocketAddr;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+pub use base_map::check_base_map;
 pub use config::AppConfig;
 pub use error::AppError;
 pub use limits::Limits;

@@ -14,15 +14,6 @@ use crate::model::Outcome;
 pub(crate) async fn search(q: String) -> Result<Outcome, ServerFnError> {
     use std::sync::Arc;
 
-    let geocoder = expect_context::<Arc<crate::geocode::ManhattanGeocoder>>();
-    Ok(look_up(&geocoder, &q))
-}
-
-/// Looks an address up in memory; what is not known becomes a message for the rider.
-#[cfg(feature = "ssr")]
-pub(crate) fn look_up(geocoder: &crate::geocode::ManhattanGeocoder, query: &str) -> Outcome {
-    match geocoder.find(query) {
-        Ok(place) => Outcome::Found(place),
-        Err(error) => Outcome::Flash(error.to_string()),
-    }
+    let geocoder = expect_context::<Arc<crate::geocode::Geocoder>>();
+    Ok(geocoder.look_up(&q))
 }

@@ -13,6 +13,6 @@ use crate::model::Suggestion;
 pub(crate) async fn suggest(q: String) -> Result<Vec<Suggestion>, ServerFnError> {
     use std::sync::Arc;
 
-    let geocoder = expect_context::<Arc<crate::geocode::ManhattanGeocoder>>();
+    let geocoder = expect_context::<Arc<crate::geocode::Geocoder>>();
     Ok(geocoder.suggest(&q))
 }

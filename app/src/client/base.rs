@@ -1,13 +1,13 @@
 //! The lower canvas: land, parks, streets and their names, or raster tiles.
 
-use basemap::BaseMap;
-use web_sys::{CanvasRenderingContext2d, CanvasWindingRule, Path2d};
+use basemap::{BaseMap, StreetClass};
+use web_sys::{CanvasRenderingContext2d, CanvasWindingRule};
 
 use super::palette::Palette;
 use crate::map::ground::Ground;
 use crate::map::outline::Outline;
 use crate::map::plane::{Plane, Point};
-use crate::map::streets::{STREETS_ZOOM_MIN, Street, streets};
+use crate::map::streets::{Street, streets, width, zoom_min};
 use crate::map::view::Camera;
 
 /// From this zoom streets carry their names.
@@ -18,8 +18,6 @@ const NAME_GAP_PX: f64 = 420.0;
 /// What lies under one set of docks, on the plane.
 pub(super) struct Scene {
     pub(super) ground: Ground,
-    street_lines: Path2d,
-    streets: Vec<Street>,
 }
 
 impl Scene {
@@ -28,19 +26,13 @@ impl Scene {
         docks: impl Iterator<Item = (&'a str, Point)> + Clone,
         plane: &Plane,
         base_map: Option<&BaseMap>,
-    ) -> Option<Self> {
+    ) -> Self {
         let points: Vec<_> = docks.clone().map(|(_, point)| point).collect();
-        let streets = streets(docks);
-        let street_lines = Path2d::new().ok()?;
-        for (from, to) in streets.iter().flat_map(|street| &street.pieces) {
-            street_lines.move_to(from.x, from.y);
-            street_lines.line_to(to.x, to.y);
+        let mut ground = Ground::under(&points, plane, base_map);
+        if ground.streets.is_empty() {
+            ground.streets = streets(docks);
         }
-        Some(Self {
-            ground: Ground::under(&points, plane, base_map),
-            street_lines,
-            streets,
-        })
+        Self { ground }
     }
 
     /// Draws land and parks; `ctx` is in CSS pixels.
@@ -50,40 +42,46 @@ impl Scene {
         camera: &Camera,
         palette: &Palette,
     ) {
-        trace(ctx, self.ground.land(camera));
+        trace_all(ctx, self.ground.land(camera));
         ctx.set_fill_style_str(&palette.land);
         ctx.fill_with_canvas_winding_rule(CanvasWindingRule::Evenodd);
         ctx.set_line_join("round");
         ctx.set_stroke_style_str(&palette.shore);
         ctx.set_line_width(1.3);
         ctx.stroke();
-        trace(ctx, self.ground.parks(camera));
+        trace_all(ctx, self.ground.parks(camera));
         ctx.set_fill_style_str(&palette.park);
         ctx.fill_with_canvas_winding_rule(CanvasWindingRule::Evenodd);
     }
 
-    /// Draws streets; `ctx` is in device pixels, `ratio` of them to a CSS pixel.
+    /// Draws streets; `ctx` is in CSS pixels.
     pub(super) fn draw_streets(
         &self,
         ctx: &CanvasRenderingContext2d,
         camera: &Camera,
-        ratio: f64,
         zoom: f64,
         palette: &Palette,
     ) {
-        if zoom < STREETS_ZOOM_MIN {
-            return;
-        }
-        let (x, y) = camera.screen(Point::default());
-        let scale = camera.scale * ratio;
-        // Only a detached canvas refuses a transform.
-        ctx.set_transform(scale, 0.0, 0.0, scale, x * ratio, y * ratio)
-            .ok();
         ctx.set_line_cap("round");
         ctx.set_stroke_style_str(&palette.street);
-        // A street is some 12 m wide, and never thinner than a pixel.
-        ctx.set_line_width((1.1 / camera.scale).max(12.0));
-        ctx.stroke_with_path(&self.street_lines);
+        // The narrow ones first: the wide ones lie on them.
+        for class in StreetClass::ALL.into_iter().rev() {
+            let (metres, pixels) = width(class);
+            ctx.begin_path();
+            for street in self.streets(zoom).filter(|street| street.class == class) {
+                for line in street.lines.iter().filter(|line| camera.meets(line.bounds)) {
+                    trace(ctx, line.points.iter().map(|point| camera.screen(*point)));
+                }
+            }
+            ctx.set_line_width((metres * camera.scale).max(pixels));
+            ctx.stroke();
+        }
+    }
+
+    /// Those that are drawn at a zoom.
+    fn streets(&self, zoom: f64) -> impl Iterator<Item = &Street> {
+        let streets = self.ground.streets.iter();
+        streets.filter(move |street| zoom >= zoom_min(street.class))
     }
 
     /// Writes the names of streets along their longest visible pieces.
@@ -103,35 +101,40 @@ impl Scene {
         ctx.set_line_width(3.0);
         ctx.set_stroke_style_str(&palette.land);
         ctx.set_fill_style_str(&palette.street_name);
-        for street in &self.streets {
+        for street in self.streets(zoom).filter(|street| !street.name.is_empty()) {
             draw_name(ctx, camera, street);
         }
     }
 }
 
 /// Begins a path with the outlines.
-fn trace(ctx: &CanvasRenderingContext2d, outlines: impl Iterator<Item = Outline>) {
+fn trace_all(ctx: &CanvasRenderingContext2d, outlines: impl Iterator<Item = Outline>) {
     ctx.begin_path();
     for outline in outlines {
-        let mut points = outline.into_iter();
-        if let Some((x, y)) = points.next() {
-            ctx.move_to(x, y);
-        }
-        for (x, y) in points {
-            ctx.line_to(x, y);
-        }
+        trace(ctx, outline.into_iter());
         ctx.close_path();
     }
 }
+
+/// Adds a line to the path.
+fn trace(ctx: &CanvasRenderingContext2d, mut points: impl Iterator<Item = (f64, f64)>) {
+    if let Some((x, y)) = points.next() {
+        ctx.move_to(x, y);
+    }
+    for (x, y) in points {
+        ctx.line_to(x, y);
+    }
+}
+
 fn draw_name(ctx: &CanvasRenderingContext2d, camera: &Camera, street: &Street) {
-    let mut pieces: Vec<_> = street
-        .pieces
-        .iter()
-        .map(|(from, to)| {
+    let lines = street.lines.iter().filter(|line| camera.meets(line.bounds));
+    let mut pieces: Vec<_> = lines
+        .flat_map(|line| line.points.windows(2))
+        .map(|step| {
             (
-                camera.screen(*from),
-                camera.screen(*to),
-                camera.screen(from.toward(*to, 0.5)),
+                camera.screen(step[0]),
+                camera.screen(step[1]),
+                camera.screen(step[0].toward(step[1], 0.5)),
             )
         })
         .filter(|(.., middle)| camera.sees(*middle, 20.0))

@@ -59,11 +59,11 @@ impl State {
     pub(super) fn renew_scene(&mut self, city: City) {
         self.scene = city.docks.with_untracked(|docks| {
             let named = docks.iter().zip(self.docks.points());
-            Scene::of(
+            Some(Scene::of(
                 named.map(|(dock, point)| (&*dock.name, *point)),
                 self.viewport.plane(),
                 self.base_map.as_ref(),
-            )
+            ))
         });
         self.base_camera = None;
     }

@@ -105,8 +105,7 @@ impl Screen {
         if let Some(scene) = scene {
             let zoom = viewport.zoom();
             scene.draw_ground(ctx, camera, palette);
-            scene.draw_streets(ctx, camera, self.ratio.get(), zoom, palette);
-            self.scale_to_css(ctx);
+            scene.draw_streets(ctx, camera, zoom, palette);
             if tiles.is_none() {
                 scene.draw_street_names(ctx, camera, zoom, palette);
             }

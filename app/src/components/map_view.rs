@@ -1,5 +1,6 @@
 //! The map's box: a still drawing until the browser's script takes over with a canvas.
 
+use leptos::either::Either;
 use leptos::prelude::*;
 
 use crate::city::City;
@@ -15,14 +16,6 @@ pub(crate) fn MapView(
     let city = expect_context::<City>();
     let nodes = MapNodes::default();
     start(city, nodes);
-    let attribution = city.tiles.with_value(|tiles| match tiles {
-        Some(tiles) => tiles.attribution.clone(),
-        None if city.base_map.with_value(Option::is_some) => {
-            city.text(Word::LandSources).to_owned()
-        }
-        None => String::new(),
-    });
-    let attribution = Some(attribution).filter(|text| !text.is_empty());
     let sought = move || city.text(city.seeking.get().several());
     let none = move || city.words.fill(Word::NoneOf, &[sought()]);
     let is_empty = move || city.docks.with(Vec::is_empty);
@@ -53,9 +46,23 @@ pub(crate) fn MapView(
             <Show when=is_empty>
                 <p class="empty">{city.text(Word::NoDocksYet)}</p>
             </Show>
-            {attribution.map(|text| view! { <p class="attribution">{text}</p> })}
+            {attribution(city)}
         </section>
     }
+}
+
+/// Who made the tiles or, without tiles, the base map; with their terms, where these ask for it.
+fn attribution(city: City) -> Option<impl IntoView> {
+    let (text, terms) = match (city.tiles.get_value(), city.base_map.get_value()) {
+        (Some(tiles), _) => (tiles.attribution, String::new()),
+        (None, Some(base_map)) => (base_map.attribution, base_map.terms),
+        (None, None) => return None,
+    };
+    let credit = match terms.as_str() {
+        "" => Either::Left(text.clone()),
+        _ => Either::Right(view! { <a href=terms rel="noopener">{text.clone()}</a> }),
+    };
+    (!text.is_empty()).then(|| view! { <p class="attribution">{credit}</p> })
 }
 
 #[cfg(feature = "hydrate")]

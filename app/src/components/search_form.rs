@@ -49,6 +49,8 @@ pub(crate) fn SearchForm() -> impl IntoView {
         chosen.into_iter().for_each(|chosen| search_for.run(chosen));
     };
     let first_query = city.query.get_untracked();
+    let example = city.example.get_value();
+    let expected = city.words.fill(Word::SearchExpected, &[&example]);
     // Read once: without script a search stays where it is made.
     let instant = city.instant.get_untracked();
     let is_live = instant.is_none();
@@ -70,8 +72,8 @@ pub(crate) fn SearchForm() -> impl IntoView {
                     id="q"
                     name="q"
                     type="search"
-                    placeholder="1 Park Avenue"
-                    title=city.text(Word::SearchExpected)
+                    placeholder=example
+                    title=expected
                     autocomplete="off"
                     enterkeyhint="search"
                     maxlength="120"

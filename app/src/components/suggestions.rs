@@ -159,6 +159,7 @@ pub(crate) fn SuggestionList(
 fn word(kind: SuggestionKind) -> Word {
     match kind {
         SuggestionKind::Address => Word::Address,
+        SuggestionKind::Corner => Word::Corner,
         SuggestionKind::Neighbourhood => Word::Neighbourhood,
         SuggestionKind::Dock => Word::Dock,
     }

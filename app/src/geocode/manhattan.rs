@@ -7,9 +7,10 @@
 
 use domain::stations::{ReferenceStation, reference_stations};
 
+use super::ADDRESS_BYTES_MAX;
 use super::address::{Number, ParsedSearch, Side, Street, parse};
 use super::area::{Area, Areas};
-use super::avenues::{cross_street, crossing, is_elsewhere_too};
+use super::avenues::{avenue_names, cross_street, crossing, is_elsewhere_too};
 use super::coordinates::coordinates;
 use super::cross_streets;
 use super::degrees::Degrees;
@@ -19,18 +20,21 @@ use super::grid::Grid;
 use super::lower_broadway;
 use super::neighbourhoods::Neighbourhoods;
 use super::query::Query;
-use super::suggest::Completions;
+use super::suggest::{Completions, capitalised};
 use crate::model::{FoundPlace, Suggestion, SuggestionKind};
 use crate::server::base_map::new_york;
 
-/// Bytes an address may have (chosen: twice the longest of New York).
-const ADDRESS_BYTES_MAX: usize = 120;
+/// What [`EXPECTED_SEARCH`](crate::model::EXPECTED_SEARCH) tells to type.
+pub(super) const EXAMPLE: &str = "1 Park Avenue";
 
 /// Metres that nine of ten corners on the grid stay within; `measured` checks it.
 pub(super) const CORNER_M: f64 = 100.0;
 
 /// The same for building numbers, along avenues and along numbered streets.
 pub(super) const ADDRESS_M: f64 = 150.0;
+
+/// The last numbered street of Manhattan.
+const CROSS_STREET_MAX: u32 = 220;
 
 /// Degrees east of north in which Manhattan's avenues run, by the plan of 1811.
 const GRID_BEARING: f64 = 29.0;
@@ -82,7 +86,7 @@ impl ManhattanGeocoder {
             .unique()
             .map(|it| (SuggestionKind::Neighbourhood, it.name.clone()));
         Self {
-            completions: Completions::new(dock_names.chain(names)),
+            completions: Completions::new(dock_names.chain(names), street_names()),
             grid: Grid::fit(docks.iter()),
             docks: Docks::new(docks),
             neighbourhoods,
@@ -295,6 +299,14 @@ impl ManhattanGeocoder {
     }
 }
 
+/// The streets on which buildings are known: avenues, and numbered streets.
+fn street_names() -> impl Iterator<Item = String> {
+    let cross = (1..=CROSS_STREET_MAX)
+        .flat_map(|number| ["e", "w"].map(|side| format!("{side} {number} st")));
+    let streets = avenue_names().map(str::to_owned).chain(cross);
+    streets.map(|street| capitalised(&street))
+}
+
 /// A corner of Manhattan.
 struct OnGrid {
     place: FoundPlace,
@@ -425,6 +437,13 @@ mod tests {
             let metres = metres_off(query, at);
             assert!(metres < 241.0, "{query}: {metres:.0} m");
         }
+    }
+
+    #[test]
+    fn the_example_is_the_one_that_is_expected() {
+        let expected = crate::model::expected_search(EXAMPLE);
+        assert_eq!(expected, crate::model::EXPECTED_SEARCH);
+        assert!(metres_off(EXAMPLE, PARK_AND_32) < 120.0);
     }
 
     #[test]

@@ -1,26 +1,26 @@
-//! What a search that is being typed may become: docks, neighbourhoods, addresses in Manhattan.
+//! What a search that is being typed may become: docks, neighbourhoods, addresses, corners.
 
 use super::address::is_kind;
-use super::avenues::avenue_names;
 use super::numbers::is_number;
-use super::words::words;
+use super::words::{folded, words};
 use crate::model::{Suggestion, SuggestionKind};
 
 /// Suggestions for one search (chosen: what a phone shows above its keyboard).
 pub(super) const SUGGESTIONS_MAX: usize = 6;
 
-/// The last numbered street of Manhattan.
-const CROSS_STREET_MAX: u32 = 220;
-
 /// Names that a search can be completed to.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Completions {
     names: Vec<(Suggestion, Vec<String>)>,
+    /// Streets on which buildings are known.
     streets: Vec<(String, Vec<String>)>,
 }
 
 impl Completions {
-    pub(super) fn new(names: impl Iterator<Item = (SuggestionKind, String)>) -> Self {
+    pub(super) fn new(
+        names: impl Iterator<Item = (SuggestionKind, String)>,
+        streets: impl Iterator<Item = String>,
+    ) -> Self {
         let mut names: Vec<_> = names
             .map(|(kind, text)| {
                 let words = words(&text);
@@ -29,12 +29,9 @@ impl Completions {
             .collect();
         names.sort_by(|(a, _), (b, _)| a.text.cmp(&b.text));
         names.dedup_by(|(a, _), (b, _)| a.text == b.text);
-        let cross = (1..=CROSS_STREET_MAX)
-            .flat_map(|number| ["e", "w"].map(|side| format!("{side} {number} st")));
-        let streets = avenue_names().map(str::to_owned).chain(cross);
         let streets = streets.map(|street| {
             let words = words(&street);
-            (capitalised(&street), words)
+            (street, words)
         });
         Self {
             names,
@@ -62,6 +59,29 @@ impl Completions {
         let suggestions = ranked.into_iter().map(|(_, suggestion)| suggestion);
         let found = suggestions.filter(|suggestion| is_found(&suggestion.text));
         found.take(SUGGESTIONS_MAX).collect()
+    }
+
+    /// Corners of a street with others, of which the second has begun so: `Main St & 2` → `Main St & 2nd
+    /// Ave`.
+    pub(super) fn corners<'a>(
+        &self,
+        begun: &str,
+        meeting: impl Iterator<Item = (&'a str, &'a str)>,
+        is_found: impl Fn(&str) -> bool,
+    ) -> Vec<Suggestion> {
+        let typed = Typed::of(begun);
+        let mut corners: Vec<_> = meeting
+            .filter(|(_, other)| typed.rank(&words(other)) == Some(Rank::Begins))
+            .map(|(street, other)| format!("{street} & {other}"))
+            .collect();
+        corners.sort();
+        corners.dedup();
+        let found = corners.into_iter().filter(|corner| is_found(corner));
+        let suggestions = found.map(|text| Suggestion {
+            text,
+            kind: SuggestionKind::Corner,
+        });
+        suggestions.take(SUGGESTIONS_MAX).collect()
     }
 
     /// `12 par` → `12 Park Ave`.
@@ -105,16 +125,21 @@ struct Typed {
 impl Typed {
     /// None where too little was typed to tell anything.
     fn read(text: &str) -> Option<Self> {
+        let typed = Self::of(text);
+        (!typed.whole.is_empty() || typed.begun.chars().count() >= 2).then_some(typed)
+    }
+
+    fn of(text: &str) -> Self {
         let text = text.trim_start();
         let parts = text.rsplit_once(char::is_whitespace);
         let (before, begun) = parts.unwrap_or(("", text));
-        let (whole, begun) = (words(before), begun.to_lowercase());
+        let (whole, begun) = (words(before), folded(begun));
         let spelled = words(&begun).join(" ");
-        (!whole.is_empty() || begun.chars().count() >= 2).then_some(Self {
+        Self {
             whole,
             begun,
             spelled,
-        })
+        }
     }
 
     /// How the words of a name fit, if they do.
@@ -151,7 +176,7 @@ impl Typed {
 }
 
 /// `w 42 st` → `W 42 St`.
-fn capitalised(street: &str) -> String {
+pub(super) fn capitalised(street: &str) -> String {
     let word = |word: &str| {
         let mut letters = word.chars();
         let first = letters.next().map(|first| first.to_ascii_uppercase());

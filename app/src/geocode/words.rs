@@ -1,13 +1,15 @@
 //! One spelling for every way to write a street.
 
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::char::is_combining_mark;
+
 use super::numbers::in_digits;
 
 /// Splits a text into words of one spelling: `350 Fifth Avenue` → `350 5 ave`.
 ///
 /// `&`, `and` and `at` between two streets all become `&`.
 pub(super) fn words(text: &str) -> Vec<String> {
-    let spaced = text
-        .to_lowercase()
+    let spaced = folded(text)
         .replace(['&', '@'], " & ")
         .replace(['–', '—', '‐', '‑'], "-")
         .replace(['.', '\'', '’', '#'], "");
@@ -16,7 +18,37 @@ pub(super) fn words(text: &str) -> Vec<String> {
     ))
 }
 
+/// Small letters without marks: `Königstraße` → `konigstrasse`, for not every keyboard has them.
+pub(super) fn folded(text: &str) -> String {
+    let mut folded = String::with_capacity(text.len());
+    for letter in text
+        .to_lowercase()
+        .nfd()
+        .filter(|letter| !is_combining_mark(*letter))
+    {
+        match letter {
+            'ß' => folded.push_str("ss"),
+            'æ' => folded.push_str("ae"),
+            'œ' => folded.push_str("oe"),
+            'ø' => folded.push('o'),
+            'đ' => folded.push('d'),
+            'ł' => folded.push('l'),
+            'ı' => folded.push('i'),
+            other => folded.push(other),
+        }
+    }
+    folded
+}
+
 fn one_spelling(word: &str) -> String {
+    if let Some(name) = word.strip_suffix("strasse") {
+        // `Hauptstraße` is written `Hauptstr.` too.
+        return if name.is_empty() {
+            "st".to_owned()
+        } else {
+            format!("{name}str")
+        };
+    }
     let plain = match word {
         "avenue" | "av" | "aven" | "avenu" | "aveune" => "ave",
         "street" | "str" | "saint" | "stret" | "steet" => "st",
@@ -90,6 +122,11 @@ mod tests {
             ("7th Ave at Malcolm X Boulevard", "7 ave & lenox ave"),
             ("Avenue of the Americas & Central Park S", "6 ave & w 59 st"),
             ("31–15 Broadway", "31-15 broadway"),
+            ("12 Königstraße", "12 konigstr"),
+            ("Konigstr. 12", "konigstr 12"),
+            ("Lange Straße", "lange st"),
+            ("Østergade & Łódzka", "ostergade & lodzka"),
+            ("Rue de l'Église", "rue de leglise"),
         ] {
             assert_eq!(words(written).join(" "), plain, "{written}");
         }

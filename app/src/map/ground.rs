@@ -1,13 +1,15 @@
-//! What lies under the docks: land, parks and names, on the plane.
+//! What lies under the docks: land, parks, streets and names, on the plane.
 //!
-//! New York's come from a base map. Of a city without one the land is the shape around its docks.
+//! They come from a base map. Of a city without one the land is the shape around its docks.
 
 use basemap::{BaseMap, NameKind};
 
 use super::land::land;
+use super::line::Line;
 use super::outline::{Outline, area, clipped, thinned};
 use super::plane::{Plane, Point};
-use super::view::{Bounds, Camera};
+use super::streets::Street;
+use super::view::Camera;
 
 /// Lines are drawn this many pixels beyond the screen, so that where they were cut is not seen.
 const MARGIN_PX: f64 = 8.0;
@@ -16,20 +18,15 @@ const AREA_MIN_PX: f64 = 1.0;
 /// Between letters of names of areas.
 const HAIR_SPACE: &str = "\u{200a}";
 
-/// Land, parks and names of one city.
+/// Land, parks, streets and names of one city.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Ground {
-    land: Vec<Ring>,
-    parks: Vec<Ring>,
+    land: Vec<Line>,
+    parks: Vec<Line>,
+    /// Those of the base map; none where only docks tell of streets.
+    pub(crate) streets: Vec<Street>,
     /// The more important first.
     pub(crate) names: Vec<GroundName>,
-}
-
-/// A closed line, and the box around it.
-#[derive(Debug, Clone, PartialEq)]
-struct Ring {
-    points: Vec<Point>,
-    bounds: Bounds,
 }
 
 /// A name that stands on the ground.
@@ -50,7 +47,7 @@ impl Ground {
         match base_map.filter(|base_map| base_map.detail.holds(lat, lon)) {
             Some(base_map) => Self::of(base_map, plane),
             None => Self {
-                land: land(docks).into_iter().filter_map(Ring::new).collect(),
+                land: land(docks).into_iter().filter_map(Line::through).collect(),
                 ..Self::default()
             },
         }
@@ -58,15 +55,21 @@ impl Ground {
 
     fn of(base_map: &BaseMap, plane: &Plane) -> Self {
         let place = |point: &basemap::Point| plane.point(point.lat(), point.lon());
-        let ring = |ring: &basemap::Ring| Ring::new(ring.iter().map(place).collect());
+        let line = |line: &basemap::Line| Line::through(line.iter().map(place).collect());
+        let streets = base_map.streets.iter().map(|street| Street {
+            class: street.class,
+            name: street.name.clone(),
+            lines: street.lines.iter().filter_map(line).collect(),
+        });
         let names = base_map.names.iter().map(|name| GroundName {
             kind: name.kind,
             text: as_written(name.kind, &name.text),
             at: place(&name.at),
         });
         Self {
-            land: base_map.land.iter().filter_map(ring).collect(),
-            parks: base_map.parks.iter().filter_map(ring).collect(),
+            land: base_map.land.iter().filter_map(line).collect(),
+            parks: base_map.parks.iter().filter_map(line).collect(),
+            streets: streets.collect(),
             names: names.collect(),
         }
     }
@@ -82,14 +85,7 @@ impl Ground {
     }
 }
 
-impl Ring {
-    fn new(points: Vec<Point>) -> Option<Self> {
-        let bounds = Bounds::around(points.iter().copied())?;
-        Some(Self { points, bounds })
-    }
-}
-
-fn seen(rings: &[Ring], camera: &Camera) -> impl Iterator<Item = Outline> {
+fn seen(rings: &[Line], camera: &Camera) -> impl Iterator<Item = Outline> {
     let near = rings.iter().filter(|ring| camera.meets(ring.bounds));
     let outlines = near.map(|ring| {
         let screen = ring.points.iter().map(|point| camera.screen(*point));

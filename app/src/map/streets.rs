@@ -1,26 +1,51 @@
-//! Streets, read out of the docks' names.
+//! Streets: from how far each class is drawn; and where no base map has any, those that are read out of
+//! the docks' names.
 //!
 //! A dock named `E 32 St & Park Ave` stands on both. All docks of one street are joined to their
 //! nearest neighbours on it, if these are near enough to be the same piece of street.
 
 use std::collections::BTreeMap;
 
-use super::plane::Point;
+use basemap::StreetClass;
 
-/// Below this zoom streets would be a veil over the land.
-pub(crate) const STREETS_ZOOM_MIN: f64 = 12.5;
+use super::line::Line;
+use super::plane::Point;
 
 /// Docks of one street further apart than this, in metres, are not joined: there may be a river
 /// between them, or another borough's street of the same name.
 const JOIN_MAX_M: f64 = 700.0;
 
-/// A street with the pieces that are known of it.
+/// A street with the lines that are known of it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Street {
-    /// Its name without a compass direction: `32 St`.
+    pub(crate) class: StreetClass,
+    /// Its name; read out of docks' names, without a compass direction: `32 St`. Empty for a main road
+    /// without one.
     pub(crate) name: String,
-    /// Straight pieces from dock to dock.
-    pub(crate) pieces: Vec<(Point, Point)>,
+    /// Its lines; those that are read out of docks' names go straight from dock to dock.
+    pub(crate) lines: Vec<Line>,
+}
+
+/// From which zoom streets of a class are drawn: below it they would be a veil over the land.
+pub(crate) fn zoom_min(class: StreetClass) -> f64 {
+    match class {
+        StreetClass::Main => 11.0,
+        StreetClass::Middle => 12.5,
+        StreetClass::Local => 13.6,
+    }
+}
+
+/// How wide streets of a class are: in metres, and in pixels where these would be fewer.
+#[cfg_attr(
+    not(feature = "hydrate"),
+    allow(dead_code, reason = "the style sheet says it of the still map")
+)]
+pub(crate) fn width(class: StreetClass) -> (f64, f64) {
+    match class {
+        StreetClass::Main => (17.0, 1.8),
+        StreetClass::Middle => (12.0, 1.1),
+        StreetClass::Local => (9.0, 0.9),
+    }
 }
 
 /// The streets that at least two near docks share, ordered by name.
@@ -36,10 +61,11 @@ pub(crate) fn streets<'a>(docks: impl IntoIterator<Item = (&'a str, Point)>) -> 
     corners
         .into_values()
         .map(|(name, points)| Street {
+            class: StreetClass::Middle,
             name,
-            pieces: join(&points),
+            lines: join(&points),
         })
-        .filter(|street| !street.pieces.is_empty())
+        .filter(|street| !street.lines.is_empty())
         .collect()
 }
 
@@ -84,7 +110,7 @@ fn plain_name(side: &str) -> String {
 }
 
 /// Joins points by a least spanning tree without edges over [`JOIN_MAX_M`] (Prim).
-fn join(points: &[Point]) -> Vec<(Point, Point)> {
+fn join(points: &[Point]) -> Vec<Line> {
     // For each point outside the tree: its distance to the tree, and to which point of it.
     let mut outside: Vec<(usize, f64, usize)> = (1..points.len())
         .map(|i| (i, points[i].distance(points[0]), 0))
@@ -96,7 +122,7 @@ fn join(points: &[Point]) -> Vec<(Point, Point)> {
         let (added, metres, from) = outside.swap_remove(nearest);
         // Two docks on one corner need no line between them.
         if (20.0..JOIN_MAX_M).contains(&metres) {
-            pieces.push((points[from], points[added]));
+            pieces.extend(Line::through(vec![points[from], points[added]]));
         }
         for (i, distance, via) in &mut outside {
             let through_added = points[*i].distance(points[added]);
@@ -118,7 +144,7 @@ mod tests {
             .map(|(name, x, y)| (*name, Point { x: *x, y: *y }));
         let seen: Vec<_> = streets(docks)
             .iter()
-            .map(|street| format!("{} {}", street.name, street.pieces.len()))
+            .map(|street| format!("{} {}", street.name, street.lines.len()))
             .collect();
         assert_eq!(seen, expected);
     }

@@ -4,14 +4,15 @@ use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use basemap::{BaseMap, NameKind};
+use basemap::{BaseMap, NameKind, StreetClass};
 
 use super::ground::Ground;
+use super::line::Line;
 use super::look::{has_number, number, radius};
 use super::names::placed;
-use super::outline::{Outline, simplified};
+use super::outline::{Outline, simplified, thinned};
 use super::plane::{Plane, Point};
-use super::streets::{STREETS_ZOOM_MIN, streets};
+use super::streets::{Street, streets, zoom_min};
 use super::view::{Bounds, Camera, fit};
 use crate::model::{Dock, FoundPlace, Outcome, PageContent, SEARCH_RADIUS_M};
 
@@ -20,6 +21,10 @@ const SIZE: (f64, f64) = (900.0, 900.0);
 
 /// How far a drawn outline may lie from the true one, in pixels.
 const TOLERANCE_PX: f64 = 1.0;
+
+/// Bytes of outlines of one kind, and of streets, beyond which no more are drawn: what a base map has of
+/// them has no bound. The larger and the wider are drawn first. (Chosen: twice New York's shores.)
+const KIND_BYTES_MAX: usize = 24_000;
 
 /// Names are larger than on a canvas: a phone shows the drawing at less than half its size.
 const NAMES_LARGER: f64 = 1.4;
@@ -44,7 +49,7 @@ pub(crate) fn draw(content: &PageContent, base_map: Option<&BaseMap>) -> String 
     );
     let (ground, names) = match place {
         Some(_) => drawing.base(docks),
-        None => city(docks, || drawing.base(docks)),
+        None => city(docks, base_map, || drawing.base(docks)),
     };
     svg.push_str(&ground);
     drawing.docks(docks, place, content, &mut svg);
@@ -61,9 +66,12 @@ type Base = (Arc<str>, Arc<str>);
 
 /// What lies under the docks of the whole city, which most pages show: it takes milliseconds, so it is
 /// drawn anew only when docks have come, gone or moved.
-fn city(docks: &[Dock], draw: impl FnOnce() -> Base) -> Base {
+fn city(docks: &[Dock], base_map: Option<&BaseMap>, draw: impl FnOnce() -> Base) -> Base {
     static LAST: Mutex<Option<(u64, Base)>> = Mutex::new(None);
     let mut places = DefaultHasher::new();
+    // A process has one base map; tests have several.
+    let extent = base_map.map(|it| (it.detail.min, it.detail.max));
+    extent.hash(&mut places);
     for dock in docks {
         (dock.lat.to_bits(), dock.lon.to_bits(), &dock.name).hash(&mut places);
     }
@@ -118,26 +126,55 @@ impl<'a> Drawing<'a> {
         let ground = Ground::under(&points, &self.plane, self.base_map);
         area("land", ground.land(&self.camera), &mut svg);
         area("park", ground.parks(&self.camera), &mut svg);
-        if self.zoom() >= STREETS_ZOOM_MIN {
-            self.streets(docks, &points, &mut svg);
+        match ground.streets.as_slice() {
+            [] => self.streets(&named_after(docks, &points), &mut svg),
+            streets => self.streets(streets, &mut svg),
         }
         self.names(&ground, &points, &mut names);
         (svg.into(), names.into())
     }
 
-    fn streets(&self, docks: &[Dock], points: &[Point], svg: &mut String) {
-        svg.push_str("<path class=\"street\" d=\"");
-        let named = docks
-            .iter()
-            .zip(points)
-            .map(|(dock, point)| (dock.name.as_str(), *point));
-        for (from, to) in streets(named).into_iter().flat_map(|street| street.pieces) {
-            let ((x1, y1), (x2, y2)) = (self.camera.screen(from), self.camera.screen(to));
-            if self.camera.sees((x1, y1), 0.0) || self.camera.sees((x2, y2), 0.0) {
-                push(svg, format_args!("M{x1:.0} {y1:.0}L{x2:.0} {y2:.0}"));
+    /// One path for each class: the wide ones first, which is their order in a base map too.
+    fn streets(&self, streets: &[Street], svg: &mut String) {
+        let end = svg.len() + KIND_BYTES_MAX;
+        let zoom = self.zoom();
+        for class in StreetClass::ALL {
+            if zoom < zoom_min(class) {
+                continue;
             }
+            push(
+                svg,
+                format_args!("<path class=\"street {}\" d=\"", street_class(class)),
+            );
+            let lines = streets.iter().filter(|street| street.class == class);
+            for line in lines.flat_map(|street| &street.lines) {
+                for part in self.seen(line) {
+                    if svg.len() < end {
+                        stroke(&thinned(part.into_iter()), svg);
+                    }
+                }
+            }
+            svg.push_str("\"/>");
         }
-        svg.push_str("\"/>");
+    }
+
+    /// The parts of a line near the screen, in pixels.
+    fn seen(&self, line: &Line) -> Vec<Outline> {
+        let mut parts: Vec<Outline> = Vec::new();
+        let mut was_seen = false;
+        let near = self.camera.meets(line.bounds).then_some(&line.points);
+        for step in near.into_iter().flat_map(|points| points.windows(2)) {
+            let bounds = Bounds::around(step.iter().copied());
+            let is_seen = bounds.is_some_and(|bounds| self.camera.meets(bounds));
+            let (from, to) = (self.camera.screen(step[0]), self.camera.screen(step[1]));
+            match parts.last_mut().filter(|_| was_seen) {
+                Some(part) if is_seen => part.push(to),
+                _ if is_seen => parts.push(vec![from, to]),
+                _ => {}
+            }
+            was_seen = is_seen;
+        }
+        parts
     }
 
     fn names(&self, ground: &Ground, points: &[Point], svg: &mut String) {
@@ -223,27 +260,49 @@ impl<'a> Drawing<'a> {
     }
 }
 
+/// Streets that are read out of the docks' names.
+fn named_after(docks: &[Dock], points: &[Point]) -> Vec<Street> {
+    let names = docks.iter().map(|dock| dock.name.as_str());
+    streets(names.zip(points.iter().copied()))
+}
+
+/// A line, in steps of whole pixels: shorter than places.
+fn stroke(points: &[(f64, f64)], svg: &mut String) {
+    let mut last = (0, 0);
+    for (i, (x, y)) in points.iter().enumerate() {
+        let at = (x.round() as i32, y.round() as i32);
+        let (dx, dy) = (at.0.saturating_sub(last.0), at.1.saturating_sub(last.1));
+        match i {
+            0 => push(svg, format_args!("M{dx} {dy}l")),
+            _ => push(svg, format_args!("{dx} {dy} ")),
+        }
+        last = at;
+    }
+}
+
 /// Outlines of one kind in one path.
 fn area(class: &str, outlines: impl Iterator<Item = Outline>, svg: &mut String) {
     push(
         svg,
         format_args!("<path class=\"{class}\" fill-rule=\"evenodd\" d=\""),
     );
+    let end = svg.len() + KIND_BYTES_MAX;
     for outline in outlines {
-        // Steps in whole pixels: shorter than places.
-        let mut last = (0, 0);
-        for (i, (x, y)) in simplified(&outline, TOLERANCE_PX).into_iter().enumerate() {
-            let at = (x.round() as i32, y.round() as i32);
-            let (dx, dy) = (at.0 - last.0, at.1 - last.1);
-            match i {
-                0 => push(svg, format_args!("M{dx} {dy}l")),
-                _ => push(svg, format_args!("{dx} {dy} ")),
-            }
-            last = at;
+        if svg.len() >= end {
+            break;
         }
+        stroke(&simplified(&outline, TOLERANCE_PX), svg);
         svg.push('z');
     }
     svg.push_str("\"/>");
+}
+
+fn street_class(class: StreetClass) -> &'static str {
+    match class {
+        StreetClass::Main => "main",
+        StreetClass::Middle => "middle",
+        StreetClass::Local => "local",
+    }
 }
 
 fn css_class(kind: NameKind) -> &'static str {
@@ -264,7 +323,7 @@ fn push(svg: &mut String, text: std::fmt::Arguments<'_>) {
 mod tests {
     use super::*;
     use crate::model::{Count, Snapshot};
-    use crate::server::base_map;
+    use crate::server::base_map::ServedMap;
 
     fn still_map(places: &[(f64, f64)]) -> String {
         let docks = places.iter().zip(1..).map(|((lat, lon), id)| Dock {
@@ -281,7 +340,10 @@ mod tests {
             },
             ..PageContent::default()
         };
-        draw(&content, base_map::under(&content.snapshot.docks))
+        draw(
+            &content,
+            ServedMap::new_york().under(&content.snapshot.docks),
+        )
     }
 
     #[test]

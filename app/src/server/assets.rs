@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, RawQuery};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -39,16 +39,10 @@ const MANIFEST: File = (
     "application/manifest+json",
     include_bytes!("../../install/manifest.webmanifest"),
 );
-const BASE_MAP: File = (
-    "/new-york.basemap",
-    "application/octet-stream",
-    basemap::NEW_YORK,
-);
-const FILES: [File; 7] = [
+const FILES: [File; 6] = [
     STYLE,
     ICON,
     MANIFEST,
-    BASE_MAP,
     (
         "/icon-192.png",
         "image/png",
@@ -77,7 +71,6 @@ pub(crate) struct Links {
     pub(crate) style: String,
     pub(crate) icon: String,
     pub(crate) manifest: String,
-    pub(crate) base_map: String,
     /// Script and wasm; none in a build without the client.
     pub(crate) client: Option<(String, String)>,
 }
@@ -88,7 +81,6 @@ pub(crate) fn links() -> &'static Links {
         style: link(STYLE),
         icon: link(ICON),
         manifest: link(MANIFEST),
-        base_map: link(BASE_MAP),
         client: client_link("app.js").zip(client_link("app_bg.wasm")),
     });
     &LINKS
@@ -139,6 +131,17 @@ pub(crate) async fn package(
         .headers_mut()
         .insert(header::VARY, HeaderValue::from_static("accept-encoding"));
     response
+}
+
+/// Answers `/city.basemap`.
+pub(crate) async fn base_map(
+    State(app): State<AppState>,
+    query: RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let (file, hash) = app.base_map.file();
+    let mime = "application/octet-stream";
+    content(Body::from(file), mime, hash, &query, &headers)
 }
 
 fn fixed((_, mime, body): File, query: &RawQuery, headers: &HeaderMap) -> Response {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::limits::Limits;
@@ -18,6 +19,9 @@ pub struct AppConfig {
     pub tile_url: Option<String>,
     /// Who made the tiles; shown on the map. Default empty.
     pub tile_attribution: String,
+    /// A file of `bikeshare basemap build`: map and addresses of the city. Default none: New York, if the
+    /// docks are there.
+    pub base_map: Option<PathBuf>,
     /// Without a publish for this long the page calls itself stale. Default 10 s.
     pub stale_after: Duration,
     /// Where browsers and other programs reach the server, such as `https://bikes.example`; the
@@ -41,6 +45,7 @@ impl Default for AppConfig {
             database_url: String::new(),
             tile_url: None,
             tile_attribution: String::new(),
+            base_map: None,
             stale_after: Duration::from_secs(10),
             public_url: None,
             system_id: "bikeshare-availability".to_owned(),
@@ -58,6 +63,7 @@ impl fmt::Debug for AppConfig {
             .field("database_url", &"***")
             .field("tile_url", &self.tile_url)
             .field("tile_attribution", &self.tile_attribution)
+            .field("base_map", &self.base_map)
             .field("stale_after", &self.stale_after)
             .field("public_url", &self.public_url)
             .field("system_id", &self.system_id)

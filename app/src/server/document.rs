@@ -21,7 +21,7 @@ pub(super) fn document(links: &'static Links) -> impl IntoView + use<> {
             <link rel="modulepreload" href=script.as_str() />
             <link rel="preload" href=wasm.as_str() r#as="fetch" r#type="application/wasm" crossorigin="anonymous" />
             {base_map.map(|base_map| view! {
-                <link rel="preload" href=base_map r#as="fetch" crossorigin="anonymous" />
+                <link rel="preload" href=base_map.address r#as="fetch" crossorigin="anonymous" />
             })}
             <script type="module" nonce=nonce inner_html=start></script>
         }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// The server could not start, or broke.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +51,22 @@ pub enum AppError {
     Contact {
         /// What was given.
         address: String,
+    },
+    /// The base map's file cannot be read.
+    #[error("could not read the base map {path:?}")]
+    BaseMapFile {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The base map's file is none.
+    #[error("{path:?} is no base map: make one with `bikeshare basemap build`")]
+    BaseMap {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: basemap::DecodeError,
     },
     /// The task that follows Postgres ended: the page would never change again.
     #[error("the task that follows postgres ended though it was not told to: see the log, restart")]

@@ -14,14 +14,12 @@ use leptos_axum::ResponseOptions;
 use serde::Deserialize;
 
 use super::assets;
-use super::base_map;
 use super::city_day;
 use super::dock_past;
 use super::document::document;
 use super::language::ChosenLanguage;
 use super::past::look_back;
 use super::state::AppState;
-use crate::api::search::look_up;
 use crate::model::{Instant, PageContent, Past, Snapshot};
 use crate::moment::address_time;
 use crate::seeking::Seeking;
@@ -75,7 +73,7 @@ pub(crate) async fn page(
     let query = q.unwrap_or_default();
     let outcome = match query.trim() {
         "" => None,
-        query => Some(look_up(&app.geocoder, query)),
+        query => Some(app.geocoder.look_up(query)),
     };
     let mut snapshot = app.board.snapshot();
     let (past, refusal) = past_of(&app, words, &at, &mut snapshot).await;
@@ -93,7 +91,8 @@ pub(crate) async fn page(
     };
     let content = PageContent {
         words,
-        base_map: base_map::under(&snapshot.docks).map(|_| assets::links().base_map.clone()),
+        example: app.geocoder.example().to_owned(),
+        base_map: app.base_map.link_under(&snapshot.docks),
         snapshot,
         query,
         outcome,
@@ -108,6 +107,7 @@ pub(crate) async fn page(
     };
     let context = move || {
         provide_context(content.clone());
+        provide_context(app.base_map.clone());
         set_policy(app.tile_origin.as_deref());
     };
     let render =

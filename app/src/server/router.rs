@@ -29,6 +29,7 @@ pub fn router(state: AppState) -> Router {
         .route("/api/suggest", get(search::search))
         .route("/pkg/{*path}", get(assets::package))
         .route("/city/day", get(city_day::city_day))
+        .route("/city.basemap", get(assets::base_map))
         .route("/dock/past", get(dock_past::dock_past))
         .route("/healthz", get(health::healthz))
         .merge(assets::routes())

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::base_map::ServedMap;
 use super::config::AppConfig;
 use super::error::AppError;
 use super::gbfs::settings::FeedSettings;
@@ -13,14 +14,15 @@ use super::past::PastReader;
 use super::quota::Quota;
 use super::responses::Quotas;
 use super::shared_board::SharedBoard;
-use crate::geocode::ManhattanGeocoder;
+use crate::geocode::Geocoder;
 use crate::model::Tiles;
 
 /// The parts of a running server; copies share them.
 #[derive(Debug, Clone)]
 pub struct AppState {
     pub(super) board: SharedBoard,
-    pub(super) geocoder: Arc<ManhattanGeocoder>,
+    pub(super) base_map: ServedMap,
+    pub(super) geocoder: Arc<Geocoder>,
     pub(super) stale_after: Duration,
     pub(super) tiles: Option<Tiles>,
     pub(super) tile_origin: Option<String>,
@@ -37,7 +39,8 @@ impl AppState {
     /// Puts the parts together.
     ///
     /// # Errors
-    /// [`AppError::TileUrl`] if the tile template cannot be used, [`AppError::PublicUrl`],
+    /// [`AppError::TileUrl`] if the tile template cannot be used, [`AppError::BaseMapFile`] or
+    /// [`AppError::BaseMap`] if there is no base map in its file, [`AppError::PublicUrl`],
     /// [`AppError::SystemId`] or [`AppError::Contact`] if the GBFS feed would be invalid.
     pub fn new(
         config: &AppConfig,
@@ -53,13 +56,21 @@ impl AppState {
             url,
             attribution: config.tile_attribution.clone(),
         });
-        let geocoder = Arc::new(ManhattanGeocoder::from_reference_stations());
+        let (base_map, geocoder) = match &config.base_map {
+            None => (ServedMap::new_york(), Geocoder::of_manhattan()),
+            Some(path) => {
+                let (base_map, addresses) = ServedMap::open(path)?;
+                let geocoder = Geocoder::of_city(base_map.base_map(), addresses);
+                (base_map, geocoder)
+            }
+        };
         let stale_after = config.stale_after;
         let gbfs = Arc::new(FeedSettings::new(config)?);
         let limits = &config.limits;
         Ok(Self {
             board,
-            geocoder,
+            base_map,
+            geocoder: Arc::new(geocoder),
             stale_after,
             tiles,
             tile_origin,

@@ -64,8 +64,8 @@ words! {
 
     // The search.
     SearchLabel: "Find bikes near an address", "Buscar bicis cerca de una dirección";
-    SearchExpected: "type a building number and a street name, such as \"1 Park Avenue\"",
-        "escribe un número y el nombre de una calle, como \"1 Park Avenue\"";
+    SearchExpected: "type a building number and a street name, such as \"{0}\"",
+        "escribe un número y el nombre de una calle, como \"{0}\"";
     Find: "Find", "Buscar";
     FindNearMe: "Find bikes near me", "Buscar bicis cerca de mí";
     NearMe: "Near me", "Cerca de mí";
@@ -79,6 +79,7 @@ words! {
         "tu dispositivo no sabe dónde está: escribe una dirección, como \"1 Park Avenue\"";
     Suggestions: "Suggestions", "Sugerencias";
     Address: "address", "dirección";
+    Corner: "corner", "esquina";
     Neighbourhood: "neighbourhood", "barrio";
     Dock: "dock", "estación";
 
@@ -107,7 +108,6 @@ words! {
     NoneOf: "no {0}", "sin {0}";
     NoDocksYet: "no docks yet: waiting for the first trips",
         "aún no hay estaciones: esperando los primeros viajes";
-    LandSources: "Land: NYC Planning, GSHHG", "Tierra: NYC Planning, GSHHG";
 
     // A dock.
     NoBikesToTake: "no bikes to take", "ninguna bici para llevar";

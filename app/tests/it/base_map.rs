@@ -6,7 +6,7 @@ use crate::support::{Page, dock, docks};
 
 /// The address of the base map that a page names.
 fn link(page: &str) -> Option<String> {
-    let at = page.find("/new-york.basemap?v=")?;
+    let at = page.find("/city.basemap?v=")?;
     let link = page[at..].chars().take_while(|c| *c != '"');
     Some(link.collect())
 }

@@ -18,6 +18,7 @@ mod language;
 mod limits;
 mod live;
 mod names;
+mod own_city;
 mod page;
 mod past;
 mod port;
