@@ -1,6 +1,7 @@
 //! One file per subcommand; each has its `Arguments` and its `run`.
 
 pub(crate) mod audit;
+pub(crate) mod basemap_command;
 pub(crate) mod bridge_command;
 pub(crate) mod broker;
 pub(crate) mod cluster_command;

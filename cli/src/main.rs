@@ -28,8 +28,8 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use command::{
-    audit, bridge_command, broker, cluster_command, completions, debug, doctor, migrate, prepare,
-    produce, rejected, serve,
+    audit, basemap_command, bridge_command, broker, cluster_command, completions, debug, doctor,
+    migrate, prepare, produce, rejected, serve,
 };
 use command::{simulate, sink_command, smartmodule, status, up};
 
@@ -80,6 +80,7 @@ enum Command {
     Status(status::Arguments),
     Doctor(doctor::Arguments),
     Debug(debug::Arguments),
+    Basemap(basemap_command::Arguments),
     Simulate(simulate::Arguments),
     Completions(completions::Arguments),
 }
@@ -112,6 +113,7 @@ fn start(arguments: Arguments) -> anyhow::Result<()> {
             Command::Broker(broker) => broker::run(broker).await,
             Command::Cluster(cluster) => Box::pin(cluster_command::run(cluster)).await,
             Command::SmartModule(module) => Box::pin(smartmodule::run(module)).await,
+            Command::Basemap(basemap) => basemap_command::run(basemap),
             Command::Rejected(rejected) => rejected::run(rejected).await,
             Command::Audit(audit) => audit::run(audit).await,
             Command::Status(status) => Box::pin(status::run(status)).await,

@@ -1,6 +1,7 @@
 //! `bikeshare serve`: stage ④ alone, any number of them on one database.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use crate::shutdown;
 #[command(after_help = "\
 Examples:
   bikeshare serve --database-url postgres://page@db.example/bikes --listen 0.0.0.0:80
+  bikeshare serve --database-url file:reader.url --base-map oslo.basemap
 
 Its user needs no more than the role bikeshare_reader.")]
 pub(crate) struct Arguments {
@@ -53,6 +55,10 @@ pub(crate) struct PageFlags {
         default_value = ""
     )]
     pub(crate) tile_attribution: String,
+    /// Map and addresses of a city of your own, a file that `bikeshare basemap build` wrote; without it
+    /// New York's, if the docks are there.
+    #[arg(long, value_name = "FILE", env = "BIKESHARE_BASE_MAP")]
+    pub(crate) base_map: Option<PathBuf>,
     /// Seconds without news after which the page calls itself stale; 10, and in `up` 180 for a
     /// live feed, which has news as often as its operator says.
     #[arg(long, value_name = "SECONDS", env = "BIKESHARE_STALE_AFTER")]
@@ -91,6 +97,7 @@ impl PageFlags {
             database_url,
             tile_url: self.tile_url.clone(),
             tile_attribution: self.tile_attribution.clone(),
+            base_map: self.base_map.clone(),
             stale_after: self
                 .stale_after
                 .map_or(default.stale_after, Duration::from_secs),

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use app::check_base_map;
 use clap::Args;
 use producer::{ProducerRole, Progress};
 use tokio::sync::watch;
@@ -121,11 +122,17 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     data_dir::check_free(&arguments.data_dir.data_dir)?;
     arguments.source.check()?;
     check_address(&arguments.page)?;
+    arguments
+        .page
+        .base_map
+        .as_deref()
+        .map_or(Ok(()), check_base_map)?;
     let manifest = cluster_command::read(arguments.cluster.as_ref())?;
     let data_dir = DataDir::open(&arguments.data_dir.data_dir)?;
 
     let database = Database::start(&arguments.database, &data_dir).await?;
-    let outcome = match Fluvio::start(arguments.fluvio.as_deref(), &data_dir, arguments.fsync).await {
+    let outcome = match Fluvio::start(arguments.fluvio.as_deref(), &data_dir, arguments.fsync).await
+    {
         Ok(fluvio) => {
             let outcome = async {
                 let steps = apply(fluvio.address(), &manifest).await?;

@@ -35,6 +35,7 @@ fn the_subcommands_are_named_with_what_they_do() {
         status       Show how far each partition is stored and by whom, the clock and the tables' sizes
         doctor       Tell what this machine has, what is missing and what to do
         debug        Help others to find out what is wrong
+        basemap      Make the map and the addresses of a city of your own, from OpenStreetMap
         simulate     Write the trips of a simulated city to a CSV file, in Citi Bike's format
         completions  Print what a shell needs to complete commands and flags
         help         Print this message or the help of the given subcommand(s)"#]]
@@ -57,6 +58,7 @@ fn every_subcommand_shows_examples() {
         "rejected",
         "status",
         "doctor",
+        "basemap",
         "simulate",
     ] {
         let help = help(&[command, "--help"]);

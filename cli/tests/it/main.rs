@@ -8,6 +8,7 @@
 mod at_hand;
 mod bad_input;
 mod barriers;
+mod basemap;
 mod bridge;
 mod cluster;
 mod debug;

@@ -180,7 +180,7 @@ async fn new_york_lies_under_the_docks(browser: &Browser) {
     let asked = browser.client.execute(asked, Vec::new()).await.unwrap();
     let asked: Vec<String> = serde_json::from_value(asked).unwrap();
     assert!(
-        asked.iter().any(|file| file.contains("new-york.basemap")),
+        asked.iter().any(|file| file.contains("city.basemap")),
         "{asked:?}"
     );
     let page = browser.client.current_url().await.unwrap().origin();

@@ -129,11 +129,7 @@ pub(super) struct Fluvio {
 
 impl Fluvio {
     /// Uses `given`, or starts the embedded broker.
-    pub(super) async fn start(
-        given: Option<&str>,
-        data_dir: &DataDir,
-        sync: bool,
-    ) -> Result<Self> {
+    pub(super) async fn start(given: Option<&str>, data_dir: &DataDir, sync: bool) -> Result<Self> {
         if let Some(address) = given {
             return Ok(Self {
                 address: address.to_owned(),
