@@ -97,7 +97,7 @@ async fn what_a_feed_says_of_its_stations_and_clocks_is_on_the_page_and_in_our_f
     for said in [
         "as of Mon 2 Mar 2020, 22:14:10 Tokyo time",
         "data-service=\"installed returning\"",
-        "returns only, last seen",
+        ">returns only<",
         "data-last-seen=\"3-2-20-5\"",
         "last seen 2 Mar, 20:05",
         // Of the seven bikes none can be taken.
