@@ -12,12 +12,14 @@ use self::results::Results;
 use crate::{setup, shell, wasm, workspace};
 
 /// In the order of the page.
-pub(crate) const BENCHMARKS: [&str; 6] = ["load", "peers", "latency", "read", "modules", "mirror"];
+pub(crate) const BENCHMARKS: [&str; 7] = [
+    "load", "peers", "latency", "pages", "read", "modules", "mirror",
+];
 /// Measured by its name only: a gigabyte of other systems is downloaded for it.
 const ON_REQUEST: &str = "peers";
 
-/// Builds what operators run, then measures it beside the roofline of this machine, the SmartModules
-/// beside the same rules compiled for it, the bridge beside Kafka's `MirrorMaker`, and, by name only,
+/// Builds what operators run, then measures it beside the roofline of this machine, the page's server
+/// under ten thousand pages, the SmartModules beside the same rules compiled for it, the bridge beside Kafka's `MirrorMaker`, and, by name only,
 /// all of it beside Pathway and `PySpark`. `quick` builds what `cargo xtask up` starts instead.
 ///
 /// # Errors
