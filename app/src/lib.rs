@@ -68,7 +68,7 @@ pub use model::{
 #[cfg(feature = "ssr")]
 pub use query::docks::{Clock, DockRow, Reading};
 #[cfg(feature = "ssr")]
-pub use server::{AppState, News, SharedBoard, Subscriber, router};
+pub use server::{AppState, SharedBoard, Subscriber, router};
 
 /// Takes over the page that the server rendered; the page's script calls it once.
 #[cfg(feature = "hydrate")]

@@ -17,6 +17,7 @@ mod day;
 mod dock_past;
 mod document;
 mod error;
+mod event;
 mod follow;
 mod gbfs;
 mod health;
@@ -47,7 +48,7 @@ pub use error::AppError;
 pub use limits::Limits;
 pub use role::PageRole;
 pub use router::router;
-pub use shared_board::{News, SharedBoard, Subscriber};
+pub use shared_board::{SharedBoard, Subscriber};
 pub use state::AppState;
 
 /// A server that holds its port and does not respond yet.
@@ -112,6 +113,7 @@ impl Server {
         let board = state.board.clone();
         tracing::info!(address = %self.address, "serving the page at http://{}/", self.address);
         let ends_all = stop.clone().drop_guard();
+        tokio::spawn(live::send_heartbeats(board.clone(), stop.clone()));
         let follow = follow::follow(self.config.database_url.clone(), board, stop.clone());
         let follow = tokio::spawn(async move {
             let _ends_all = ends_all;

@@ -1,32 +1,29 @@
 //! `/live`: server-sent events, what changed for each browser.
 //!
-//! Event `docks` (a [`crate::model::Delta`], its id is the version, so that a browser that comes
-//! back asks for what it missed) and event `heartbeat`, every [`HEARTBEAT`] and whenever Postgres
-//! comes or goes.
+//! Event `docks` (a [`crate::model::Delta`]) and event `heartbeat`, every [`HEARTBEAT`] and whenever Postgres
+//! comes or goes. A page that is looked at is a subscription and a connection: it has no timer and no text
+//! of its own.
 
 use std::convert::Infallible;
 use std::time::Duration;
 
+use axum::body::{Body, Bytes};
 use axum::extract::{Query, Request, State};
-use axum::http::{HeaderName, HeaderValue, header};
-use axum::response::sse::{Event, Sse};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderName, header};
+use axum::response::{IntoResponse as _, Response};
 use futures_util::stream;
 use serde::Deserialize;
-use tokio::time::{Interval, MissedTickBehavior};
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::meters::Meters;
 use super::quota::Permit;
 use super::responses::{busy, client};
-use super::shared_board::{News, Subscriber};
+use super::shared_board::{SharedBoard, Subscriber};
 use super::state::AppState;
 
 /// Time between heartbeats: browsers take a stream for broken after about three without one.
 const HEARTBEAT: Duration = Duration::from_secs(10);
-
-/// How long a browser waits before it opens the stream again after it broke.
-const RETRY: Duration = Duration::from_secs(1);
 
 /// The version a browser has, from the page; a reconnecting one says it in `Last-Event-ID`.
 #[derive(Debug, Default, Deserialize)]
@@ -42,11 +39,8 @@ pub(crate) async fn live(State(app): State<AppState>, request: Request) -> Respo
         return busy("too many pages are open");
     };
     app.board.wait_for_reading().await;
-    let mut heartbeat = tokio::time::interval(HEARTBEAT);
-    heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let event_stream = EventStream {
         subscriber: app.board.subscribe(version_of(&request)),
-        heartbeat,
         meters: app.meters,
         stop: app.stop,
         _permit: permit,
@@ -55,15 +49,13 @@ pub(crate) async fn live(State(app): State<AppState>, request: Request) -> Respo
         let event = event_stream.next().await?;
         Some((Ok::<_, Infallible>(event), event_stream))
     });
-    let mut response = Sse::new(events).into_response();
-    let set = response.headers_mut();
-    set.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    // Proxies such as nginx would hold events back.
-    set.insert(
-        HeaderName::from_static("x-accel-buffering"),
-        HeaderValue::from_static("no"),
-    );
-    response
+    let head = [
+        (header::CONTENT_TYPE, "text/event-stream"),
+        (header::CACHE_CONTROL, "no-store"),
+        // Proxies such as nginx would hold events back.
+        (HeaderName::from_static("x-accel-buffering"), "no"),
+    ];
+    (head, Body::from_stream(events)).into_response()
 }
 
 /// The version the browser has: of its last event, else of its page.
@@ -79,10 +71,18 @@ fn version_of(request: &Request) -> Option<i64> {
     last_event.or_else(since)
 }
 
+/// Sends heartbeats to all streams until `stop`.
+pub(super) async fn send_heartbeats(board: SharedBoard, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(HEARTBEAT);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        board.send_heartbeat();
+    }
+}
+
 /// One browser's event stream; dropped when its connection ends.
 struct EventStream {
     subscriber: Subscriber,
-    heartbeat: Interval,
     meters: Meters,
     stop: CancellationToken,
     _permit: Permit,
@@ -90,25 +90,10 @@ struct EventStream {
 
 impl EventStream {
     /// The next event; none when the server stops.
-    async fn next(&mut self) -> Option<Event> {
-        let news = tokio::select! {
-            biased;
-            () = self.stop.cancelled() => return None,
-            news = self.subscriber.next() => news?,
-            _ = self.heartbeat.tick() => News::Heartbeat(self.subscriber.heartbeat()),
-        };
-        let event = Event::default();
-        Some(match news {
-            News::Docks(version, json) => {
-                self.meters.event(json.len());
-                let event = event.event("docks").id(version.to_string());
-                event.retry(RETRY).data(json)
-            }
-            News::Heartbeat(heartbeat) => {
-                let json = serde_json::to_string(&heartbeat).unwrap_or_default();
-                self.meters.event(json.len());
-                event.event("heartbeat").data(json)
-            }
-        })
+    async fn next(&mut self) -> Option<Bytes> {
+        let event = self.stop.run_until_cancelled(self.subscriber.next());
+        let event = event.await??;
+        self.meters.event(event.len());
+        Some(event)
     }
 }

@@ -65,7 +65,7 @@ impl PageRole {
             ),
             Metric::count(
                 "event_bytes_sent",
-                "Bytes of these events' data",
+                "Bytes of these events",
                 self.0.meters.event_bytes(),
             ),
         ]

@@ -3,9 +3,11 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use axum::body::Bytes;
 use tokio::sync::{broadcast, watch};
 
 use super::board::Board;
+use super::event;
 use crate::model::{Database, Delta, Heartbeat, Snapshot};
 use crate::query::docks::Reading;
 use crate::query::past::PastRange;
@@ -34,15 +36,15 @@ pub struct SharedBoard {
 pub(crate) enum Update {
     /// Docks or clock changed.
     Docks {
-        /// Readers of this version can take `json` as it is.
+        /// Readers of this version can take `event` as it is.
         since: i64,
         /// The version after it.
         version: i64,
         /// The delta, written once for all.
-        json: Arc<str>,
+        event: Bytes,
     },
-    /// Postgres came or went.
-    Database,
+    /// A heartbeat.
+    Heartbeat(Bytes),
 }
 
 impl SharedBoard {
@@ -96,7 +98,7 @@ impl SharedBoard {
         let is_news = board.heartbeat().database != database;
         board.set_database(database);
         if is_news {
-            self.send(Update::Database);
+            self.send(Update::Heartbeat(event::heartbeat(board.heartbeat())));
         }
         drop(board);
         self.was_read.send_replace(true);
@@ -123,15 +125,22 @@ impl SharedBoard {
         );
     }
 
+    /// Sends a heartbeat to every browser.
+    pub(crate) fn send_heartbeat(&self) {
+        self.send(Update::Heartbeat(event::heartbeat(self.heartbeat())));
+    }
+
     /// Subscribes a browser that has seen version `since`.
     #[must_use]
     pub fn subscribe(&self, since: Option<i64>) -> Subscriber {
         // Both under the lock: no update can come between the delta and the subscription.
         let board = self.board.read().unwrap_or_else(PoisonError::into_inner);
+        // A server that has read nothing yet does not take from a page what that shows.
+        let delta = board.is_read().then(|| board.delta_since(since));
         Subscriber {
             receiver: self.updates.subscribe(),
-            // A server that has read nothing yet does not take from a page what that shows.
-            first: board.is_read().then(|| board.delta_since(since)),
+            first: delta.map(|delta| event::docks(&delta)),
+            heartbeat: Some(event::heartbeat(board.heartbeat())),
             version: board.version(),
             board: self.clone(),
         }
@@ -143,11 +152,10 @@ impl SharedBoard {
         let delta = change(&mut board);
         // After a replacement no reader can go on from what it has.
         let since = if delta.full { i64::MIN } else { before };
-        let (version, json) = (delta.version, to_json(&delta));
         self.send(Update::Docks {
             since,
-            version,
-            json,
+            version: delta.version,
+            event: event::docks(&delta),
         });
     }
 
@@ -173,65 +181,49 @@ impl Default for SharedBoard {
 pub struct Subscriber {
     board: SharedBoard,
     receiver: broadcast::Receiver<Update>,
-    first: Option<Delta>,
+    /// What the browser has missed, until that is handed out.
+    first: Option<Bytes>,
+    /// Said at once, so that a page knows how old its numbers are.
+    heartbeat: Option<Bytes>,
     /// The version the browser has after what was handed out.
     version: i64,
 }
 
-/// What one browser is to hear next.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum News {
-    /// A delta as JSON, and the version after it.
-    Docks(i64, Arc<str>),
-    /// Whether Postgres responds, and how old the last publish is.
-    Heartbeat(Heartbeat),
-}
-
 impl Subscriber {
-    /// Waits for the next news; none once the board is gone.
-    pub async fn next(&mut self) -> Option<News> {
-        if let Some(first) = self.first.take() {
-            return Some(News::Docks(first.version, to_json(&first)));
+    /// Waits for the next event, as it goes over the wire; none once the board is gone.
+    pub async fn next(&mut self) -> Option<Bytes> {
+        if let Some(event) = self.first.take().or_else(|| self.heartbeat.take()) {
+            return Some(event);
         }
         loop {
             match self.receiver.recv().await {
-                Ok(Update::Database) => return Some(News::Heartbeat(self.board.heartbeat())),
+                Ok(Update::Heartbeat(event)) => return Some(event),
                 Ok(Update::Docks {
                     since,
                     version,
-                    json,
+                    event,
                 }) => {
                     if since == i64::MIN || since == self.version {
                         self.version = version;
-                        return Some(News::Docks(version, json));
+                        return Some(event);
                     }
                     // Already part of what was handed out: go on.
                 }
-                Err(broadcast::error::RecvError::Lagged(_)) => return Some(self.catch_up()),
+                Err(broadcast::error::RecvError::Lagged(_)) => {
+                    if let Some(event) = self.catch_up() {
+                        return Some(event);
+                    }
+                }
                 Err(broadcast::error::RecvError::Closed) => return None,
             }
         }
     }
 
-    /// Whether Postgres responds, and how old the last publish is.
-    #[must_use]
-    pub(crate) fn heartbeat(&self) -> Heartbeat {
-        self.board.heartbeat()
-    }
-
-    /// Brings a browser that fell behind up in one step.
-    fn catch_up(&mut self) -> News {
+    /// Brings a browser that fell behind up in one step, if there has been a reading.
+    fn catch_up(&mut self) -> Option<Bytes> {
         let caught_up = self.board.subscribe(Some(self.version));
-        // Who fell behind has heard of a reading.
-        let delta = caught_up.first.unwrap_or_default();
         self.receiver = caught_up.receiver;
-        self.version = delta.version;
-        News::Docks(delta.version, to_json(&delta))
+        self.version = caught_up.version;
+        caught_up.first
     }
-}
-
-fn to_json(delta: &Delta) -> Arc<str> {
-    serde_json::to_string(delta)
-        .expect("a delta has finite numbers and texts only")
-        .into()
 }
