@@ -20,6 +20,7 @@ mod error;
 mod event;
 mod follow;
 mod gbfs;
+mod handover;
 mod health;
 mod language;
 mod limits;

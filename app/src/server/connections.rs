@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::io::Write as _;
 use std::net::IpAddr;
-use std::pin::pin;
 use std::time::Duration;
 
 use axum::Router;
@@ -12,13 +11,14 @@ use axum::http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::Service as _;
 
+use super::handover::{self, Handover};
 use super::limits::{HEAD_BYTES_MAX, HEADERS_MAX, Limits, SEND_BUFFER_BYTES};
 use super::quota::{Permit, Quota};
 
@@ -126,30 +126,56 @@ impl Connection {
             tracing::debug!(%error, "a connection was gone before it began");
             return;
         }
-        let close = client.close.clone();
-        let service = service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(client.clone());
-            let response = router.clone().call(request.map(Body::new));
-            async { Ok::<_, Infallible>(response.await.unwrap_or_else(|never| match never {})) }
-        });
-        let mut serving = pin!(
-            http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(limits.head_timeout)
-                .max_headers(HEADERS_MAX)
-                .max_buf_size(HEAD_BYTES_MAX)
-                .serve_connection(TokioIo::new(tcp), service)
-        );
-        let ended = tokio::select! {
-            ended = serving.as_mut() => ended,
-            () = close.cancelled() => return,
-            () = stop.cancelled() => {
-                serving.as_mut().graceful_shutdown();
-                serving.await
-            }
-        };
-        if let Err(error) = ended {
+        let timeout = limits.reading_timeout;
+        // Boxed, so that what requests need is given back before an event stream goes on.
+        let handed_over = Box::pin(serve_requests(tcp, client, limits, router, stop)).await;
+        if let Some((tcp, events)) = handed_over {
+            Box::pin(handover::send(tcp, events, timeout)).await;
+        }
+    }
+}
+
+/// Serves one request after the other; gives the socket back when the last response is an event stream,
+/// with the events that are to follow its head.
+async fn serve_requests(
+    tcp: TcpStream,
+    client: Client,
+    limits: Limits,
+    router: Router,
+    stop: CancellationToken,
+) -> Option<(TcpStream, Body)> {
+    let handover = Handover::default();
+    let close = client.close.clone();
+    let place = handover.clone();
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(client.clone());
+        let (version, place) = (request.version(), place.clone());
+        let response = router.clone().call(request.map(Body::new));
+        async move {
+            let response = response.await.unwrap_or_else(|never| match never {});
+            Ok::<_, Infallible>(place.keep_body(version, response))
+        }
+    });
+    let mut serving = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.head_timeout)
+        .max_headers(HEADERS_MAX)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .serve_connection(handover.watch(tcp), service);
+    let ended = tokio::select! {
+        ended = handover.or_end_of(&mut serving) => ended,
+        () = close.cancelled() => return None,
+        () = stop.cancelled() => {
+            std::pin::Pin::new(&mut serving).graceful_shutdown();
+            handover.or_end_of(&mut serving).await
+        }
+    };
+    match ended {
+        Ok(Some(events)) => Some((serving.into_parts().io.into_inner(), events)),
+        Ok(None) => None,
+        Err(error) => {
             tracing::debug!(%error, "a connection broke");
+            None
         }
     }
 }

@@ -1,11 +1,15 @@
 //! The event stream: what changed, for each browser.
 
-use app::{Database, Delta};
+use app::{Database, Delta, Limits};
 use axum::body::Body;
 use axum::http::Request;
 use futures_util::StreamExt as _;
+use testkit::within_patience;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tower::ServiceExt as _;
 
+use crate::city::Running;
 use crate::support::{Page, count, dock, docks, reading};
 
 /// The next event of a stream, as text.
@@ -170,4 +174,62 @@ async fn a_browser_that_fell_behind_is_brought_up_in_one_step() {
         (delta.version, &*delta.docks),
         (1_001, &[(1, count(1_001))][..])
     );
+}
+
+/// Sends requests over one connection; gives what comes until an event has begun.
+async fn begin(server: &Running, requests: &str) -> (TcpStream, String) {
+    let mut stream = server.connect_from([127, 0, 0, 1]).await;
+    stream.write_all(requests.as_bytes()).await.unwrap();
+    let mut text = Vec::new();
+    while !text.ends_with(b"event: heartbeat") {
+        text.push(stream.read_u8().await.expect("the stream begins"));
+    }
+    (stream, String::from_utf8(text).unwrap())
+}
+
+async fn rest(mut stream: TcpStream) -> String {
+    let mut rest = String::new();
+    let read = stream.read_to_string(&mut rest);
+    within_patience("the stream ends", read).await.unwrap();
+    rest
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_stream_follows_the_responses_before_it_and_ends_as_one_when_the_server_stops() {
+    let server = Running::without_database(Limits::default()).await;
+    let style = "GET /style.css HTTP/1.1\r\nhost: a\r\n\r\n";
+    // All asked for before the first is taken.
+    let live = "GET /live HTTP/1.1\r\nhost: a\r\n\r\n";
+    let (stream, text) = begin(&server, &format!("{style}{style}{live}")).await;
+    let responses: Vec<_> = text.split("HTTP/1.1 200 OK").skip(1).collect();
+    let [first, second, events] = responses[..] else {
+        panic!("{text}");
+    };
+    assert_eq!(first.split_once("\r\n\r\n"), second.split_once("\r\n\r\n"));
+    assert!(
+        events.contains("transfer-encoding: chunked\r\n"),
+        "{events}"
+    );
+    let (rest, ()) = tokio::join!(rest(stream), server.stop());
+    assert!(rest.ends_with("\n\n\r\n0\r\n\r\n"), "{rest}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_knows_no_chunks_gets_events_as_they_are() {
+    let server = Running::without_database(Limits::default()).await;
+    let (_stream, text) = begin(&server, "GET /live HTTP/1.0\r\n\r\n").await;
+    assert!(text.ends_with("\r\n\r\nevent: heartbeat"), "{text}");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_goes_on_talking_behind_an_event_stream_ends_it() {
+    let server = Running::without_database(Limits::default()).await;
+    let live = "GET /live HTTP/1.1\r\nhost: a\r\n\r\n";
+    let (mut stream, _) = begin(&server, live).await;
+    stream.write_all(live.as_bytes()).await.unwrap();
+    // What was not read is answered by a reset: that is an end as well.
+    let mut rest = Vec::new();
+    drop(within_patience("the stream ends", stream.read_to_end(&mut rest)).await);
+    server.stop().await;
 }
