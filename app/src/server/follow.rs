@@ -75,7 +75,11 @@ async fn listen(database_url: &str, board: &SharedBoard, failures: &mut u64) -> 
     let mut is_first = true;
     let mut aside_at = None::<Instant>;
     loop {
+        let before = board.version();
         within(READ_MAX, read(&mut listener, board, is_first)).await?;
+        if board.version() != before {
+            tokio::time::sleep(board.sending_time()).await;
+        }
         if is_first && *failures > 0 {
             tracing::info!(attempts = *failures, "postgres is back");
         }

@@ -19,6 +19,9 @@ const UPDATES_BEHIND_MAX: usize = 256;
 /// A request before the first reading of Postgres waits this long for it.
 const FIRST_READING_MAX: Duration = Duration::from_millis(1_500);
 
+/// What it takes to send an event to one stream (measured by `cargo xtask bench pages`).
+const SENDING_ONE: Duration = Duration::from_micros(10);
+
 /// The board that all requests read; copies are the same one.
 #[derive(Debug, Clone)]
 pub struct SharedBoard {
@@ -130,6 +133,14 @@ impl SharedBoard {
         self.send(Update::Heartbeat(event::heartbeat(self.heartbeat())));
     }
 
+    /// How long it takes to send an update to every browser. To send the next one sooner helps nobody:
+    /// it would wait behind the last one, and what changes meanwhile is one update more.
+    #[must_use]
+    pub(crate) fn sending_time(&self) -> Duration {
+        let streams = u32::try_from(self.updates.receiver_count()).unwrap_or(u32::MAX);
+        SENDING_ONE.saturating_mul(streams)
+    }
+
     /// Subscribes a browser that has seen version `since`.
     #[must_use]
     pub fn subscribe(&self, since: Option<i64>) -> Subscriber {
@@ -225,5 +236,19 @@ impl Subscriber {
         self.receiver = caught_up.receiver;
         self.version = caught_up.version;
         caught_up.first
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_update_takes_as_long_as_there_are_pages_to_send_it_to() {
+        let board = SharedBoard::new();
+        let pages: Vec<_> = (0..1_000).map(|_| board.subscribe(None)).collect();
+        assert_eq!(board.sending_time(), Duration::from_millis(10));
+        drop(pages);
+        assert_eq!(board.sending_time(), Duration::ZERO);
     }
 }
