@@ -45,8 +45,8 @@ const CONNECTIONS_PER_STREAM: usize = 6;
 /// Amounts and times. One peer is an IPv4 address or a /64 network.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Open connections. Default: half of the descriptors this process may have, since broker and
-    /// database share them, and at most 12,000.
+    /// Open connections. Default: three in five of the descriptors this process may have, since broker
+    /// and database share them, and at most 12,000.
     pub connections: usize,
     /// Open event streams: pages that are being looked at. Default: five in six connections, at
     /// most 10,000.
@@ -72,8 +72,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-        let half = usize::try_from(descriptors / 2).unwrap_or(usize::MAX);
-        let connections = half.clamp(16, 12_000);
+        let most = usize::try_from(descriptors / 5 * 3).unwrap_or(usize::MAX);
+        let connections = most.clamp(16, 12_000);
         let requests = 64;
         Self {
             connections,
