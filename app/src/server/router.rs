@@ -24,7 +24,6 @@ pub fn router(state: AppState) -> Router {
     leptos::server_fn::axum::register_explicit::<Suggest>();
     Router::new()
         .route("/", get(page::page))
-        .route("/live", get(live::live))
         .route("/api/search", get(search::search))
         .route("/api/suggest", get(search::search))
         .route("/pkg/{*path}", get(assets::package))
@@ -36,8 +35,10 @@ pub fn router(state: AppState) -> Router {
         .merge(gbfs::routes())
         .merge(past::routes())
         .merge(v1::routes())
-        // Leaves event streams and what is compressed already as they are.
+        // Leaves what is compressed already as it is.
         .layer(CompressionLayer::new())
+        // Behind it: an event stream is never compressed, and would carry the room for that.
+        .route("/live", get(live::live))
         .layer(always(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(always(header::REFERRER_POLICY, "same-origin"))
         .layer(always(
