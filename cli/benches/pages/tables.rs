@@ -1,6 +1,6 @@
 //! The tables that the page reads, and their changes, published as the sink publishes them.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
@@ -34,6 +34,7 @@ impl Tables {
         let migrated = Command::new(env!("CARGO_BIN_EXE_bikeshare"))
             .args(["migrate", "--log", "warn"])
             .env("DATABASE_URL", database_url)
+            .stdout(Stdio::null())
             .status()?;
         ensure!(migrated.success(), "migrate ended with {migrated}");
         let mut connection = postgres::connect(database_url).await;
