@@ -34,7 +34,7 @@ pub(crate) fn land(coast: Vec<Vec<i64>>, points: &NodePoints, extent: Extent) ->
 /// Whether land lies around the largest ring: it is no island, but a lagoon.
 fn is_amid_land(islands: &[Contour]) -> bool {
     let largest = islands.iter().max_by_key(|ring| area(ring));
-    largest.is_none_or(|ring| is_clockwise(ring))
+    largest.is_none_or(is_clockwise)
 }
 
 fn is_clockwise(ring: &Contour) -> bool {

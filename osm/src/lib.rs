@@ -26,7 +26,7 @@ use node_points::NodePoints;
 use pbf::{Extract, Visitor};
 use selection::{FirstPass, Selection};
 
-/// What the licence of OpenStreetMap, the ODbL, asks each map to show.
+/// What the licence of `OpenStreetMap`, the `ODbL`, asks each map to show.
 const ATTRIBUTION: &str = "© OpenStreetMap contributors";
 /// Where its terms are.
 const ATTRIBUTION_URL: &str = "https://www.openstreetmap.org/copyright";

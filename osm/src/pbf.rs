@@ -116,7 +116,7 @@ impl Extract {
                     BlobDecode::Unknown(_) => Block::Other,
                 })
             }));
-            let block = block.unwrap_or_else(|_| Err(Unreadable::Thing));
+            let block = block.unwrap_or(Err(Unreadable::Thing));
             let block = block.map_err(|error| self.damaged(at, &error))?;
             self.note(index, block)?;
         }
