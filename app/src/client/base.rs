@@ -5,7 +5,7 @@ use web_sys::{CanvasRenderingContext2d, CanvasWindingRule};
 
 use super::palette::Palette;
 use crate::map::ground::Ground;
-use crate::map::outline::Outline;
+use crate::map::outline::{Outline, thinned};
 use crate::map::plane::{Plane, Point};
 use crate::map::streets::{Street, streets, width, zoom_min};
 use crate::map::view::Camera;
@@ -70,7 +70,8 @@ impl Scene {
             ctx.begin_path();
             for street in self.streets(zoom).filter(|street| street.class == class) {
                 for line in street.lines.iter().filter(|line| camera.meets(line.bounds)) {
-                    trace(ctx, line.points.iter().map(|point| camera.screen(*point)));
+                    let points = line.points.iter().map(|point| camera.screen(*point));
+                    trace(ctx, thinned(points).into_iter());
                 }
             }
             ctx.set_line_width((metres * camera.scale).max(pixels));
