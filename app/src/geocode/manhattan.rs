@@ -20,7 +20,8 @@ use super::grid::Grid;
 use super::lower_broadway;
 use super::neighbourhoods::Neighbourhoods;
 use super::query::Query;
-use super::suggest::{Completions, capitalised};
+use super::suggest::{Completions, SUGGESTIONS_MAX, capitalised};
+use super::words::words;
 use crate::model::{FoundPlace, Suggestion, SuggestionKind};
 use crate::server::base_map::new_york;
 
@@ -99,7 +100,30 @@ impl ManhattanGeocoder {
         if typed.len() > ADDRESS_BYTES_MAX {
             return Vec::new();
         }
-        self.completions.of(typed, |text| self.find(text).is_ok())
+        let mut suggestions = self.completions.of(typed, |text| self.find(text).is_ok());
+        if let Some((first, begun)) = typed.rsplit_once('&') {
+            suggestions.extend(self.corners(first, begun));
+        }
+        suggestions.truncate(SUGGESTIONS_MAX);
+        suggestions
+    }
+
+    /// Corners of the grid without a dock, whose first street is typed.
+    fn corners(&self, first: &str, begun: &str) -> Vec<Suggestion> {
+        let streets: Vec<String> = street_names().collect();
+        let first_words = words(first);
+        let first = streets.iter().find(|street| words(street) == first_words);
+        let others = streets.iter().map(String::as_str);
+        let meeting = first.into_iter().flat_map(|first| {
+            let others = others.clone();
+            others.map(move |other| (first.as_str(), other))
+        });
+        // One with a dock is found under the dock's name.
+        let is_on_grid = |text: &str| {
+            self.find(text)
+                .is_ok_and(|place| place.accuracy != BY_CORNER)
+        };
+        self.completions.corners(begun, meeting, is_on_grid)
     }
 
     /// Looks `query` up.

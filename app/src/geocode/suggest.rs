@@ -212,6 +212,8 @@ mod tests {
                 "200 west 4",
                 "350 fifth av",
                 "broadway & w 2",
+                "5 av & e 6",
+                "w 116 st & ",
                 "asto",
                 "Pershing",
                 "w 31",
@@ -223,7 +225,9 @@ mod tests {
                 1 par → 1 Park Ave (Address)
                 200 west 4 → 200 W 40 St (Address), 200 W 41 St (Address), 200 W 42 St (Address), 200 W 43 St (Address), 200 W 44 St (Address), 200 W 45 St (Address)
                 350 fifth av → 350 5 Ave (Address)
-                broadway & w 2 → Broadway & W 25 St (Dock), Broadway & W 29 St (Dock)
+                broadway & w 2 → Broadway & W 25 St (Dock), Broadway & W 29 St (Dock), Broadway & W 23 St (Corner), Broadway & W 24 St (Corner), Broadway & W 26 St (Corner), Broadway & W 27 St (Corner)
+                5 av & e 6 → 5 Ave & E 63 St (Dock), 5 Ave & E 60 St (Corner), 5 Ave & E 61 St (Corner), 5 Ave & E 62 St (Corner), 5 Ave & E 64 St (Corner), 5 Ave & E 65 St (Corner)
+                w 116 st &  → W 116 St & Broadway (Dock), W 116 St & Amsterdam Ave (Dock), W 116 St & 5 Ave (Corner), W 116 St & 6 Ave (Corner), W 116 St & 7 Ave (Corner), W 116 St & 8 Ave (Corner)
                 asto → Astoria (Neighbourhood), Astor Place (Dock), Astoria Park S & Shore Blvd (Dock), 31 St & Astoria Blvd (Dock), Cooper Square & Astor Pl (Dock)
                 Pershing → Pershing Field (Dock), Pershing Square North (Dock), Pershing Square South (Dock)
                 w 31 → W 31 St & 7 Ave (Dock), 8 Ave & W 31 St (Dock)
@@ -256,7 +260,8 @@ mod tests {
         let geocoder = ManhattanGeocoder::from_reference_stations();
         let beginnings = ('a'..='z').flat_map(|a| ('a'..='z').map(move |b| format!("{a}{b}")));
         let numbered = ('a'..='z').map(|a| format!("12 {a}"));
-        for typed in beginnings.chain(numbered) {
+        let corners = (1..10).flat_map(|a| [format!("{a} ave & e "), format!("w {a}4 st & ")]);
+        for typed in beginnings.chain(numbered).chain(corners) {
             for suggestion in geocoder.suggest(&typed) {
                 let found = geocoder.find(&suggestion.text);
                 assert!(found.is_ok(), "{typed}: {suggestion:?}: {found:?}");
