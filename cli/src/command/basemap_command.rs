@@ -43,10 +43,6 @@ for the search house numbers and corners. The last line says as JSON what is in 
 bytes each browser fetches of it (before compression) and how many stay on the server.
 
 The data are OpenStreetMap's, under the ODbL; the page names its contributors, as that asks.")]
-#[cfg_attr(
-    not(feature = "osm"),
-    expect(dead_code, reason = "this build cannot read extracts")
-)]
 pub(crate) struct BuildArguments {
     /// The extract, a file in PBF.
     #[arg(long, value_name = "FILE")]
@@ -62,10 +58,6 @@ pub(crate) struct BuildArguments {
 
 /// A box in degrees.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(
-    not(feature = "osm"),
-    expect(dead_code, reason = "this build cannot read extracts")
-)]
 struct Bbox {
     west: f64,
     south: f64,
