@@ -31,11 +31,17 @@ mod words;
 use basemap::{Addresses, BaseMap};
 
 use crate::model::{Outcome, Suggestion};
+use crate::words::{Word, Words};
 use city::CityGeocoder;
 use manhattan::ManhattanGeocoder;
 
 /// Bytes an address may have (chosen: twice the longest of New York).
 const ADDRESS_BYTES_MAX: usize = 120;
+
+/// What a search must look like, with an address that is known.
+fn expected_search(example: &str) -> String {
+    Words::default().fill(Word::SearchExpected, &[example])
+}
 
 /// The geocoder of this server.
 #[derive(Debug)]

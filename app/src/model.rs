@@ -13,12 +13,6 @@ pub(crate) const SEARCH_RADIUS_M: f64 = domain::geo::THREE_BLOCKS_M;
 pub const EXPECTED_SEARCH: &str =
     "type a building number and a street name, such as \"1 Park Avenue\"";
 
-/// The same with an address that a city's own map has.
-#[must_use]
-pub(crate) fn expected_search(example: &str) -> String {
-    format!("type a building number and a street name, such as \"{example}\"")
-}
-
 /// A station with docks, and how many bikes stand there.
 ///
 /// JSON: `[location_id, name, lat, lon, count]`; short, since a page holds thousands.

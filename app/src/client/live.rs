@@ -151,7 +151,10 @@ impl EventStream {
 
     /// How far the numbers of a page can be trusted that hears nothing.
     fn without_stream(&self) -> Freshness {
-        let known_at = self.published_at.get().unwrap_or(self.heard_at.get());
+        let known_at = self
+            .published_at
+            .get()
+            .unwrap_or_else(|| self.heard_at.get());
         let age_ms = now_ms() - known_at;
         if age_ms < OFFLINE_AFTER_MS {
             Freshness::Reconnecting

@@ -18,10 +18,10 @@ use self::error::CityError;
 use self::places::Places;
 use self::query::Query;
 use self::streets::{Candidate, Streets, spelling};
-use super::ADDRESS_BYTES_MAX;
 use super::coordinates::coordinates;
 use super::suggest::Completions;
-use crate::model::{FoundPlace, Suggestion, SuggestionKind, expected_search};
+use super::{ADDRESS_BYTES_MAX, expected_search};
+use crate::model::{FoundPlace, Suggestion, SuggestionKind};
 
 /// Candidates nearer to each other than this are one place (chosen: a long block; a building with
 /// several entrances).

@@ -465,7 +465,7 @@ mod tests {
 
     #[test]
     fn the_example_is_the_one_that_is_expected() {
-        let expected = crate::model::expected_search(EXAMPLE);
+        let expected = super::super::expected_search(EXAMPLE);
         assert_eq!(expected, crate::model::EXPECTED_SEARCH);
         assert!(metres_off(EXAMPLE, PARK_AND_32) < 120.0);
     }
