@@ -21,6 +21,7 @@ mod measured;
 mod neighbourhoods;
 mod numbers;
 mod outlines;
+mod place;
 mod places;
 mod query;
 #[cfg(test)]
@@ -31,17 +32,12 @@ mod words;
 use basemap::{Addresses, BaseMap};
 
 use crate::model::{Outcome, Suggestion};
-use crate::words::{Word, Words};
+use crate::words::Words;
 use city::CityGeocoder;
 use manhattan::ManhattanGeocoder;
 
 /// Bytes an address may have (chosen: twice the longest of New York).
 const ADDRESS_BYTES_MAX: usize = 120;
-
-/// What a search must look like, with an address that is known.
-fn expected_search(example: &str) -> String {
-    Words::default().fill(Word::SearchExpected, &[example])
-}
 
 /// The geocoder of this server.
 #[derive(Debug)]
@@ -62,12 +58,15 @@ impl Geocoder {
     }
 
     /// Looks an address up; what is not known becomes a message for the rider.
-    pub(crate) fn look_up(&self, query: &str) -> Outcome {
+    pub(crate) fn look_up(&self, query: &str, words: Words) -> Outcome {
         let found = match self {
-            Self::Manhattan(geocoder) => geocoder.find(query).map_err(|error| error.to_string()),
-            Self::City(geocoder) => geocoder.find(query).map_err(|error| error.to_string()),
+            Self::Manhattan(geocoder) => geocoder.find(query).map_err(|error| error.message()),
+            Self::City(geocoder) => geocoder.find(query).map_err(|error| error.message()),
         };
-        found.map_or_else(Outcome::Flash, Outcome::Found)
+        match found {
+            Ok(place) => Outcome::Found(place.told(words)),
+            Err(message) => Outcome::Flash(message.text(words)),
+        }
     }
 
     /// A search that finds something.

@@ -62,9 +62,7 @@ pub use query::streams::read_failures;
 pub use server::{AppConfig, AppError, Limits, PageRole, Server, check_base_map};
 
 // What tests put in the place of Postgres and of a port, and what they read.
-pub use model::{
-    Count, Database, Delta, Dock, EXPECTED_SEARCH, FoundPlace, Heartbeat, Outcome, WallTime,
-};
+pub use model::{Count, Database, Delta, Dock, FoundPlace, Heartbeat, Outcome, WallTime};
 #[cfg(feature = "ssr")]
 pub use query::docks::{Clock, DockRow, Reading};
 #[cfg(feature = "ssr")]

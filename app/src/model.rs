@@ -9,10 +9,6 @@ use crate::words::Words;
 /// The radius of a search: three blocks, in metres.
 pub(crate) const SEARCH_RADIUS_M: f64 = domain::geo::THREE_BLOCKS_M;
 
-/// What a search must look like; shown whenever one does not.
-pub const EXPECTED_SEARCH: &str =
-    "type a building number and a street name, such as \"1 Park Avenue\"";
-
 /// A station with docks, and how many bikes stand there.
 ///
 /// JSON: `[location_id, name, lat, lon, count]`; short, since a page holds thousands.

@@ -2,11 +2,15 @@
 //!
 //! The server knows all of them, and sends each page those of its rider: a page's script has none.
 
+#[cfg(feature = "ssr")]
+mod message;
 mod page;
 mod time;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+#[cfg(feature = "ssr")]
+pub(crate) use message::{Message, Value};
 pub(crate) use page::Word;
 
 /// A language of riders.

@@ -15,5 +15,6 @@ pub(crate) async fn search(q: String) -> Result<Outcome, ServerFnError> {
     use std::sync::Arc;
 
     let geocoder = expect_context::<Arc<crate::geocode::Geocoder>>();
-    Ok(geocoder.look_up(&q))
+    let words = expect_context::<crate::words::Words>();
+    Ok(geocoder.look_up(&q, words))
 }

@@ -18,10 +18,12 @@ use self::error::CityError;
 use self::places::Places;
 use self::query::Query;
 use self::streets::{Candidate, Streets, spelling};
+use super::ADDRESS_BYTES_MAX;
 use super::coordinates::coordinates;
+use super::place::Place;
 use super::suggest::Completions;
-use super::{ADDRESS_BYTES_MAX, expected_search};
-use crate::model::{FoundPlace, Suggestion, SuggestionKind};
+use crate::model::{Suggestion, SuggestionKind};
+use crate::words::{Message, Word};
 
 /// Candidates nearer to each other than this are one place (chosen: a long block; a building with
 /// several entrances).
@@ -39,7 +41,7 @@ pub(crate) struct CityGeocoder {
     /// A search that finds something; empty for a map without houses and corners.
     example: String,
     /// What a search must look like, with that example.
-    expected: String,
+    expected: Message,
 }
 
 impl CityGeocoder {
@@ -94,14 +96,14 @@ impl CityGeocoder {
     ///
     /// # Errors
     /// [`CityError`], whose text is meant for the rider.
-    pub(crate) fn find(&self, query: &str) -> Result<FoundPlace, CityError> {
+    pub(crate) fn find(&self, query: &str) -> Result<Place, CityError> {
         let text = query.trim();
         if text.len() > ADDRESS_BYTES_MAX {
             let expected = self.expected.clone();
             return Err(CityError::TooLong { expected });
         }
         if let Some((lat, lon)) = coordinates(text) {
-            return Ok(place(text, (lat, lon), "where these degrees are"));
+            return Ok(Place::new(text, (lat, lon), Word::TheseDegrees));
         }
         let query = Query::read(text);
         let unknown = query
@@ -139,7 +141,7 @@ impl CityGeocoder {
             found.extend(self.places.named(&query.whole()).map(|place| Candidate {
                 label: place.name.clone(),
                 at: place.at,
-                accuracy: "where its name stands on the map".to_owned(),
+                accuracy: Word::WhereNameStands.into(),
             }));
         }
         found
@@ -151,7 +153,7 @@ impl CityGeocoder {
         text: &str,
         query: &Query,
         candidates: Vec<Candidate>,
-    ) -> Result<FoundPlace, CityError> {
+    ) -> Result<Place, CityError> {
         let is_in = |it: &&Candidate| {
             query
                 .places
@@ -162,24 +164,24 @@ impl CityGeocoder {
         let Some(first) = fitting.first() else {
             return Err(CityError::Elsewhere {
                 query: text.to_owned(),
-                places: self.places_of(&candidates).join(" or "),
+                places: self.places_of(&candidates),
                 expected: self.expected.clone(),
             });
         };
         let is_one =
             |it: &&Candidate| distance_m(first.at.0, first.at.1, it.at.0, it.at.1) <= ONE_PLACE_M;
         if fitting.iter().all(is_one) {
-            return Ok(place(&first.label, first.at, &first.accuracy));
+            return Ok(Place::new(&first.label, first.at, first.accuracy.clone()));
         }
         let places = self.places_of(&candidates).into_iter();
         let examples = places.map(|place| format!("\"{}, {place}\"", first.label));
         Err(CityError::Ambiguous {
             query: text.to_owned(),
-            places: format!("as in {}", examples.collect::<Vec<_>>().join(" or ")),
+            examples: examples.collect(),
         })
     }
 
-    fn places_of(&self, candidates: &[Candidate]) -> Vec<&str> {
+    fn places_of(&self, candidates: &[Candidate]) -> Vec<String> {
         let mut names: Vec<_> = candidates
             .iter()
             .filter_map(|it| self.places.around(it.at))
@@ -187,7 +189,7 @@ impl CityGeocoder {
         names.sort_unstable();
         names.dedup();
         names.truncate(NAMED_MAX);
-        names
+        names.into_iter().map(str::to_owned).collect()
     }
 
     /// Why nothing was found.
@@ -235,36 +237,43 @@ impl CityGeocoder {
     }
 
     /// What to add to a street's name.
-    fn instead_of(&self, street: &str) -> String {
+    fn instead_of(&self, street: &str) -> Message {
         let mut ways = Vec::new();
         for (index, street) in self.streets.named(street) {
             if let Some(house) = street.numbers.first() {
                 let example = format!("{}{} {}", house.number, house.rest, street.name);
-                ways.push(format!("add a building number, such as \"{example}\""));
+                ways.push(Message::new(Word::AddNumber, [example.into()]));
             }
             if let Some(other) = self.streets.meeting(index).next() {
                 let example = format!("{} & {}", street.name, other.name);
-                ways.push(format!("add a street that it meets, such as \"{example}\""));
+                ways.push(Message::new(Word::AddStreet, [example.into()]));
             }
         }
-        ways.truncate(2);
-        match ways.is_empty() {
-            true => self.expected.clone(),
-            false => ways.join(", or "),
+        let mut ways = ways.into_iter().take(2);
+        match (ways.next(), ways.next()) {
+            (Some(one), Some(other)) => {
+                Message::new(Word::OneWayOrOther, [one.into(), other.into()])
+            }
+            (Some(one), None) => one,
+            (None, _) => self.expected.clone(),
         }
     }
 
     /// `numbers 2 to 14 of it`.
-    fn known_numbers(&self, street: &str) -> String {
+    fn known_numbers(&self, street: &str) -> Message {
         let numbers = self
             .streets
             .named(street)
             .flat_map(|(_, street)| &street.numbers);
         let numbers: Vec<_> = numbers.map(|house| house.number).collect();
         match (numbers.iter().min(), numbers.iter().max()) {
-            (Some(least), Some(most)) if least == most => format!("number {least} of it alone"),
-            (Some(least), Some(most)) => format!("some numbers of it, from {least} to {most}"),
-            _ => "no building number of it".to_owned(),
+            (Some(least), Some(most)) if least == most => {
+                Message::new(Word::NumberAlone, [(*least).into()])
+            }
+            (Some(least), Some(most)) => {
+                Message::new(Word::SomeNumbers, [(*least).into(), (*most).into()])
+            }
+            _ => Word::NoNumber.into(),
         }
     }
 }
@@ -282,24 +291,14 @@ fn example(streets: &Streets) -> Option<String> {
     }
 }
 
-fn expected(streets: &Streets, example: &str) -> String {
+fn expected(streets: &Streets, example: &str) -> Message {
     let has_houses = streets
         .all()
         .iter()
         .any(|street| !street.numbers.is_empty());
     match (has_houses, example) {
-        (true, example) => expected_search(example),
-        (false, "") => "type the name of a part of the city".to_owned(),
-        (false, corner) => format!("type two streets that meet, such as \"{corner}\""),
-    }
-}
-
-fn place(label: &str, (lat, lon): (f64, f64), accuracy: &str) -> FoundPlace {
-    FoundPlace {
-        label: label.to_owned(),
-        lat,
-        lon,
-        accuracy: accuracy.to_owned(),
-        grid: None,
+        (true, example) => Message::new(Word::SearchExpected, [example.into()]),
+        (false, "") => Word::NameExpected.into(),
+        (false, corner) => Message::new(Word::CornerExpected, [corner.into()]),
     }
 }

@@ -73,7 +73,7 @@ pub(crate) async fn page(
     let query = q.unwrap_or_default();
     let outcome = match query.trim() {
         "" => None,
-        query => Some(app.geocoder.look_up(query)),
+        query => Some(app.geocoder.look_up(query, words)),
     };
     let mut snapshot = app.board.snapshot();
     let (past, refusal) = past_of(&app, words, &at, &mut snapshot).await;

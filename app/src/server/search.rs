@@ -11,6 +11,7 @@ use leptos::prelude::provide_context;
 use super::page::PageQuery;
 use super::state::AppState;
 use crate::link::query_value;
+use crate::words::Language;
 
 /// What a request without a search is told.
 const NO_SEARCH: &str = "a search has its address in \"q\", such as /api/search?q=1+Park+Avenue\n";
@@ -21,6 +22,7 @@ const NO_SEARCH: &str = "a search has its address in \"q\", such as /api/search?
 pub(super) async fn search(
     State(app): State<AppState>,
     path: MatchedPath,
+    language: Language,
     query: PageQuery,
 ) -> Response {
     let Some(q) = query.q else {
@@ -31,7 +33,10 @@ pub(super) async fn search(
     *request.uri_mut() = Uri::try_from(address).unwrap_or_default();
     let json = HeaderValue::from_static("application/json");
     request.headers_mut().insert(header::ACCEPT, json);
-    let context = move || provide_context(Arc::clone(&app.geocoder));
+    let context = move || {
+        provide_context(Arc::clone(&app.geocoder));
+        provide_context(language.words());
+    };
     leptos_axum::handle_server_fns_with_context(context, request)
         .await
         .into_response()

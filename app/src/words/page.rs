@@ -196,6 +196,83 @@ words! {
     PastIsCorrected: "something came late: this part of the past is being corrected",
         "algo llegó tarde: esta parte del pasado se está corrigiendo";
     PastEnds: "the past is stored up to here so far", "de momento el pasado se guarda hasta aquí";
+
+    // What the search says.
+    Or: "{0} or {1}", "{0} o {1}";
+    TheseDegrees: "where these degrees are", "donde están estos grados";
+    AmidNeighbourhood: "amid this neighbourhood", "en medio de este barrio";
+    DockAtCorner: "the dock at this corner", "la estación de esta esquina";
+    DockOfName: "the dock of this name", "la estación de este nombre";
+    DockIn: "{0}, in {1}", "{0}, en {1}";
+    EstimatedAddress: "estimated from the street grid: nine of ten such addresses are within {0} m",
+        "estimado por la cuadrícula: nueve de cada diez direcciones así están a menos de {0} m";
+    EstimatedCorner: "estimated from the street grid: nine of ten such corners are within {0} m",
+        "estimado por la cuadrícula: nueve de cada diez esquinas así están a menos de {0} m";
+    NotAnAddress: "\"{0}\" is not an address: {1}", "\"{0}\" no es una dirección: {1}";
+    TooLong: "that is longer than any address: {0}", "eso es más largo que cualquier dirección: {0}";
+    NoSide: "\"{0}\" could be east or west of 5 Avenue: {1} or \"{2} W {3} St\"",
+        "\"{0}\" podría estar al este o al oeste de la 5 Avenue: {1} o \"{2} W {3} St\"";
+    SeveralBoroughs: "\"{0}\" is in more than one place: add the borough, or for Manhattan the side as in \
+                      \"W 14 St\"; or {1}",
+        "\"{0}\" está en más de un lugar: añade el distrito o, en Manhattan, el lado como en \"W 14 St\"; \
+         o {1}";
+    Hyphenated: "\"{0}\" is not known here: a number with a hyphen is one of Queens, where only corners and \
+                 names of docks are known; in Manhattan {1}",
+        "\"{0}\" no se conoce aquí: un número con guion es de Queens, donde solo se conocen esquinas y \
+         nombres de estaciones; en Manhattan {1}";
+    NotKnownHere: "\"{0}\" is not known here: {1}", "\"{0}\" no se conoce aquí: {1}";
+    OnlyCorners: "in {0} only corners and names of docks are known, such as \"{1}\", and addresses are known \
+                  in Manhattan alone: {2}",
+        "en {0} solo se conocen esquinas y nombres de estaciones, como \"{1}\", y direcciones solo en \
+         Manhattan: {2}";
+    NoDocksThere: "no docks stand on {0}, and addresses are known in Manhattan alone: {1}",
+        "en {0} no hay estaciones, y solo se conocen direcciones de Manhattan: {1}";
+    DocksAreIn: "docks are known in Manhattan, the Bronx, Brooklyn, Queens and Jersey City alone, and \
+                 addresses are known in Manhattan alone: {0}",
+        "solo se conocen estaciones de Manhattan, el Bronx, Brooklyn, Queens y Jersey City, y direcciones \
+         solo de Manhattan: {0}";
+    InAnotherArea: "\"{0}\" is not known here: the dock of this name is in {1}; leave out the place, or {2}",
+        "\"{0}\" no se conoce aquí: la estación de este nombre está en {1}; quita el lugar, o {2}";
+    UnknownBorough: "\"{0}\" is not known here, for \"{1}\" is no borough or town that is known: leave it \
+                     out, or {2}",
+        "\"{0}\" no se conoce aquí, porque \"{1}\" no es un distrito ni una ciudad que se conozca: quítalo, \
+         o {2}";
+    Contradiction: "\"{0}\" is not known here: its town, state and ZIP code are not of one place; leave out \
+                    what is wrong, or {1}",
+        "\"{0}\" no se conoce aquí: su ciudad, su estado y su código postal no son de un mismo lugar; quita \
+         lo que esté mal, o {1}";
+    UnknownInManhattan: "\"{0}\" is not known here: {1}, on an avenue or a numbered street of Manhattan, or a \
+                         corner with a dock, such as \"Broadway & W 25 St\"",
+        "\"{0}\" no se conoce aquí: {1}, en una avenida o una calle numerada de Manhattan, o una esquina con \
+         estación, como \"Broadway & W 25 St\"";
+
+    // The same of a city's own map.
+    WhereNameStands: "where its name stands on the map", "donde está su nombre en el mapa";
+    CornerOfStreets: "the corner of these streets", "la esquina de estas calles";
+    HouseOfNumber: "the house of this number", "la casa de este número";
+    HouseNumber: "the house number {0}", "la casa número {0}";
+    BetweenNumbers: "estimated between number {0} and {1}", "estimado entre el número {0} y el {1}";
+    StreetAlone: "\"{0}\" is a street: {1}", "\"{0}\" es una calle: {1}";
+    AddNumber: "add a building number, such as \"{0}\"", "añade un número, como \"{0}\"";
+    AddStreet: "add a street that it meets, such as \"{0}\"", "añade una calle que la cruce, como \"{0}\"";
+    OneWayOrOther: "{0}, or {1}", "{0}, o {1}";
+    NoSuchStreet: "\"{0}\" is not known here, for the map has no such street: {1}",
+        "\"{0}\" no se conoce aquí, porque el mapa no tiene esa calle: {1}";
+    MapHas: "\"{0}\" is not known here: the map has {1}; {2}", "\"{0}\" no se conoce aquí: el mapa tiene {1}; {2}";
+    NumberAlone: "number {0} of it alone", "solo su número {0}";
+    SomeNumbers: "some numbers of it, from {0} to {1}", "algunos de sus números, del {0} al {1}";
+    NoNumber: "no building number of it", "ninguno de sus números";
+    NoCorner: "\"{0}\" is not known here, for on the map these streets do not meet: {1}",
+        "\"{0}\" no se conoce aquí, porque en el mapa estas calles no se cruzan: {1}";
+    SeveralPlaces: "\"{0}\" is in more than one place: add which, as in {1}",
+        "\"{0}\" está en más de un lugar: añade en cuál, como en {1}";
+    Elsewhere: "\"{0}\" is not known here: it is in {1}; leave out the place, or {2}",
+        "\"{0}\" no se conoce aquí: está en {1}; quita el lugar, o {2}";
+    NoSuchPlace: "\"{0}\" is not known here, for \"{1}\" is no place of the map: leave it out, or {2}",
+        "\"{0}\" no se conoce aquí, porque \"{1}\" no es un lugar del mapa: quítalo, o {2}";
+    NameExpected: "type the name of a part of the city", "escribe el nombre de una parte de la ciudad";
+    CornerExpected: "type two streets that meet, such as \"{0}\"",
+        "escribe dos calles que se crucen, como \"{0}\"";
 }
 
 /// A page is sent those before this one.

@@ -66,14 +66,23 @@ async fn what_the_server_draws_and_refuses_is_in_the_same_language() {
     };
     let server = city.serve(Limits::default()).await;
     let mut seen = String::new();
-    for path in ["/dock/past?dock=1&at=mal", "/city/day", "/api/past?at=2020"] {
+    for path in [
+        "/dock/past?dock=1&at=mal",
+        "/city/day",
+        "/api/past?at=2020",
+        "/api/search?q=hello",
+        "/api/search?q=5+Ave+%26+14+St",
+    ] {
         let (_, content) = ask(server.address, path, "accept-language: es\r\n").await;
-        seen += &format!("{path}: {}", String::from_utf8_lossy(&content));
+        let content = String::from_utf8_lossy(&content);
+        seen += &format!("{path}: {}\n", content.trim_end());
     }
     expect![[r#"
         /dock/past?dock=1&at=mal: aún no se guarda nada del pasado: así están las estaciones ahora
         /city/day: aún no se guarda nada del pasado: así están las estaciones ahora
         /api/past?at=2020: esto no es un instante: escribe uno como 2020-03-01T08:30, según los relojes de la ciudad
+        /api/search?q=hello: {"Flash":"\"hello\" no es una dirección: escribe un número y el nombre de una calle, como \"1 Park Avenue\""}
+        /api/search?q=5+Ave+%26+14+St: {"Flash":"\"5 Ave & 14 St\" está en más de un lugar: añade el distrito o, en Manhattan, el lado como en \"W 14 St\"; o escribe un número y el nombre de una calle, como \"1 Park Avenue\""}
     "#]].assert_eq(&seen);
     server.stop().await;
 }

@@ -1,53 +1,91 @@
 //! Why a search gave no place of the city's own map.
 
-/// Each text is meant for the rider, and says what to type instead: `expected`, with an address of the map.
+use crate::words::{Message, Value, Word};
+
+/// Each is a message for the rider that says what to type instead: `expected`, with an address of the map.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.message())]
 pub(crate) enum CityError {
     /// Neither an address nor a corner nor a name.
-    #[error("\"{query}\" is not an address: {expected}")]
-    NotAnAddress { query: String, expected: String },
+    NotAnAddress { query: String, expected: Message },
     /// Longer than any address.
-    #[error("that is longer than any address: {expected}")]
-    TooLong { expected: String },
+    TooLong { expected: Message },
     /// A street without a number.
-    #[error("\"{query}\" is a street: {instead}")]
-    StreetAlone { query: String, instead: String },
+    StreetAlone { query: String, instead: Message },
     /// No street has this name.
-    #[error("\"{query}\" is not known here, for the map has no such street: {expected}")]
-    UnknownStreet { query: String, expected: String },
+    UnknownStreet { query: String, expected: Message },
     /// The street is known, the number is not.
-    #[error("\"{query}\" is not known here: the map has {known}; {expected}")]
     UnknownNumber {
         query: String,
         /// Which numbers of the street are.
-        known: String,
-        expected: String,
+        known: Message,
+        expected: Message,
     },
     /// Both streets are known, but not that they meet.
-    #[error("\"{query}\" is not known here, for on the map these streets do not meet: {expected}")]
-    NoCorner { query: String, expected: String },
+    NoCorner { query: String, expected: Message },
     /// In several places that are far from each other.
-    #[error("\"{query}\" is in more than one place: add which, {places}")]
     Ambiguous {
         query: String,
-        /// `as in "12 Storgatan, Nyby"`.
-        places: String,
+        /// `"12 Storgatan, Nyby"` and others.
+        examples: Vec<String>,
     },
     /// Not where it is said to be.
-    #[error("\"{query}\" is not known here: it is in {places}; leave out the place, or {expected}")]
     Elsewhere {
         query: String,
-        places: String,
-        expected: String,
+        places: Vec<String>,
+        expected: Message,
     },
     /// Said to be in a place that the map does not have.
-    #[error(
-        "\"{query}\" is not known here, for \"{place}\" is no place of the map: leave it out, or \
-         {expected}"
-    )]
     UnknownPlace {
         query: String,
         place: String,
-        expected: String,
+        expected: Message,
     },
+}
+
+impl CityError {
+    pub(crate) fn message(&self) -> Message {
+        let with =
+            |word, query: &String, then: &Message| Message::new(word, [query.into(), then.into()]);
+        match self {
+            Self::NotAnAddress { query, expected } => with(Word::NotAnAddress, query, expected),
+            Self::TooLong { expected } => Message::new(Word::TooLong, [expected.into()]),
+            Self::StreetAlone { query, instead } => with(Word::StreetAlone, query, instead),
+            Self::UnknownStreet { query, expected } => with(Word::NoSuchStreet, query, expected),
+            Self::UnknownNumber {
+                query,
+                known,
+                expected,
+            } => Message::new(Word::MapHas, [query.into(), known.into(), expected.into()]),
+            Self::NoCorner { query, expected } => with(Word::NoCorner, query, expected),
+            Self::Ambiguous { query, examples } => {
+                Message::new(Word::SeveralPlaces, [query.into(), any_of(examples)])
+            }
+            Self::Elsewhere {
+                query,
+                places,
+                expected,
+            } => Message::new(
+                Word::Elsewhere,
+                [query.into(), any_of(places), expected.into()],
+            ),
+            Self::UnknownPlace {
+                query,
+                place,
+                expected,
+            } => Message::new(
+                Word::NoSuchPlace,
+                [query.into(), place.into(), expected.into()],
+            ),
+        }
+    }
+}
+
+/// `a or b or c`.
+fn any_of(texts: &[String]) -> Value {
+    let mut texts = texts.iter().map(Value::from);
+    let first = texts.next().unwrap_or_else(|| "".into());
+    texts.fold(first, |before, text| {
+        Message::new(Word::Or, [before, text]).into()
+    })
 }

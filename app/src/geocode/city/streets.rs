@@ -8,6 +8,7 @@ use domain::geo::distance_m;
 use super::query::HouseNumber;
 use crate::geocode::degrees::Degrees;
 use crate::geocode::words::words;
+use crate::words::{Message, Word};
 
 /// Metres between two houses of one side between which a third is guessed (chosen: two long blocks; the
 /// guess is half of it off at most).
@@ -34,7 +35,7 @@ pub(super) struct Candidate {
     /// Number and street, or two streets, as the map writes them.
     pub(super) label: String,
     pub(super) at: Degrees,
-    pub(super) accuracy: String,
+    pub(super) accuracy: Message,
 }
 
 impl Streets {
@@ -106,7 +107,7 @@ impl Streets {
                 found.extend(at.map(|at| Candidate {
                     label: format!("{} & {}", street.name, other.name),
                     at: *at,
-                    accuracy: "the corner of these streets".to_owned(),
+                    accuracy: Word::CornerOfStreets.into(),
                 }));
             }
         }
@@ -152,8 +153,11 @@ fn known(street: &NamedStreet, house: &HouseNumber) -> Vec<Candidate> {
         label: format!("{}{} {}", known.number, known.rest, street.name),
         at: degrees(known.at),
         accuracy: match is_exact {
-            true => "the house of this number".to_owned(),
-            false => format!("the house number {}{}", known.number, known.rest),
+            true => Word::HouseOfNumber.into(),
+            false => {
+                let number = format!("{}{}", known.number, known.rest);
+                Message::new(Word::HouseNumber, [number.into()])
+            }
         },
     });
     houses.collect()
@@ -183,9 +187,9 @@ fn guessed(street: &NamedStreet, house: &HouseNumber) -> Vec<Candidate> {
             let candidate = Candidate {
                 label: format!("{number}{} {}", house.rest, street.name),
                 at: (lat + (to_lat - lat) * share, lon + (to_lon - lon) * share),
-                accuracy: format!(
-                    "estimated between number {} and {}",
-                    before.number, after.number
+                accuracy: Message::new(
+                    Word::BetweenNumbers,
+                    [before.number.into(), after.number.into()],
                 ),
             };
             guesses.push((apart, candidate));
