@@ -26,23 +26,24 @@ self.addEventListener("fetch", (event) => {
   else if (searchParams.has("v")) event.respondWith(file(request));
 });
 
-// What the server sends; where it does not answer, the page that is kept.
+// What the server sends; where it does not answer, or a proxy says so for it, the page that is kept.
 async function page(event) {
-  try {
-    const response = await fetch(event.request);
-    // With a search or an instant it is a page of its own.
-    if (response.ok && new URL(response.url).search === "") {
-      event.waitUntil(keep(response.clone()));
-    }
-    return response;
-  } catch (error) {
-    const kept = await caches.match(PAGE);
-    if (!kept) throw error;
-    // The page's script reads there how old its numbers are.
-    const root = `<html data-kept-at="${kept.headers.get(KEPT_AT)}"`;
-    const html = (await kept.text()).replace("<html", root);
-    return new Response(html, { headers: kept.headers });
+  const response = await fetch(event.request).catch(() => Response.error());
+  const isMissing = response.type === "error" || response.status >= 500;
+  // With a search or an instant it is a page of its own.
+  if (response.ok && new URL(response.url).search === "") {
+    event.waitUntil(keep(response.clone()));
   }
+  return (isMissing && (await keptPage())) || response;
+}
+
+async function keptPage() {
+  const kept = await caches.match(PAGE);
+  if (!kept) return undefined;
+  // The page's script reads there how old its numbers are.
+  const root = `<html data-kept-at="${kept.headers.get(KEPT_AT)}"`;
+  const html = (await kept.text()).replace("<html", root);
+  return new Response(html, { headers: kept.headers });
 }
 
 async function file(request) {

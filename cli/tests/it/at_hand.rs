@@ -2,6 +2,9 @@
 
 use serde_json::json;
 use testkit::browser::{Browser, Scripts};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::find::{click, open};
 use crate::page::{City, PHONE, nothing_went_wrong_in_the_console};
@@ -56,13 +59,42 @@ async fn without_a_server_the_page_opens_as_it_was_and_says_how_old_it_is() {
     drop(city);
 
     // A search cannot be answered now; what is known is shown all the same.
-    open(&browser, &format!("{address}?q=1+Park+Avenue")).await;
-    let status = "return document.querySelector('#status[data-state=offline]')?.textContent";
-    let status = browser.wait_until(status).await;
-    let status = status.as_str().unwrap();
-    assert!(status.starts_with("offline: as it was "), "{status}");
-    let shown = browser.client.execute(listed, Vec::new()).await.unwrap();
-    assert_eq!(shown, seen);
+    for is_proxied in [false, true] {
+        let proxy = if is_proxied {
+            Some(answer_bad_gateway(&address).await)
+        } else {
+            None
+        };
+        open(&browser, &format!("{address}?q=1+Park+Avenue")).await;
+        let status = "return document.querySelector('#status[data-state=offline]')?.textContent";
+        let status = browser.wait_until(status).await;
+        let status = status.as_str().unwrap();
+        assert!(status.starts_with("offline: as it was "), "{status}");
+        let shown = browser.client.execute(listed, Vec::new()).await.unwrap();
+        assert_eq!(shown, seen);
+        drop(proxy);
+    }
+}
+
+/// As a proxy whose server is gone, until it is dropped.
+async fn answer_bad_gateway(address: &str) -> DropGuard {
+    const ANSWER: &[u8] =
+        b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    let address = url::Url::parse(address).unwrap();
+    let address = address.socket_addrs(|| None).unwrap()[0];
+    let listener = TcpListener::bind(address).await.unwrap();
+    let stop = CancellationToken::new();
+    let guard = stop.clone().drop_guard();
+    tokio::spawn(async move {
+        while let Some(Ok((mut tcp, _))) = stop.run_until_cancelled(listener.accept()).await {
+            tokio::spawn(async move {
+                // A browser's head fits into one reading; some connections it only keeps ready.
+                tcp.read(&mut [0; 8_192]).await.ok();
+                tcp.write_all(ANSWER).await.ok();
+            });
+        }
+    });
+    guard
 }
 
 /// Returns once the device has page and script.
