@@ -89,8 +89,10 @@ async fn answer_bad_gateway(address: &str) -> DropGuard {
         while let Some(Ok((mut tcp, _))) = stop.run_until_cancelled(listener.accept()).await {
             tokio::spawn(async move {
                 // A browser's head fits into one reading; some connections it only keeps ready.
-                tcp.read(&mut [0; 8_192]).await.ok();
-                tcp.write_all(ANSWER).await.ok();
+                let read = tcp.read(&mut [0; 8_192]).await;
+                if read.is_ok_and(|bytes| bytes > 0) {
+                    tcp.write_all(ANSWER).await.ok();
+                }
             });
         }
     });
