@@ -90,15 +90,9 @@ impl Log {
     /// Begins the log of a new partition.
     pub(crate) fn create(folder: PathBuf, config: LogConfig) -> Result<Self, LogError> {
         let storage = &*config.storage;
-        let failed = || LogError::file("create", &folder);
-        storage.create_folder(&folder).map_err(failed())?;
+        let created = storage.create_folder(&folder);
+        created.map_err(LogError::file("create", &folder))?;
         Segment::create(storage, &folder, BatchStart::new(0, i32::MIN))?;
-        if config.sync {
-            // The names of the segment, of the partition and of the topic.
-            for folder in folder.ancestors().take(3) {
-                storage.sync_folder(folder).map_err(failed())?;
-            }
-        }
         Self::open(folder, config)
     }
 
@@ -109,7 +103,6 @@ impl Log {
         let storage = &*config.storage;
         let recovery_point = RecoveryPoint::of(&folder);
         let point = recovery_point.read(storage);
-        let point = point.map_err(LogError::file("read a recovery point of", &folder))?;
         let bases = segment::bases_in(storage, &folder)?;
         let mut segments = Vec::with_capacity(bases.len().max(1));
         let mut end = BatchStart::new(0, i32::MIN);
@@ -157,7 +150,11 @@ impl Log {
         if self.damage().is_some() {
             return Ok(());
         }
-        self.active().sync()?;
+        // An earlier run may not have synced; what is on the disk already takes no time.
+        for segment in self.read_segments().iter() {
+            segment.sync()?;
+        }
+        self.sync_names()?;
         let written = self.recovery_point.write(storage, self.end_offset());
         written.map_err(LogError::file("write the recovery point of", &self.folder))
     }
@@ -318,14 +315,22 @@ impl Log {
         let storage = &*self.config.storage;
         let segment = Arc::new(Segment::create(storage, &self.folder, start)?);
         if self.config.sync {
-            let synced = storage.sync_folder(&self.folder);
-            synced.map_err(LogError::file("sync", &self.folder))?;
+            self.sync_names()?;
         }
         self.segments
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .push(Arc::clone(&segment));
         Ok(segment)
+    }
+
+    /// The names of the segments, of the partition and of the topic.
+    fn sync_names(&self) -> Result<(), LogError> {
+        let mut folders = self.folder.ancestors().take(3);
+        folders.try_for_each(|folder| {
+            let synced = self.config.storage.sync_folder(folder);
+            synced.map_err(LogError::file("sync", folder))
+        })
     }
 
     fn active(&self) -> Arc<Segment> {

@@ -29,14 +29,22 @@ impl RecoveryPoint {
         }
     }
 
-    /// The offset; none before the first, and where the file is not as it was written.
-    pub(super) fn read(&self, storage: &dyn Storage) -> io::Result<Option<i64>> {
-        let stored = match storage.read(&self.path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            stored => stored?,
-        };
-        let text = sealed::open(&stored).ok().map(String::from_utf8_lossy);
-        Ok(text.and_then(|text| text.parse().ok()))
+    /// The offset; none before the first, and where the file cannot be read or is not as it was written:
+    /// then what is wrong with the log is damage, wherever it is.
+    pub(super) fn read(&self, storage: &dyn Storage) -> Option<i64> {
+        let stored = storage.read(&self.path);
+        let offset = stored.and_then(|stored| {
+            let text = String::from_utf8_lossy(sealed::open(&stored)?);
+            text.parse().map_err(io::Error::other)
+        });
+        match offset {
+            Ok(offset) => Some(offset),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => {
+                tracing::warn!(path = %self.path.display(), %error, "cannot read a recovery point");
+                None
+            }
+        }
     }
 
     /// Everything before an offset is on the disk.

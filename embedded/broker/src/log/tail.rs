@@ -73,8 +73,10 @@ pub(super) fn set_aside(
     position: u64,
 ) -> io::Result<PathBuf> {
     let path_of = |number: u32| segment.with_extension(format!("torn-{number}"));
-    let is_free = |number: &u32| storage.read(&path_of(*number)).is_err();
-    let free = (1..TORN_MAX).find(is_free);
+    let taken = segment
+        .parent()
+        .map_or(Ok(Vec::new()), |it| storage.list(it))?;
+    let free = (1..TORN_MAX).find(|number| !taken.contains(&path_of(*number)));
     let path = path_of(free.unwrap_or(TORN_MAX));
     let mut window = Window::new(file, SCAN_STEP_BYTES)?;
     let rest = usize::try_from(window.file_bytes() - position).map_err(io::Error::other)?;

@@ -28,25 +28,27 @@ fn values(log: &Log) -> Result<Vec<String>, LogError> {
 }
 
 /// One life of a broker: it stores batches of so many records, one request after the other, until after
-/// some changes of the disk its power is cut.
+/// some changes of the disk it is killed, or the power is cut.
 #[derive(Debug, Clone)]
 struct Life {
+    sync: bool,
     requests: Vec<Vec<usize>>,
     changes: usize,
-    seed: u64,
+    /// Of a cut; none for a kill.
+    cut: Option<u64>,
 }
 
+/// Those that do not sync end by kills alone.
 fn lives() -> impl Strategy<Value = Vec<Life>> {
     let request = proptest::collection::vec(1_usize..6, 1..4);
-    let life = (
-        proptest::collection::vec(request, 0..12),
-        0_usize..60,
-        any::<u64>(),
-    );
-    let life = life.prop_map(|(requests, changes, seed)| Life {
+    let requests = proptest::collection::vec(request, 0..12);
+    let cut = proptest::option::weighted(0.7, any::<u64>());
+    let life = (requests, 0_usize..60, cut, proptest::bool::weighted(0.8));
+    let life = life.prop_map(|(requests, changes, cut, sync)| Life {
+        sync,
         requests,
         changes,
-        seed,
+        cut: cut.filter(|_| sync),
     });
     proptest::collection::vec(life, 1..6)
 }
@@ -56,14 +58,14 @@ fn lives() -> impl Strategy<Value = Vec<Life>> {
 /// # Errors
 /// A text for what was acknowledged, or shown, and is not there after a power cut, or for what was never
 /// sent and is.
-fn live(lives: &[Life], sync: bool) -> Result<(), String> {
+fn live(lives: &[Life]) -> Result<(), String> {
     let disk = Forgetful::new();
-    drop(Log::create(FOLDER.into(), config(&disk, sync)).unwrap());
+    drop(Log::create(FOLDER.into(), config(&disk, true)).unwrap());
     // What readers have seen, and what a request that was not acknowledged may have left behind it.
     let (mut kept, mut perhaps) = (Vec::new(), Vec::new());
-    for life in lives {
-        let log =
-            Log::open(FOLDER.into(), config(&disk, sync)).map_err(|error| error.to_string())?;
+    for (nth, life) in lives.iter().enumerate() {
+        let log = Log::open(FOLDER.into(), config(&disk, life.sync))
+            .map_err(|error| error.to_string())?;
         let found = values(&log).map_err(|error| error.to_string())?;
         let rest = found.strip_prefix(kept.as_slice());
         let rest = rest.ok_or_else(|| format!("{found:?} does not begin with {kept:?}"))?;
@@ -74,7 +76,7 @@ fn live(lives: &[Life], sync: bool) -> Result<(), String> {
         perhaps.clear();
         disk.cut_after(life.changes);
         for (number, request) in life.requests.iter().enumerate() {
-            let name = |batch: usize, at: usize| format!("{}-{number}-{batch}-{at}", life.seed);
+            let name = |batch: usize, at: usize| format!("{nth}-{number}-{batch}-{at}");
             let named = |(batch, records): (usize, &usize)| {
                 (0..*records).map(|at| name(batch, at)).collect::<Vec<_>>()
             };
@@ -89,7 +91,10 @@ fn live(lives: &[Life], sync: bool) -> Result<(), String> {
             kept.extend(batches.concat());
         }
         drop(log);
-        disk.restart(life.seed);
+        match life.cut {
+            Some(seed) => disk.restart(seed),
+            None => disk.go_on(),
+        }
     }
     Ok(())
 }
@@ -99,7 +104,7 @@ proptest! {
 
     #[test]
     fn a_synced_log_loses_nothing_that_was_acknowledged_or_read(lives in lives()) {
-        let outcome = live(&lives, true);
+        let outcome = live(&lives);
         prop_assert!(outcome.is_ok(), "{outcome:?}");
     }
 }
@@ -107,11 +112,12 @@ proptest! {
 #[test]
 fn without_syncing_a_power_cut_loses_what_was_acknowledged() {
     let life = |seed| Life {
+        sync: false,
         requests: vec![vec![3]; 4],
         changes: 1_000,
-        seed,
+        cut: Some(seed),
     };
-    let is_lost = |seed| live(&[life(seed), life(seed + 1)], false).is_err();
+    let is_lost = |seed| live(&[life(seed), life(seed + 1)]).is_err();
     assert!((0..10).any(is_lost), "the disk forgets nothing");
 }
 

@@ -50,9 +50,14 @@ impl Forgetful {
         self.state().bytes_max = bytes_max;
     }
 
-    /// Lets so many changes pass, then cuts the power.
+    /// Lets so many changes pass, then fails, as for who is killed or has no power.
     pub(super) fn cut_after(&self, changes: usize) {
         self.state().changes_left = Some(changes);
+    }
+
+    /// As before, after a kill: what the system had is there.
+    pub(super) fn go_on(&self) {
+        self.state().changes_left = None;
     }
 
     /// The power comes back: of what was not synced each sector and each name is there or not, by chance.
