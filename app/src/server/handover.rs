@@ -94,13 +94,12 @@ pub(super) async fn send(mut tcp: TcpStream, body: Body, reading_timeout: Durati
             () = wait_for_word(&tcp) => return,
         };
         let Some(Ok(event)) = event else { break };
-        let sent = tokio::time::timeout(reading_timeout, send_chunk(&mut tcp, event)).await;
-        if !matches!(sent, Ok(Ok(()))) {
+        if send_chunk(&mut tcp, event, reading_timeout).await.is_err() {
             return;
         }
     }
-    let ended = tcp.write_all(b"0\r\n\r\n").await;
-    if let Err(error) = ended {
+    let ended = tokio::time::timeout(reading_timeout, tcp.write_all(b"0\r\n\r\n")).await;
+    if let Err(error) = ended.map_err(io::Error::from).flatten() {
         tracing::debug!(%error, "an event stream broke at its end");
     }
 }
@@ -118,14 +117,18 @@ async fn wait_for_word(tcp: &TcpStream) {
 }
 
 /// The event between its length and a line's end, from where it lies, which all streams share.
-async fn send_chunk(tcp: &mut TcpStream, event: Bytes) -> io::Result<()> {
+async fn send_chunk(
+    tcp: &mut TcpStream,
+    event: Bytes,
+    reading_timeout: Duration,
+) -> io::Result<()> {
     let length = format!("{:x}\r\n", event.len());
     let mut parts = [length.as_bytes(), &event, b"\r\n"].map(io::IoSlice::new);
     let mut rest = &mut parts[..];
     while !rest.is_empty() {
         let sent =
             poll_fn(|cx| tokio::io::AsyncWrite::poll_write_vectored(Pin::new(&mut *tcp), cx, rest));
-        match sent.await? {
+        match tokio::time::timeout(reading_timeout, sent).await?? {
             0 => return Err(io::ErrorKind::WriteZero.into()),
             sent => io::IoSlice::advance_slices(&mut rest, sent),
         }
