@@ -417,17 +417,10 @@ mod tests {
 
     fn check(queries: &[&str], expected: &Expect) {
         let geocoder = ManhattanGeocoder::from_reference_stations();
-        let lines: Vec<String> = queries
+        let lines = queries
             .iter()
-            .map(|query| match geocoder.find(query) {
-                Ok(place) => format!(
-                    "{query} → {:.4}, {:.4} {}: {}\n",
-                    place.lat, place.lon, place.label, place.accuracy
-                ),
-                Err(error) => format!("{query} → {error}\n"),
-            })
-            .collect();
-        expected.assert_eq(&lines.concat());
+            .map(|query| super::super::place::line(query, geocoder.find(query)));
+        expected.assert_eq(&lines.collect::<String>());
     }
 
     #[test]

@@ -41,3 +41,15 @@ impl Place {
         }
     }
 }
+
+/// What a search gave, as tests read it: `query → 40.7454, -73.9814 label: accuracy`, or why nothing.
+#[cfg(test)]
+pub(super) fn line(query: &str, found: Result<Place, impl std::fmt::Display>) -> String {
+    match found {
+        Ok(place) => format!(
+            "{query} → {:.4}, {:.4} {}: {}\n",
+            place.lat, place.lon, place.label, place.accuracy
+        ),
+        Err(error) => format!("{query} → {error}\n"),
+    }
+}

@@ -15,17 +15,10 @@ fn vinterhamn() -> CityGeocoder {
 
 fn check(queries: &[&str], expected: &Expect) {
     let geocoder = vinterhamn();
-    let lines: Vec<_> = queries
+    let lines = queries
         .iter()
-        .map(|query| match geocoder.find(query) {
-            Ok(place) => format!(
-                "{query} → {:.4}, {:.4} {}: {}\n",
-                place.lat, place.lon, place.label, place.accuracy
-            ),
-            Err(error) => format!("{query} → {error}\n"),
-        })
-        .collect();
-    expected.assert_eq(&lines.concat());
+        .map(|query| crate::geocode::place::line(query, geocoder.find(query)));
+    expected.assert_eq(&lines.collect::<String>());
 }
 
 #[test]
