@@ -33,6 +33,7 @@ use leptos::task::spawn_local;
 use self::map_canvas::MapCanvas;
 use crate::city::City;
 use crate::components::map_nodes::MapNodes;
+use crate::link::query_value;
 
 /// Brings the rendered page to life; its map when the base map is there, which has been on its way
 /// since the page's head.
@@ -62,6 +63,14 @@ fn start_map(city: City, nodes: MapNodes, base_map: Option<BaseMap>) {
         gestures::attach(&map, nodes);
         address::follow(city, &map);
     }
+}
+
+/// The instant of the past that the page shows, as a value in an address; empty where it is live.
+fn instant_value(city: City) -> String {
+    city.instant.with_untracked(|instant| {
+        let local = instant.as_ref().map(|instant| query_value(&instant.local));
+        local.unwrap_or_default()
+    })
 }
 
 /// What the server answers; none where it has nothing to say, or does not answer.

@@ -1,41 +1,38 @@
 //! Asks the server when bikes were taken on the day that the film shows.
 
+use std::rc::Rc;
+
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use web_sys::{Element, Event};
 
 use super::events::{on, when_still};
-use super::fetch_text;
+use super::{fetch_text, instant_value};
 use crate::city::City;
-use crate::link::query_value;
 
 /// Keeps the chart in step with the film, as long as that is open.
 pub(super) fn follow(city: City) {
     let Some((panel, chart)) = element("details.past").zip(element("#city-day")) else {
         return;
     };
-    let renew = when_still({
+    // A page that could not wait for it has come without.
+    let is_missing = chart.inner_html().is_empty();
+    let renew = Rc::new(when_still({
         let panel = panel.clone();
         move |()| {
-            if !panel.has_attribute("open") {
-                return;
+            if panel.has_attribute("open") {
+                draw(
+                    chart.clone(),
+                    format!("/city/day?at={}", instant_value(city)),
+                );
             }
-            let at = city.instant.with_untracked(|instant| {
-                let local = instant.as_ref().map(|instant| query_value(&instant.local));
-                local.unwrap_or_default()
-            });
-            let chart = chart.clone();
-            spawn_local(async move {
-                // Without an answer the chart stays as it was: the film goes on.
-                if let Some(html) = fetch_text(&format!("/city/day?at={at}")).await {
-                    chart.set_inner_html(&html);
-                }
-            });
         }
-    });
-    let renew = std::rc::Rc::new(renew);
+    }));
+    if is_missing {
+        renew(());
+    }
     on::<Event>(&panel, "toggle", {
-        let renew = std::rc::Rc::clone(&renew);
+        let renew = Rc::clone(&renew);
         move |_| renew(())
     });
     Effect::watch(
@@ -43,6 +40,15 @@ pub(super) fn follow(city: City) {
         move |(), _, _| renew(()),
         false,
     );
+}
+
+/// Puts in what the server answers; without an answer the chart stays as it was, and the film goes on.
+fn draw(chart: Element, address: String) {
+    spawn_local(async move {
+        if let Some(html) = fetch_text(&address).await {
+            chart.set_inner_html(&html);
+        }
+    });
 }
 
 fn element(selector: &str) -> Option<Element> {

@@ -7,9 +7,8 @@ use std::time::Duration;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use super::fetch_text;
+use super::{fetch_text, instant_value};
 use crate::city::City;
-use crate::link::query_value;
 use crate::words::Word;
 
 /// Between two looks at a dock that stays selected.
@@ -75,12 +74,6 @@ pub(crate) fn follow(city: City, day: NodeRef<leptos::html::Div>) {
 /// Of the selected dock, at the instant that the page shows.
 fn address(city: City) -> Option<String> {
     let dock = city.selected.get_untracked()?;
-    let at = city.instant.with_untracked(|instant| {
-        let instant = instant.as_ref()?;
-        Some(query_value(&instant.local))
-    });
-    Some(format!(
-        "/dock/past?dock={dock}&at={}",
-        at.unwrap_or_default()
-    ))
+    let at = instant_value(city);
+    Some(format!("/dock/past?dock={dock}&at={at}"))
 }

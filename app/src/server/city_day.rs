@@ -3,14 +3,13 @@
 //! One request sums a day of table `frequency`, over the connections of [`super::past`] and within their
 //! time.
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{Uri, header};
 use axum::response::{Html, IntoResponse as _, Response};
 use leptos::prelude::*;
-use serde::Deserialize;
 
-use super::day::Day;
-use super::past::{LookBackError, instant_of};
+use super::day::{Day, ShownDay};
+use super::past::{LookBackError, query, soon};
 use super::state::AppState;
 use super::svg::{path, push};
 use crate::words::{Language, Word, Words};
@@ -21,13 +20,6 @@ const STEP_S: i64 = 300;
 const SIZE: (f64, f64) = (720.0, 84.0);
 const FOOT: f64 = 24.0;
 
-#[derive(Debug, Default, Deserialize)]
-struct DayQuery {
-    /// Text, since an address can hold anything.
-    #[serde(default)]
-    at: String,
-}
-
 /// Answers `/city/day` with today until now, and `/city/day?at=2020-03-01T08:30` with that day.
 pub(super) async fn city_day(
     State(app): State<AppState>,
@@ -35,28 +27,28 @@ pub(super) async fn city_day(
     uri: Uri,
 ) -> Response {
     app.board.wait_for_reading().await;
-    let query = Query::try_from_uri(&uri).map_or_else(|_| DayQuery::default(), |Query(it)| it);
-    match draw(&app, language.words(), &query.at).await {
+    let at = query(&uri).at.unwrap_or_default();
+    match draw(&app, language.words(), &at).await {
         Ok(html) => ([(header::CACHE_CONTROL, "no-store")], Html(html)).into_response(),
         Err(error) => error.answer(language),
     }
 }
 
+/// Draws it for a page that is waiting for it; nothing where it takes longer than that, or cannot be drawn:
+/// then the page's script asks.
+pub(super) async fn draw_soon(app: &AppState, words: Words, at: &str) -> String {
+    let drawn = soon(draw(app, words, at)).await;
+    drawn.and_then(Result::ok).unwrap_or_default()
+}
+
 /// Draws the day that the page shows.
 ///
 /// # Errors
-/// Those of [`instant_of`], and where the windows cannot be read.
-pub(super) async fn draw(app: &AppState, words: Words, at: &str) -> Result<String, LookBackError> {
-    let (range, timezone) = app
-        .board
-        .read(|board| (board.past(), board.system().timezone.clone()));
-    let range = range.ok_or(LookBackError::NoPast)?;
-    let shown = match at.trim() {
-        // At midnight of a city that stands still: the day that is over.
-        "" => range.last - 1,
-        at => instant_of(app, at)?.clamp(range.first, range.last),
-    };
-    let day = Day::around(shown, &timezone).ok_or(LookBackError::Unreadable)?;
+/// Those of [`ShownDay::of`], and where the windows cannot be read.
+async fn draw(app: &AppState, words: Words, at: &str) -> Result<String, LookBackError> {
+    let ShownDay {
+        second: shown, day, ..
+    } = ShownDay::of(app, at)?;
     let departures = app.past.departures(day.start, day.end, STEP_S).await?;
     Ok(CityDay {
         words,

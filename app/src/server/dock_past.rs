@@ -7,8 +7,6 @@ mod chart;
 pub(super) mod past;
 mod suspicion;
 
-use std::time::Duration;
-
 use axum::extract::{Query, State};
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse as _, Response};
@@ -17,16 +15,13 @@ use serde::Deserialize;
 use self::chart::{Chart, Suspicion, Usual};
 use self::past::DockPast;
 use self::suspicion::{is_suspicious, mean};
-use super::day::Day;
-use super::past::{LookBackError, instant_of};
+use super::day::{Day, ShownDay};
+use super::past::{LookBackError, soon};
 use super::state::AppState;
 use crate::words::{Language, Words};
 
 /// Days of the same weekday that tell what is usual (chosen: a month is of one season).
 const USUAL_DAYS_MAX: u64 = 4;
-
-/// A page waits no longer for it: it has more to show (chosen: a rider sees no difference).
-const WAIT_MAX: Duration = Duration::from_millis(300);
 
 /// How far back it is looked for when a bike was last taken.
 const LOOK_BACK_S: i64 = 24 * 3_600;
@@ -62,32 +57,24 @@ pub(super) async fn dock_past(
 }
 
 /// A dock's day for a page that is waiting for it, or why there is none; nothing where it takes longer
-/// than [`WAIT_MAX`]: then the page's script asks.
+/// than that: then the page's script asks.
 pub(super) async fn draw_soon(app: &AppState, words: Words, dock: i32, at: &str) -> String {
-    let drawing = tokio::time::timeout(WAIT_MAX, draw(app, words, dock, at)).await;
-    let drawn = drawing.map(|drawn| drawn.unwrap_or_else(|error| chart::message(words, error)));
+    let drawn = soon(draw(app, words, dock, at)).await;
+    let drawn = drawn.map(|drawn| drawn.unwrap_or_else(|error| chart::message(words, error)));
     drawn.unwrap_or_default()
 }
 
 /// Draws a dock's day: until the instant that the page shows, or, where that is empty, until now.
 ///
 /// # Errors
-/// Those of [`instant_of`], and where the past cannot be read.
-pub(super) async fn draw(
-    app: &AppState,
-    words: Words,
-    dock: i32,
-    at: &str,
-) -> Result<String, LookBackError> {
-    let (range, timezone) = app
-        .board
-        .read(|board| (board.past(), board.system().timezone.clone()));
-    let range = range.ok_or(LookBackError::NoPast)?;
-    let now = match at.trim() {
-        "" => range.last,
-        at => instant_of(app, at)?.clamp(range.first, range.last),
-    };
-    let day = Day::around(now, &timezone).ok_or(LookBackError::Unreadable)?;
+/// Those of [`ShownDay::of`], and where the past cannot be read.
+async fn draw(app: &AppState, words: Words, dock: i32, at: &str) -> Result<String, LookBackError> {
+    let ShownDay {
+        second: now,
+        day,
+        range,
+        timezone,
+    } = ShownDay::of(app, at)?;
     let begin = day.start.min(now - LOOK_BACK_S);
     let lately = app.past.of_dock(dock, begin, now).await?;
     let mut usual = Vec::new();

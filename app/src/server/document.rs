@@ -9,19 +9,22 @@ use crate::words::Word;
 
 /// The whole document: the head, with where style, icon and client are, and the page.
 pub(super) fn document(links: &'static Links) -> impl IntoView + use<> {
-    let words = use_context::<PageContent>().unwrap_or_default().words;
+    let (words, base_map) = with_context(|content: &PageContent| {
+        let base_map = content.base_map.as_ref();
+        (content.words, base_map.map(|it| it.address.clone()))
+    })
+    .unwrap_or_default();
     let nonce = leptos::nonce::use_nonce();
     let client = links.client.as_ref().map(|(script, wasm)| {
         let start = format!(
             "import start,{{hydrate}} from \"{script}\";\
              start({{module_or_path:\"{wasm}\"}}).then(hydrate)"
         );
-        let base_map = use_context::<PageContent>().and_then(|content| content.base_map);
         view! {
             <link rel="modulepreload" href=script.as_str() />
             <link rel="preload" href=wasm.as_str() r#as="fetch" r#type="application/wasm" crossorigin="anonymous" />
-            {base_map.map(|base_map| view! {
-                <link rel="preload" href=base_map.address r#as="fetch" crossorigin="anonymous" />
+            {base_map.clone().map(|base_map| view! {
+                <link rel="preload" href=base_map r#as="fetch" crossorigin="anonymous" />
             })}
             <script type="module" nonce=nonce inner_html=start></script>
         }

@@ -84,9 +84,7 @@ pub(crate) async fn page(
     };
     // Below the film, which is open where the past is shown.
     let city_day = match &past {
-        Some(Past { shown: Some(_), .. }) => {
-            city_day::draw(&app, words, &at).await.unwrap_or_default()
-        }
+        Some(Past { shown: Some(_), .. }) => city_day::draw_soon(&app, words, &at).await,
         _ => String::new(),
     };
     let content = PageContent {

@@ -42,6 +42,9 @@ const WAIT_MAX: Duration = Duration::from_secs(2);
 /// See [`WAIT_MAX`]: a row takes milliseconds.
 const SESSION: &str = "set statement_timeout = '2s'; set tcp_user_timeout = '10s'";
 
+/// A page waits no longer for a piece of it: it has more to show (chosen: a rider sees no difference).
+const PIECE_WAIT_MAX: Duration = Duration::from_millis(300);
+
 /// A connection that nobody needs is closed.
 const IDLE_MAX: Duration = Duration::from_secs(60);
 
@@ -339,14 +342,19 @@ fn shown(count: DockCount, timezone: &str) -> Count {
     }
 }
 
+/// A piece of a page that is waiting for it; none where it takes longer than [`PIECE_WAIT_MAX`].
+pub(super) async fn soon<T>(piece: impl Future<Output = T>) -> Option<T> {
+    tokio::time::timeout(PIECE_WAIT_MAX, piece).await.ok()
+}
+
 /// What a request names; texts, since an address can hold anything.
 #[derive(Debug, Default, Deserialize)]
-struct PastQuery {
-    at: Option<String>,
+pub(super) struct PastQuery {
+    pub(super) at: Option<String>,
     second: Option<String>,
 }
 
-fn query(uri: &Uri) -> PastQuery {
+pub(super) fn query(uri: &Uri) -> PastQuery {
     Query::try_from_uri(uri).map_or_else(|_| PastQuery::default(), |Query(query)| query)
 }
 
