@@ -155,8 +155,8 @@ impl Log {
             segment.sync()?;
         }
         self.sync_names()?;
-        let written = self.recovery_point.write(storage, self.end_offset());
-        written.map_err(LogError::file("write the recovery point of", &self.folder))
+        self.recovery_point.write(storage, self.end_offset());
+        Ok(())
     }
 
     /// Stores batches in order; all are refused if one of them cannot be stored.

@@ -47,23 +47,23 @@ impl RecoveryPoint {
         }
     }
 
-    /// Everything before an offset is on the disk.
-    pub(super) fn write(&self, storage: &dyn Storage, offset: i64) -> io::Result<()> {
+    /// Everything before an offset is on the disk. Where it cannot be written the old one stays, which holds
+    /// as well: a disk may have no room.
+    pub(super) fn write(&self, storage: &dyn Storage, offset: i64) {
         let sealed = sealed::seal(offset.to_string().as_bytes());
-        storage.replace(&self.path, &sealed)?;
-        self.behind.store(0, Ordering::Relaxed);
-        Ok(())
+        match storage.replace(&self.path, &sealed) {
+            Ok(()) => self.behind.store(0, Ordering::Relaxed),
+            Err(error) => {
+                tracing::warn!(path = %self.path.display(), %error, "could not write a recovery point");
+            }
+        }
     }
 
     /// More was appended and synced, up to an offset.
     pub(super) fn advance(&self, storage: &dyn Storage, bytes: u64, offset: i64) {
         let behind = self.behind.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        if behind < EVERY_BYTES {
-            return;
-        }
-        // A disk that has no room for it keeps the old one, which holds as well.
-        if let Err(error) = self.write(storage, offset) {
-            tracing::warn!(path = %self.path.display(), %error, "could not write a recovery point");
+        if behind >= EVERY_BYTES {
+            self.write(storage, offset);
         }
     }
 

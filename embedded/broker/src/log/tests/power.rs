@@ -139,8 +139,12 @@ fn a_full_disk_refuses_batches_until_there_is_room() {
             );
             assert_eq!(values(&log).unwrap(), ["a"]);
         }
+        // A start needs none.
+        drop(log);
+        let log = Log::open(FOLDER.into(), config(&disk, sync)).unwrap();
+        assert_eq!(values(&log).unwrap(), ["a"]);
         disk.set_room(usize::MAX);
-        store("c").unwrap();
+        log.append(vec![batch(&["c".to_owned()])]).unwrap();
         drop(log);
         let log = Log::open(FOLDER.into(), config(&disk, sync)).unwrap();
         assert_eq!(values(&log).unwrap(), ["a", "c"]);
