@@ -106,6 +106,25 @@ fn what_makes_no_map_is_told_with_its_place_and_leaves_no_file() {
             r#"error: could not make a base map: caused by could not read "FOLDER/missing.osm.pbf": caused by No such file or directory (os error 2)"#
         ]],
     );
+    let own = folder.join("own.osm.pbf");
+    std::fs::copy(extract(), &own).unwrap();
+    check(
+        &build(folder, &own, &["--to", "own.osm.pbf"]),
+        folder,
+        &expect![[r#"error: --to "own.osm.pbf" is the extract itself: name another file"#]],
+    );
+    assert_eq!(
+        std::fs::read(&own).unwrap(),
+        std::fs::read(extract()).unwrap()
+    );
+    std::fs::remove_file(&own).unwrap();
+    std::fs::create_dir(folder.join("folder")).unwrap();
+    check(
+        &build(folder, &extract(), &["--to", "folder"]),
+        folder,
+        &expect![[r#"error: could not write "folder": caused by Is a directory (os error 21)"#]],
+    );
+    std::fs::remove_dir(folder.join("folder")).unwrap();
     check(
         &build(folder, &extract(), &["--bbox", "1,2,3"]),
         folder,

@@ -5,7 +5,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use basemap::{CityMap, Extent, Point};
 use indicatif::{ProgressBar, ProgressStyle};
 use osm::{Built, Pass, Progress};
@@ -42,6 +42,10 @@ struct Outcome<'a> {
 pub(super) fn build(arguments: BuildArguments) -> Result<()> {
     let started = Instant::now();
     let to = arguments.to.unwrap_or_else(|| usual_name(&arguments.osm));
+    ensure!(
+        !is_same_file(&to, &arguments.osm),
+        "--to {to:?} is the extract itself: name another file"
+    );
     let mut display = Display::start();
     let built = osm::build(
         &arguments.osm,
@@ -75,14 +79,24 @@ fn extent(bbox: Bbox) -> Extent {
     }
 }
 
+/// Whether two paths lead to one file that is there.
+fn is_same_file(a: &Path, b: &Path) -> bool {
+    let real = |path: &Path| fs::canonicalize(path).ok();
+    real(a).is_some_and(|a| Some(a) == real(b))
+}
+
 /// Writes beside the file, then puts the new one in its place: whoever reads it has the old or the new.
 fn write(to: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut beside = to.as_os_str().to_owned();
     beside.push(".part");
-    let mut file = File::create(&beside)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&beside, to)
+    let written = File::create(&beside)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&beside, to));
+    if written.is_err() {
+        // Half a map is of no use; where it cannot be removed the first error says what is wrong.
+        fs::remove_file(&beside).ok();
+    }
+    written
 }
 
 impl<'a> Outcome<'a> {
