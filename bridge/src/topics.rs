@@ -1,6 +1,6 @@
 //! A route's target topic: made like its source, or checked.
 
-use partition_client::{Cluster, TopicShape};
+use partition_client::{Cluster, TopicRetention, TopicShape};
 use tracing::{info, warn};
 
 use crate::error::BridgeError;
@@ -80,7 +80,10 @@ async fn prepare_fluvio(
                 topic,
                 "creating topic {topic} in Fluvio, {} partitions", wanted.partitions
             );
-            Ok(cluster.create_topic(topic, wanted).await?)
+            {
+                let retention = TopicRetention::default();
+                Ok(cluster.create_topic(topic, wanted, retention).await?)
+            }
         }
         Some(found) if fewer == Fewer::Add && found.partitions < wanted.partitions => {
             info!(

@@ -7,7 +7,10 @@ use fluvio::consumer::ConsumerOffset;
 use fluvio::metadata::partition::PartitionSpec;
 use fluvio::metadata::smartmodule::{SmartModuleSpec, SmartModuleWasm};
 use fluvio::metadata::spu::SpuSpec;
-use fluvio::metadata::topic::{AddPartition, CompressionAlgorithm, TopicSpec, UpdateTopicAction};
+use fluvio::metadata::topic::{
+    AddPartition, CleanupPolicy, CompressionAlgorithm, SegmentBasedPolicy, TopicSpec,
+    TopicStorageConfig, UpdateTopicAction,
+};
 use fluvio::{Fluvio, FluvioAdmin, FluvioClusterConfig};
 use fluvio_compression::Compression;
 use tokio::sync::Mutex;
@@ -27,6 +30,33 @@ pub struct TopicShape {
     pub partitions: u32,
     /// Replicas of each partition.
     pub replication: u32,
+}
+
+/// How long a topic keeps its records. Whole segments go, the oldest first, never the one that is written;
+/// what is not said is left to the cluster.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TopicRetention {
+    /// Seconds since a segment was written last.
+    pub seconds: Option<u32>,
+    /// Bytes after which a partition goes on in a new segment.
+    pub segment_bytes: Option<u32>,
+    /// Bytes of a partition.
+    pub partition_bytes: Option<u64>,
+}
+
+impl TopicRetention {
+    fn declare(self, spec: &mut TopicSpec) {
+        if let Some(time_in_seconds) = self.seconds {
+            let policy = SegmentBasedPolicy { time_in_seconds };
+            spec.set_cleanup_policy(CleanupPolicy::Segment(policy));
+        }
+        if self.segment_bytes.is_some() || self.partition_bytes.is_some() {
+            spec.set_storage(TopicStorageConfig {
+                segment_size: self.segment_bytes,
+                max_partition_size: self.partition_bytes,
+            });
+        }
+    }
 }
 
 /// A Fluvio cluster, known by its address.
@@ -128,9 +158,15 @@ impl Cluster {
     ///
     /// # Errors
     /// If the cluster refuses it, or the partitions are not ready in a minute.
-    pub async fn create_topic(&self, topic: &str, shape: TopicShape) -> Result<(), ClientError> {
+    pub async fn create_topic(
+        &self,
+        topic: &str,
+        shape: TopicShape,
+        retention: TopicRetention,
+    ) -> Result<(), ClientError> {
         let doing = format!("create topic \"{topic}\" in Fluvio");
-        let spec = TopicSpec::new_computed(shape.partitions, shape.replication, None);
+        let mut spec = TopicSpec::new_computed(shape.partitions, shape.replication, None);
+        retention.declare(&mut spec);
         let creator = self.with_patience();
         let creating = creator.request(&doing, async |admin| {
             admin.create(topic.to_owned(), false, spec).await

@@ -15,7 +15,7 @@ mod tail;
 
 pub use backoff::Backoff;
 pub use client::PartitionClient;
-pub use cluster::{Cluster, TopicShape};
+pub use cluster::{Cluster, TopicRetention, TopicShape};
 pub use error::{Cause, ClientError};
 pub use module::{ModuleError, SmartModule};
 pub use partition::{OffsetRange, TopicPartition};

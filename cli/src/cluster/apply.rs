@@ -31,7 +31,11 @@ pub(crate) async fn apply(address: &str, manifest: &Manifest) -> Result<Vec<Step
 
 async fn carry_out(cluster: &Cluster, step: &Step) -> Result<()> {
     match &step.action {
-        Action::CreateTopic { name, shape } => Ok(cluster.create_topic(name, *shape).await?),
+        Action::CreateTopic {
+            name,
+            shape,
+            retention,
+        } => Ok(cluster.create_topic(name, *shape, *retention).await?),
         Action::Upload { name, wasm, .. } => upload(cluster, name, wasm).await,
         Action::Nothing | Action::Note(_) | Action::Refuse(_) => Ok(()),
     }

@@ -4,12 +4,19 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
+use partition_client::TopicRetention;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_yaml_ng::{Deserializer, Value};
 
 /// The file in the repository's root, used where no other is named.
 const DEFAULT: &str = include_str!("../../../fluvio-cluster.yaml");
+
+/// Fluvio's own limits, and the size of a segment that says nothing of it: fluvio-types, `defaults`. The
+/// segment's is greater than Fluvio's, so that any batch fits.
+const RETENTION_SECONDS_MIN: u32 = 10;
+const SEGMENT_BYTES_MIN: u32 = 16 << 20;
+const SEGMENT_BYTES: u32 = 1 << 30;
 
 /// All objects of a file, in its order.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,6 +39,7 @@ pub(crate) struct Topic {
     pub(crate) name: String,
     pub(crate) partitions: u32,
     pub(crate) replication_factor: u32,
+    pub(crate) retention: TopicRetention,
 }
 
 /// A SmartModule and where its wasm comes from.
@@ -112,7 +120,9 @@ impl Manifest {
                 });
             }
             "Topic" => {
-                let computed = read_spec::<TopicSpec>(title, "v2", text)?.replicas.computed;
+                let spec = read_spec::<TopicSpec>(title, "v2", text)?;
+                let retention = spec.retention()?;
+                let computed = spec.replicas.computed;
                 let (partitions, replication_factor) =
                     (computed.partitions, computed.replication_factor);
                 let at = "spec.replicas.computed";
@@ -128,6 +138,7 @@ impl Manifest {
                     name,
                     partitions,
                     replication_factor,
+                    retention,
                 });
             }
             "SmartModule" => {
@@ -247,9 +258,59 @@ struct SpuGroupSpec {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct TopicSpec {
     replicas: Replicas,
+    cleanup_policy: Option<CleanupPolicy>,
+    storage: Option<Storage>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CleanupPolicy {
+    segment: SegmentPolicy,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct SegmentPolicy {
+    time_in_seconds: u32,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Storage {
+    segment_size: Option<u32>,
+    max_partition_size: Option<u64>,
+}
+
+impl TopicSpec {
+    /// What a cluster would refuse is refused here, with its place.
+    fn retention(&self) -> Result<TopicRetention> {
+        let seconds = self.cleanup_policy.as_ref();
+        let seconds = seconds.map(|policy| policy.segment.time_in_seconds);
+        ensure!(
+            seconds.is_none_or(|seconds| seconds >= RETENTION_SECONDS_MIN),
+            "spec.cleanupPolicy.segment.timeInSeconds: must be at least {RETENTION_SECONDS_MIN}"
+        );
+        let storage = self.storage.as_ref();
+        let segment_bytes = storage.and_then(|storage| storage.segment_size);
+        ensure!(
+            segment_bytes.is_none_or(|bytes| bytes >= SEGMENT_BYTES_MIN),
+            "spec.storage.segmentSize: must be at least {SEGMENT_BYTES_MIN} bytes"
+        );
+        let partition_bytes = storage.and_then(|storage| storage.max_partition_size);
+        let segment = u64::from(segment_bytes.unwrap_or(SEGMENT_BYTES));
+        ensure!(
+            partition_bytes.is_none_or(|bytes| bytes >= segment),
+            "spec.storage.maxPartitionSize: must be at least segmentSize, {segment} bytes"
+        );
+        Ok(TopicRetention {
+            seconds,
+            segment_bytes,
+            partition_bytes,
+        })
+    }
 }
 
 #[derive(Debug, Deserialize)]

@@ -8,7 +8,7 @@ use fluvio::FluvioAdmin;
 use fluvio::metadata::smartmodule::SmartModuleSpec;
 use fluvio::metadata::spu::SpuSpec;
 use fluvio::metadata::topic::TopicSpec;
-use partition_client::TopicShape;
+use partition_client::{TopicRetention, TopicShape};
 
 use super::manifest::{Manifest, SmartModule, SpuGroup, Topic, WasmSource};
 use crate::modules;
@@ -31,6 +31,7 @@ pub(crate) enum Action {
     CreateTopic {
         name: String,
         shape: TopicShape,
+        retention: TopicRetention,
     },
     /// Uploads the wasm; `new` if there was no such module.
     Upload {
@@ -109,7 +110,11 @@ fn plan_topic(topic: &Topic, found: Option<&TopicSpec>) -> Step {
         let name = topic.name.clone();
         return Step {
             object,
-            action: Action::CreateTopic { name, shape },
+            action: Action::CreateTopic {
+                name,
+                shape,
+                retention: topic.retention,
+            },
         };
     };
     let mut differences = Vec::new();
@@ -123,10 +128,14 @@ fn plan_topic(topic: &Topic, found: Option<&TopicSpec>) -> Step {
         compare("replicationFactor", factor, topic.replication_factor);
     }
     if differences.is_empty() {
-        return Step {
-            object,
-            action: Action::Nothing,
+        let action = match other_retention(topic.retention, found) {
+            None => Action::Nothing,
+            Some(difference) => Action::Note(format!(
+                "{difference}; Fluvio cannot change that of a topic: declare what it has, or delete it and \
+                 its records"
+            )),
         };
+        return Step { object, action };
     }
     let reason = format!(
         "{}; a topic cannot be changed so: declare what it has, or delete it and its records",
@@ -136,6 +145,32 @@ fn plan_topic(topic: &Topic, found: Option<&TopicSpec>) -> Step {
         object,
         action: Action::Refuse(reason),
     }
+}
+
+/// What is kept for another time, or by another size, than is declared.
+fn other_retention(declared: TopicRetention, found: &TopicSpec) -> Option<String> {
+    let storage = found.get_storage();
+    let segment = storage.and_then(|storage| storage.segment_size);
+    let partition = storage.and_then(|storage| storage.max_partition_size);
+    let found = [
+        (
+            "timeInSeconds",
+            Some(found.retention_secs().into()),
+            declared.seconds.map(u64::from),
+        ),
+        (
+            "segmentSize",
+            segment.map(u64::from),
+            declared.segment_bytes.map(u64::from),
+        ),
+        ("maxPartitionSize", partition, declared.partition_bytes),
+    ];
+    let differences = found.into_iter().filter_map(|(what, found, declared)| {
+        let (found, declared) = found.zip(declared)?;
+        (found != declared).then(|| format!("it has {what} {found}, declared is {declared}"))
+    });
+    let differences: Vec<_> = differences.collect();
+    (!differences.is_empty()).then(|| differences.join(" and "))
 }
 
 async fn plan_smart_module(admin: &FluvioAdmin, module: &SmartModule) -> Result<Step> {
@@ -183,6 +218,7 @@ async fn uploaded(admin: &FluvioAdmin, name: &str) -> Result<Option<Vec<u8>>> {
 #[cfg(test)]
 mod tests {
     use expect_test::expect;
+    use fluvio::metadata::topic::{CleanupPolicy, SegmentBasedPolicy, TopicStorageConfig};
 
     use super::*;
 
@@ -191,7 +227,23 @@ mod tests {
             name: "trips".into(),
             partitions: 3,
             replication_factor: 2,
+            retention: TopicRetention {
+                seconds: Some(604_800),
+                partition_bytes: Some(1 << 30),
+                ..TopicRetention::default()
+            },
         }
+    }
+
+    #[test]
+    fn another_retention_is_told_and_not_refused() {
+        let mut found = TopicSpec::new_computed(3, 2, None);
+        found.set_cleanup_policy(CleanupPolicy::Segment(SegmentBasedPolicy {
+            time_in_seconds: 3_600,
+        }));
+        let step = plan_topic(&declared(), Some(&found));
+        expect![[r#"topic "trips": it has timeInSeconds 3600, declared is 604800; Fluvio cannot change that of a topic: declare what it has, or delete it and its records"#]].assert_eq(&step.to_string());
+        assert!(matches!(step.action, Action::Note(_)));
     }
 
     #[test]
@@ -208,7 +260,11 @@ mod tests {
             plan_topic(&declared(), None).to_string(),
             "topic \"trips\": create"
         );
-        let found = TopicSpec::new_computed(3, 2, None);
+        let mut found = TopicSpec::new_computed(3, 2, None);
+        found.set_storage(TopicStorageConfig {
+            segment_size: None,
+            max_partition_size: Some(1 << 30),
+        });
         let step = plan_topic(&declared(), Some(&found));
         assert_eq!(step.to_string(), "topic \"trips\": as declared");
     }

@@ -14,7 +14,7 @@ use crate::folder::{self, FolderLock};
 use crate::limits::{Limits, Quotas};
 use crate::node::Node;
 use crate::peer::{Guard, Peers};
-use crate::scrub;
+use crate::{retention, scrub};
 
 /// The controller's port of a real cluster, so that clients' default profile fits.
 const PORT: u16 = 9003;
@@ -86,6 +86,8 @@ impl Broker {
         let closing = CancellationToken::new();
         let scrubbing = scrub::run(Arc::clone(&node));
         tasks.spawn(closing.clone().run_until_cancelled_owned(scrubbing));
+        let deleting = retention::run(Arc::clone(&node));
+        tasks.spawn(closing.clone().run_until_cancelled_owned(deleting));
         let server = Server {
             node,
             guard,

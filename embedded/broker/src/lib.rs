@@ -29,6 +29,7 @@ mod peer;
 mod produce;
 mod quarantine;
 mod responses;
+mod retention;
 mod scrub;
 mod sealed;
 mod session;

@@ -10,13 +10,15 @@
 //! damaged: what is before it is served, nothing behind it, and nothing more is stored, since a log
 //! with a hole must not grow. The file stays byte for byte as it was found.
 //!
-//! Not here: retention and compaction. A log keeps everything until its topic is deleted.
+//! Not here: compaction.
 
 mod batches;
 mod check;
 mod damage;
 mod error;
+mod log_start;
 mod recovery_point;
+mod retention;
 mod segment;
 mod storage;
 mod tail;
@@ -31,7 +33,9 @@ use tokio::sync::watch;
 use crate::batch;
 use crate::epoch::LeaderEpoch;
 use check::BatchStart;
+use log_start::LogStart;
 use recovery_point::RecoveryPoint;
+pub(crate) use retention::Retention;
 use segment::{Check, Encoded, ReadError, Segment};
 pub(crate) use storage::{Disk, Storage};
 
@@ -74,7 +78,9 @@ pub(crate) struct Log {
     folder: PathBuf,
     config: LogConfig,
     recovery_point: RecoveryPoint,
-    /// Held while appending: batches get their offsets in the order they are written.
+    log_start: LogStart,
+    /// Held while segments are written, begun or deleted: batches get their offsets in the order they are
+    /// written.
     appending: Mutex<()>,
     /// Oldest first; the last one is written. Written under `appending` only. Empty only if the log
     /// is damaged from its beginning.
@@ -103,10 +109,11 @@ impl Log {
         let storage = &*config.storage;
         let recovery_point = RecoveryPoint::of(&folder);
         let point = recovery_point.read(storage);
-        let bases = segment::bases_in(storage, &folder)?;
+        let log_start = LogStart::of(&folder);
+        let (first, bases) = segments_in(storage, &folder, &log_start)?;
         let mut segments = Vec::with_capacity(bases.len().max(1));
-        let mut end = BatchStart::new(0, i32::MIN);
-        let mut flawed = Some((segment::path_of(&folder, 0), Flaw::Missing));
+        let mut end = BatchStart::new(first, i32::MIN);
+        let mut flawed = Some((segment::path_of(&folder, first), Flaw::Missing));
         for (index, base) in bases.iter().enumerate() {
             if *base != end.offset {
                 break;
@@ -125,6 +132,7 @@ impl Log {
             folder,
             config,
             recovery_point,
+            log_start,
             appending: Mutex::new(()),
             segments: RwLock::new(segments),
             end: watch::Sender::new(end.offset),
@@ -398,6 +406,25 @@ impl Log {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Where the log begins, and the base offsets of its segments; those before it, which a crash has left of
+/// a deletion, are removed.
+fn segments_in(
+    storage: &dyn Storage,
+    folder: &Path,
+    log_start: &LogStart,
+) -> Result<(i64, Vec<i64>), LogError> {
+    let mut bases = segment::bases_in(storage, folder)?;
+    let there = bases.first().copied().unwrap_or(0);
+    let first = log_start.read(storage)?.unwrap_or(there);
+    let kept = bases.split_off(bases.partition_point(|base| *base < first));
+    for base in bases {
+        let path = segment::path_of(folder, base);
+        let removed = storage.remove(&path);
+        removed.map_err(LogError::file("remove", &path))?;
+    }
+    Ok((first, kept))
 }
 
 /// Opens a segment behind which the next one begins at `next`, or nothing does.

@@ -12,8 +12,8 @@ use std::time::Duration;
 use fluvio::FluvioClusterConfig;
 use fluvio_protocol::record::{Batch, RawRecords, Record};
 use partition_client::{
-    Cluster, PartitionClient, PartitionStream, StreamRequest, TopicPartition, TopicShape,
-    has_unreplicated,
+    Cluster, PartitionClient, PartitionStream, StreamRequest, TopicPartition, TopicRetention,
+    TopicShape, has_unreplicated,
 };
 use testkit::broker::FluvioNode;
 use testkit::unique;
@@ -39,7 +39,10 @@ async fn partition(cluster: &Cluster) -> TopicPartition {
         partitions: 1,
         replication: 1,
     };
-    cluster.create_topic(&topic, shape).await.unwrap();
+    cluster
+        .create_topic(&topic, shape, TopicRetention::default())
+        .await
+        .unwrap();
     assert_eq!(cluster.topic_shape(&topic).await.unwrap(), Some(shape));
     TopicPartition {
         topic,

@@ -33,6 +33,15 @@ fn the_carried_file_declares_three_partitions_two_replicas_and_both_modules() {
                     name: "trips",
                     partitions: 3,
                     replication_factor: 2,
+                    retention: TopicRetention {
+                        seconds: Some(
+                            604800,
+                        ),
+                        segment_bytes: Some(
+                            268435456,
+                        ),
+                        partition_bytes: None,
+                    },
                 },
             ],
             smart_modules: [

@@ -3,6 +3,7 @@
 use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -207,6 +208,11 @@ impl Segment {
             .flat_map(|batch| [IoSlice::new(&batch.head), IoSlice::new(&batch.body)])
             .collect();
         self.file.append(&mut parts)
+    }
+
+    /// How long nothing was written to it.
+    pub(super) fn age(&self) -> Result<Duration, LogError> {
+        self.file.age().map_err(LogError::file("read", &self.path))
     }
 
     /// Returns when all of it is on the disk.

@@ -6,6 +6,7 @@ use std::io::{self, IoSlice, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::files::{self, PRIVATE_FILE};
 
@@ -44,6 +45,9 @@ pub(crate) trait LogFile: Debug + Send + Sync {
     fn read_exact_at(&self, buffer: &mut [u8], position: u64) -> io::Result<()>;
 
     fn bytes(&self) -> io::Result<u64>;
+
+    /// How long ago it was written to; zero if the system's clock was set back since.
+    fn age(&self) -> io::Result<Duration>;
 
     /// Cuts it.
     fn set_bytes(&self, bytes: u64) -> io::Result<()>;
@@ -115,6 +119,10 @@ impl LogFile for File {
 
     fn bytes(&self) -> io::Result<u64> {
         Ok(self.metadata()?.len())
+    }
+
+    fn age(&self) -> io::Result<Duration> {
+        Ok(self.metadata()?.modified()?.elapsed().unwrap_or_default())
     }
 
     fn set_bytes(&self, bytes: u64) -> io::Result<()> {

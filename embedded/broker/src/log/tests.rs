@@ -127,6 +127,93 @@ fn reading_at_the_end_gives_nothing_and_beyond_it_an_error() {
 }
 
 #[test]
+fn the_oldest_segments_go_when_they_are_too_much_and_the_log_remembers_where_it_begins() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = create(folder.path());
+    for number in 0..20 {
+        log.append(vec![batch(&[format!("{number:0200}")])])
+            .unwrap();
+    }
+    let all = contents(&log, 0);
+    let keep = |bytes_max| Retention {
+        bytes_max: Some(bytes_max),
+        ..Retention::default()
+    };
+    assert_eq!(log.delete_old(keep(log.bytes())).unwrap(), None);
+    let start = log.delete_old(keep(3 * SEGMENT_BYTES)).unwrap().unwrap();
+    assert!(log.bytes() <= 3 * SEGMENT_BYTES && start > 0);
+    assert!(matches!(
+        log.read(start - 1, 100),
+        Err(LogError::Evicted { first, .. }) if first == start
+    ));
+    let kept = |log: &Log, start: i64| {
+        let kept = all.iter().filter(|(base, _)| *base >= start);
+        assert_eq!(contents(log, start), kept.cloned().collect::<Vec<_>>());
+    };
+    kept(&log, start);
+    drop(log);
+    let log = open(folder.path());
+    assert_eq!((log.start_offset(), log.end_offset()), (start, 20));
+    kept(&log, start);
+    // The one that is written stays, whatever was declared.
+    let last = log.delete_old(keep(0)).unwrap().unwrap();
+    kept(&log, last);
+    drop(log);
+    // A segment that is missing is damage, as it was before anything was deleted.
+    fs::remove_file(segment::path_of(folder.path(), last)).unwrap();
+    let log = open(folder.path());
+    assert_eq!(log.damage().map(|damage| damage.offset), Some(last));
+}
+
+#[test]
+fn the_oldest_segments_go_when_they_are_too_old() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = create(folder.path());
+    for number in 0..6 {
+        log.append(vec![batch(&[format!("{number:0200}")])])
+            .unwrap();
+    }
+    let hour = Duration::from_secs(60 * 60);
+    let keep = Retention {
+        age_max: Some(hour),
+        ..Retention::default()
+    };
+    assert_eq!(log.delete_old(keep).unwrap(), None);
+    let first = segment::path_of(folder.path(), 0);
+    let yesterday = fs::metadata(&first).unwrap().modified().unwrap() - 24 * hour;
+    let file = OpenOptions::new().append(true).open(&first).unwrap();
+    file.set_modified(yesterday).unwrap();
+    assert!(log.delete_old(keep).unwrap().is_some());
+    assert!(!first.exists());
+    // Its clock stands before the last write: nothing is old.
+    let tomorrow = yesterday + 48 * hour;
+    let next = segment::path_of(folder.path(), log.start_offset());
+    let file = OpenOptions::new().append(true).open(next).unwrap();
+    file.set_modified(tomorrow).unwrap();
+    assert_eq!(log.delete_old(keep).unwrap(), None);
+}
+
+#[test]
+fn a_log_whose_start_cannot_be_read_begins_with_what_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = create(folder.path());
+    for number in 0..9 {
+        log.append(vec![batch(&[format!("{number:0200}")])])
+            .unwrap();
+    }
+    let keep = Retention {
+        bytes_max: Some(0),
+        ..Retention::default()
+    };
+    let start = log.delete_old(keep).unwrap().unwrap();
+    drop(log);
+    fs::write(folder.path().join("log-start"), "3").unwrap();
+    let log = open(folder.path());
+    assert_eq!(log.start_offset(), start);
+    assert!(log.damage().is_none());
+}
+
+#[test]
 fn a_batch_larger_than_asked_for_is_read_whole() {
     let folder = tempfile::tempdir().unwrap();
     let log = create(folder.path());

@@ -21,8 +21,9 @@ fn config(disk: &Forgetful, sync: bool) -> LogConfig {
     }
 }
 
+/// From the log's start on.
 fn values(log: &Log) -> Result<Vec<String>, LogError> {
-    let batches = log.batches(0, log.end_offset());
+    let batches = log.batches(log.start_offset(), log.end_offset());
     let batches: Result<Vec<_>, _> = batches.map(|stored| Ok(values_of(stored?).1)).collect();
     Ok(batches?.concat())
 }
@@ -34,6 +35,8 @@ struct Life {
     sync: bool,
     requests: Vec<Vec<usize>>,
     changes: usize,
+    /// Old segments are deleted while there are more bytes, after each request.
+    bytes_max: Option<u64>,
     /// Of a cut; none for a kill.
     cut: Option<u64>,
 }
@@ -43,11 +46,14 @@ fn lives() -> impl Strategy<Value = Vec<Life>> {
     let request = proptest::collection::vec(1_usize..6, 1..4);
     let requests = proptest::collection::vec(request, 0..12);
     let cut = proptest::option::weighted(0.7, any::<u64>());
-    let life = (requests, 0_usize..60, cut, proptest::bool::weighted(0.8));
-    let life = life.prop_map(|(requests, changes, cut, sync)| Life {
+    let bytes_max = proptest::option::of(0_u64..3 * SEGMENT_BYTES);
+    let sync = proptest::bool::weighted(0.8);
+    let life = (requests, 0_usize..60, bytes_max, cut, sync);
+    let life = life.prop_map(|(requests, changes, bytes_max, cut, sync)| Life {
         sync,
         requests,
         changes,
+        bytes_max,
         cut: cut.filter(|_| sync),
     });
     proptest::collection::vec(life, 1..6)
@@ -63,10 +69,18 @@ fn live(lives: &[Life]) -> Result<(), String> {
     drop(Log::create(FOLDER.into(), config(&disk, true)).unwrap());
     // What readers have seen, and what a request that was not acknowledged may have left behind it.
     let (mut kept, mut perhaps) = (Vec::new(), Vec::new());
+    // Where the log was seen to begin, and up to where it may begin since a deletion was tried.
+    let (mut start, mut start_max) = (0, 0);
     for (nth, life) in lives.iter().enumerate() {
         let log = Log::open(FOLDER.into(), config(&disk, life.sync))
             .map_err(|error| error.to_string())?;
         let found = values(&log).map_err(|error| error.to_string())?;
+        let begins = log.start_offset();
+        if !(start..=start_max).contains(&begins) {
+            return Err(format!("it begins at {begins}, not {start} to {start_max}"));
+        }
+        forget(&mut kept, begins - start);
+        (start, start_max) = (begins, begins);
         let rest = found.strip_prefix(kept.as_slice());
         let rest = rest.ok_or_else(|| format!("{found:?} does not begin with {kept:?}"))?;
         if !perhaps.starts_with(rest) {
@@ -89,6 +103,18 @@ fn live(lives: &[Life]) -> Result<(), String> {
                 break;
             }
             kept.extend(batches.concat());
+            if life.bytes_max.is_some() {
+                start_max = log.end_offset();
+                let retention = Retention {
+                    bytes_max: life.bytes_max,
+                    ..Retention::default()
+                };
+                if log.delete_old(retention).is_err() {
+                    break;
+                }
+                forget(&mut kept, log.start_offset() - start);
+                (start, start_max) = (log.start_offset(), log.start_offset());
+            }
         }
         drop(log);
         match life.cut {
@@ -97,6 +123,12 @@ fn live(lives: &[Life]) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Takes the first values away, which were deleted.
+fn forget(values: &mut Vec<String>, count: i64) {
+    let count = usize::try_from(count).unwrap_or(0);
+    values.drain(..count.min(values.len()));
 }
 
 proptest! {
@@ -115,6 +147,7 @@ fn without_syncing_a_power_cut_loses_what_was_acknowledged() {
         sync: false,
         requests: vec![vec![3]; 4],
         changes: 1_000,
+        bytes_max: None,
         cut: Some(seed),
     };
     let is_lost = |seed| live(&[life(seed), life(seed + 1)]).is_err();

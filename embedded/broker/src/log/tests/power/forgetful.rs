@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -242,6 +243,10 @@ impl LogFile for OpenFile {
 
     fn bytes(&self) -> io::Result<u64> {
         Ok(self.disk.state().contents[self.content].now.len() as u64)
+    }
+
+    fn age(&self) -> io::Result<Duration> {
+        Ok(Duration::ZERO)
     }
 
     fn set_bytes(&self, bytes: u64) -> io::Result<()> {
