@@ -25,6 +25,8 @@ grant select on all tables in schema public to bikeshare_reader;
 -- The sink; COPY needs what INSERT needs, and a rebuild empties tables. NOTIFY and advisory locks
 -- need no right, and neither does the sequence of an identity column.
 grant select, insert, update, delete, truncate on all tables in schema public to bikeshare_writer;
+-- What it has made and dropped for it.
+grant execute on function make_month, drop_month to bikeshare_writer;
 
 -- The same for tables that later migrations of this role make.
 alter default privileges in schema public grant select on tables to bikeshare_reader;

@@ -6,6 +6,8 @@
 //! such a station is *estimated*. A live feed's count of a dock is the truth: from its first status
 //! on a dock shows the latest one, whatever the events say.
 
+mod baseline;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap};
 
@@ -14,6 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::past::Recorder;
 use crate::{RecordId, Service, Stock};
+
+pub use baseline::{Baseline, Flow};
 
 /// A row of `records`, as availability reads it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

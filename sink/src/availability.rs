@@ -15,6 +15,7 @@
 //!
 //! The clock is the least watermark of the partitions' `trip-split` cursors and never goes back.
 
+mod baseline;
 mod checkpoint;
 mod committed;
 mod locations;
@@ -34,6 +35,7 @@ use self::publish::Published;
 use self::rebuild::Rebuild;
 use crate::database;
 use crate::error::SinkError;
+use crate::retention::Retention;
 use crate::shared::{Shared, stop_deadline};
 use crate::state::AvailabilityState;
 
@@ -129,6 +131,7 @@ async fn publish_until_stopped(
     let mut pace = PublishPace::new(config.publish_interval);
     memory.mark_all(published.docks.keys().copied());
     let mut rebuild = Rebuild::default();
+    let mut retention = Retention::default();
     show(shared, |state| {
         state.publishes = true;
         state.clock = published.clock;
@@ -166,6 +169,11 @@ async fn publish_until_stopped(
                 let saving = saves.save(connection, &mut memory);
                 with_timeout(shared, "save the past", saving).await?;
             }
+        }
+        if let Some(clock) = memory.clock()
+            && let Some(dropped) = retention.poll(shared, clock)
+        {
+            show(shared, |state| state.rows_dropped += dropped);
         }
         tokio::select! {
             () = shared.stop.cancelled() => {}

@@ -66,6 +66,27 @@ pub struct SinkConfig {
     pub ahead_max: Duration,
     /// How often the cluster is polled for a changed SmartModule. Default: 1 s.
     pub module_poll: Duration,
+    /// How long rows are kept. Default: for ever.
+    pub keep: Keep,
+    /// How often what is older is looked for. Default: 10 s.
+    pub retention_interval: Duration,
+}
+
+/// How long rows are kept: at least so long, in event time before the city's clock; none: for ever.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Keep {
+    /// Tables `records` and `dock_status`, which go by whole months (UTC).
+    pub records: Option<Duration>,
+    /// Tables `frequency` and `past_period`, where the page looks back; never shorter than `records`.
+    pub past: Option<Duration>,
+}
+
+impl Keep {
+    /// How long windows and the past are kept, where that is known: windows are what `records` says.
+    pub(crate) fn past(self) -> Option<Duration> {
+        let (records, past) = self.records.zip(self.past)?;
+        Some(records.max(past))
+    }
 }
 
 /// What to do at the start if the log is not the one that was read into the tables.
@@ -106,6 +127,8 @@ impl Default for SinkConfig {
             checkpoint: (500_000, Duration::from_secs(30)),
             ahead_max: Duration::from_secs(15 * 60),
             module_poll: Duration::from_secs(1),
+            keep: Keep::default(),
+            retention_interval: Duration::from_secs(10),
         }
     }
 }

@@ -229,6 +229,11 @@ fn published(state: &SinkState) -> Vec<Metric> {
             Some(availability.version as f64),
         ),
         Metric::gauge("docks", "Docks published", Some(availability.docks as f64)),
+        Metric::count(
+            "rows_dropped",
+            "Rows that were older than they are kept",
+            availability.rows_dropped,
+        ),
     ]
 }
 
@@ -357,6 +362,9 @@ mod tests {
             # HELP bikeshare_sink_docks Docks published
             # TYPE bikeshare_sink_docks gauge
             bikeshare_sink_docks 54
+            # HELP bikeshare_sink_rows_dropped Rows that were older than they are kept
+            # TYPE bikeshare_sink_rows_dropped counter
+            bikeshare_sink_rows_dropped_total 0
             # EOF
         "##]].assert_eq(&telemetry::text(&[role], "1.2.3").unwrap());
     }

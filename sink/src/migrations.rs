@@ -13,7 +13,7 @@ macro_rules! file {
 }
 
 /// Name and text, in order; a name is `VERSION_DESCRIPTION.sql`.
-const FILES: [(&str, &str); 14] = [
+const FILES: [(&str, &str); 15] = [
     file!("0001_records.sql"),
     file!("0002_stream_cursor.sql"),
     file!("0003_availability.sql"),
@@ -28,6 +28,7 @@ const FILES: [(&str, &str); 14] = [
     file!("0012_bike_kind.sql"),
     file!("0013_past.sql"),
     file!("0014_sink_member.sql"),
+    file!("0015_months.sql"),
 ];
 
 /// All migrations, with the versions, descriptions and checksums that sqlx gives them.
@@ -70,7 +71,7 @@ mod tests {
             migrator()
                 .iter()
                 .map(|migration| migration.version)
-                .eq(1..=14)
+                .eq(1..=15)
         );
     }
 }

@@ -132,7 +132,8 @@ mod tests {
         let database = Database::empty().await;
         crate::migrate(&database.url()).await.unwrap();
         let station = "insert into location (station_id, street, latitude, longitude)
-                       values ('3202', 'Newport PATH', 40.7, -74)";
+                       values ('3202', 'Newport PATH', 40.7, -74);
+                       select make_month('2020-03-01')";
         database.execute(station).await;
         let mut connection = database.connect().await;
         let both = [false, true];

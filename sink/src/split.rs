@@ -106,6 +106,12 @@ impl SplitChunk {
         self.bike_ids.get(start as usize..end as usize)
     }
 
+    /// When its events and statuses were.
+    pub(crate) fn times(&self) -> impl Iterator<Item = EventTime> {
+        let statuses = self.statuses.iter().map(|row| row.at.into());
+        self.events.iter().map(|row| row.at).chain(statuses)
+    }
+
     fn put_bike_id(&mut self, bike_id: &str) -> Option<(u32, u32)> {
         let start = u32::try_from(self.bike_ids.len()).ok()?;
         push_storable(&mut self.bike_ids, bike_id);

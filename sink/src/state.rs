@@ -135,6 +135,8 @@ pub struct AvailabilityState {
     pub events: u64,
     /// From when on the past that is stored is not right; it is being made anew.
     pub past_stale_from: Option<DateTime<Utc>>,
+    /// Rows that were older than they are kept, dropped by this process.
+    pub rows_dropped: u64,
     /// The last error, with its causes.
     pub last_error: Option<String>,
 }

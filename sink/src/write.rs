@@ -19,6 +19,7 @@ use crate::cursor::{Cursor, fenced};
 use crate::error::SinkError;
 use crate::last_record::LastRecord;
 use crate::locations::{self, insert_stations};
+use crate::months::Months;
 use crate::recent::{Committed, Recent};
 use crate::records;
 use crate::split::{RejectRow, SplitChunk, StatusRow};
@@ -36,6 +37,7 @@ pub(crate) struct Writer {
     id_shift: i64,
     /// `location_id` of each station, by its number in this stream.
     locations: Vec<i32>,
+    months: Months,
     recent: Arc<Recent>,
 }
 
@@ -75,6 +77,7 @@ impl Writer {
             next_offset: cursor.next_offset,
             id_shift: cursor.id_shift,
             locations,
+            months: Months::default(),
             recent,
         }
     }
@@ -92,6 +95,8 @@ impl Writer {
             });
         };
         self.insert_new_stations(connection, chunks).await?;
+        let times = chunks.iter().flat_map(SplitChunk::times);
+        self.months.make(connection, times).await?;
         let rows = chunks.iter().map(|chunk| chunk.events.len()).sum::<usize>();
         let statuses: Vec<_> = chunks.iter().flat_map(|chunk| &chunk.statuses).collect();
         let rejects: Vec<_> = chunks.iter().flat_map(|chunk| &chunk.rejects).collect();

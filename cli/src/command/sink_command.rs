@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
-use sink::{ModuleSources, OtherLog, SinkConfig, SinkRole, SinkState};
+use sink::{Keep, ModuleSources, OtherLog, SinkConfig, SinkRole, SinkState};
 use tokio::sync::watch;
 
 use crate::addresses::{DataDirFlag, DatabaseFlag, FluvioFlag, cluster_config};
@@ -47,6 +47,20 @@ pub(crate) struct SinkFlags {
         default_value = "stop"
     )]
     on_other_log: OnOtherLog,
+    /// How long departures and arrivals are kept: `90days`, `6months`. Whole months (UTC) are dropped when
+    /// all of them is older than that, by the city's clock; docks, windows and the page's past stay right.
+    /// Without it, for ever.
+    #[arg(long, value_name = "AGE", env = "BIKESHARE_KEEP_RECORDS")]
+    keep_records: Option<humantime::Duration>,
+    /// How long windows, and what the page looks back at, are kept: at least as long as --keep-records.
+    /// Without it, for ever.
+    #[arg(
+        long,
+        value_name = "AGE",
+        env = "BIKESHARE_KEEP_PAST",
+        requires = "keep_records"
+    )]
+    keep_past: Option<humantime::Duration>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -67,16 +81,37 @@ impl SinkFlags {
             OnOtherLog::Continue => OtherLog::Continue,
         }
     }
+
+    /// How long rows are kept.
+    ///
+    /// # Errors
+    /// If windows would be kept for a shorter time than what they are made of.
+    pub(crate) fn keep(self) -> Result<Keep> {
+        let keep = Keep {
+            records: self.keep_records.map(Into::into),
+            past: self.keep_past.map(Into::into),
+        };
+        ensure!(
+            keep.past.is_none_or(|past| keep.records <= Some(past)),
+            "--keep-past is shorter than --keep-records: windows and the past are made of records, so keep \
+             them at least as long"
+        );
+        Ok(keep)
+    }
 }
 
 /// The sink's configuration, the same in `up`.
-pub(crate) fn config(database_url: String, flags: SinkFlags) -> SinkConfig {
-    SinkConfig {
+///
+/// # Errors
+/// If the flags contradict each other.
+pub(crate) fn config(database_url: String, flags: SinkFlags) -> Result<SinkConfig> {
+    Ok(SinkConfig {
         topic: cluster::TOPIC.to_owned(),
         database_url,
         on_other_log: flags.policy(),
+        keep: flags.keep()?,
         ..SinkConfig::default()
-    }
+    })
 }
 
 /// Runs the subcommand.
@@ -86,9 +121,9 @@ pub(crate) fn config(database_url: String, flags: SinkFlags) -> SinkConfig {
 pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let fluvio = arguments.fluvio.resolve(&arguments.data_dir)?;
     let database_url = arguments.database.resolve_for_sink(&arguments.data_dir)?;
+    let config = config(database_url.clone(), arguments.sink)?;
     let stop = shutdown::on_signal()?;
     sink::migrate(&database_url).await?;
-    let config = config(database_url, arguments.sink);
     let (state, watching) = watch::channel(SinkState::default());
     let role = Arc::new(SinkRole(watching));
     let _serving = arguments.metrics.serve(vec![role]).await?;

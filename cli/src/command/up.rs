@@ -121,6 +121,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     // What can be known to be wrong is found out before anything starts.
     data_dir::check_free(&arguments.data_dir.data_dir)?;
     arguments.source.check()?;
+    arguments.sink.keep()?;
     check_address(&arguments.page)?;
     arguments
         .page

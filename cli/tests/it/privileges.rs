@@ -47,6 +47,7 @@ async fn the_page_may_read_and_the_sink_may_write_and_neither_may_more() {
         "create role mine",
         "select pg_read_file('PG_VERSION')",
         "create database mine",
+        "drop table records_before",
     ];
     let page = written_down(&machine, "database_url");
     check(
@@ -62,11 +63,22 @@ async fn the_page_may_read_and_the_sink_may_write_and_neither_may_more() {
     check(
         &page,
         &[],
-        &[reject, "delete from records", "truncate records"],
+        &[
+            reject,
+            "delete from records",
+            "truncate records",
+            "select make_month(now())",
+            "select drop_month(now())",
+        ],
     )
     .await;
     let sink = written_down(&machine, "sink_database_url");
-    check(&sink, &[reject, "truncate rejected"], &forbidden).await;
+    check(
+        &sink,
+        &[reject, "truncate rejected", "select make_month(now())"],
+        &forbidden,
+    )
+    .await;
     assert_eq!(running.interrupt(), Some(0));
 }
 

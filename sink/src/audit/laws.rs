@@ -58,7 +58,10 @@ pub(super) const LAWS: [Law; 13] = [
                 case when e.docked then 'the arrival' else 'the departure' end,
                 (e.id >> 1) & 1023, e.id >> 11)
             from records e left join records other on other.id = e.id # 1
-            where not e.inferred and other.id is null",
+            where not e.inferred and other.id is null
+                -- The other one may be of a month that was dropped.
+                and not exists (select from baseline b
+                    where b.partition = (e.id >> 1) & 1023 and e.id <= b.last_id)",
     },
     Law {
         name: "docked",
@@ -110,7 +113,8 @@ pub(super) const LAWS: [Law; 13] = [
         sql: "
             with closed as (
                 select w.partition, w.next_offset + w.id_shift as next_offset,
-                    (w.state ->> 'closed_until')::timestamptz as until
+                    (w.state ->> 'closed_until')::timestamptz as until,
+                    coalesce((select max(until) from baseline), '-infinity') as kept_from
                 from stream_cursor w join stream_cursor s using (topic, partition)
                 where w.module = 'dock-window' and s.module = 'trip-split'
                     and w.next_offset <= s.next_offset
@@ -118,11 +122,12 @@ pub(super) const LAWS: [Law; 13] = [
                 select date_bin('5 s', time, timestamptz 'epoch') as time, partition,
                     count(*) as amount
                 from records join closed on partition = (id >> 1) & 1023
-                where not docked and id >> 11 < next_offset
+                where not docked and id >> 11 < next_offset and time >= kept_from
                     and date_bin('5 s', time, timestamptz 'epoch') < until
                 group by 1, 2
             ), written as (
                 select f.time, f.partition, f.amount from frequency f join closed using (partition)
+                where f.time >= kept_from
             )
             select format('window %s of partition %s: %s in frequency, %s in records', time,
                 partition, coalesce(w.amount, 0), coalesce(c.amount, 0))
@@ -138,7 +143,7 @@ pub(super) const LAWS: [Law; 13] = [
             where module = 'trip-split' and (watermark is null or at > watermark)",
     },
     Law {
-        // The definition; for docks whose bikes have no ids, the net flow over the least baseline that
+        // The definition, of what is kept and what was dropped; for docks whose bikes have no ids, the net flow over the least baseline that
         // never is negative.
         name: "availability",
         text: "a dock shows the bikes whose latest event by the clock is an arrival there",
@@ -147,25 +152,36 @@ pub(super) const LAWS: [Law; 13] = [
                 select r.* from records r, replay_clock c where r.time <= c.at and not r.inferred
             ), counted as (
                 select distinct on (location_id) location_id, bikes
-                from dock_status s, replay_clock c where s.time <= c.at
+                from (
+                    select location_id, bikes, time, id from dock_status
+                    union all select location_id, bikes, time, id from baseline_status
+                ) s, replay_clock c where s.time <= c.at
                 order by location_id, s.time desc, s.id desc
             ), latest as (
-                select distinct on (bike_id) location_id, docked from due
-                where bike_id is not null order by bike_id, time desc, id desc
+                select distinct on (bike_id) location_id, docked from (
+                    select bike_id, location_id, docked, time, id from due where bike_id is not null
+                    union all select bike_id, location_id, docked, time, id from baseline_bike
+                ) events order by bike_id, time desc, id desc
             ), parked as (
                 select location_id, count(*) as bikes from latest where docked group by 1
             ), flows as (
                 select location_id, time, id, sum(case when docked then 1 else -1 end)
                     over (partition by location_id order by time, id) as flow
                 from due where bike_id is null
-            ), net as (
-                select location_id,
-                    (array_agg(flow order by time desc, id desc))[1] - least(0, min(flow)) as bikes
+            ), kept as (
+                select location_id, (array_agg(flow order by time desc, id desc))[1] as flow,
+                    least(0, min(flow)) as flow_min
                 from flows group by 1
+            ), net as (
+                select location_id, coalesce(b.flow, 0) + coalesce(k.flow, 0)
+                    - least(b.flow_min, coalesce(b.flow, 0) + coalesce(k.flow_min, 0)) as bikes
+                from kept k full join (select * from baseline_dock where estimated) b
+                    using (location_id)
             ), defined as (
                 select location_id,
                     coalesce(t.bikes, coalesce(p.bikes, 0) + coalesce(n.bikes, 0)) as bikes
-                from (select location_id from due union select location_id from counted) d
+                from (select location_id from due union select location_id from counted
+                      union select location_id from baseline_dock) d
                 left join parked p using (location_id)
                 left join net n using (location_id)
                 left join counted t using (location_id)

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use domain::Availability;
 use sqlx::postgres::PgConnection;
 
+use super::baseline;
 use crate::error::SinkError;
 
 /// Raised whenever what is saved changes its form or meaning; another one is not read.
@@ -30,34 +31,50 @@ pub(crate) struct Checkpoint {
 type Row = (i32, String, Vec<u8>, Option<DateTime<Utc>>);
 
 impl Checkpoint {
-    /// Reads the checkpoint; none if there is none or it cannot be read, which is logged.
+    /// Reads the checkpoint; none if there is none or it cannot be read, which is logged. Then it is
+    /// deleted, so that nothing is dropped that has to be read again.
     pub(crate) async fn load(connection: &mut PgConnection) -> Result<Option<Self>, SinkError> {
         let row: Option<Row> = sqlx::query_as(
             "select format, next_offsets::text, state, past_stale_from from availability_checkpoint",
         )
-        .fetch_optional(connection)
+        .fetch_optional(&mut *connection)
         .await
         .map_err(SinkError::database("read the availability's checkpoint"))?;
         let Some((format, next_offsets, state, past_stale_from)) = row else {
             return Ok(None);
         };
-        if format != FORMAT {
-            tracing::warn!(
-                format,
-                "the availability's checkpoint has another format: reading all records anew"
-            );
-            return Ok(None);
-        }
-        match Self::decode(&next_offsets, &state) {
+        let decoded = if format == FORMAT {
+            Self::decode(&next_offsets, &state).map_err(|error| error.to_string())
+        } else {
+            Err(format!("its format is {format}, not {FORMAT}"))
+        };
+        match decoded {
             Ok(checkpoint) => Ok(Some(Self {
                 past_stale_from,
                 ..checkpoint
             })),
             Err(error) => {
-                tracing::warn!(%error, "the availability's checkpoint is unreadable: reading all records anew");
+                tracing::warn!(
+                    error,
+                    "the availability's checkpoint is unreadable: reading all records anew"
+                );
+                sqlx::query("delete from availability_checkpoint")
+                    .execute(connection)
+                    .await
+                    .map_err(SinkError::database("delete the availability's checkpoint"))?;
                 Ok(None)
             }
         }
+    }
+
+    /// What is known without one: what was dropped.
+    pub(crate) async fn from_baseline(connection: &mut PgConnection) -> Result<Self, SinkError> {
+        let (baseline, newest) = baseline::load(connection).await?;
+        Ok(Self {
+            availability: Availability::from(baseline),
+            newest,
+            ..Self::default()
+        })
     }
 
     fn decode(next_offsets: &str, state: &[u8]) -> serde_json::Result<Self> {

@@ -48,17 +48,22 @@ struct AppliedPartition {
 }
 
 impl Memory {
-    /// Starts from the checkpoint, or from nothing if there is none that can be read.
+    /// Starts from the checkpoint; if there is none that can be read, from what was dropped, with all rows
+    /// to read.
     pub(crate) async fn load(
         connection: &mut PgConnection,
         ahead_max: Duration,
     ) -> Result<Self, SinkError> {
+        let checkpoint = match Checkpoint::load(connection).await? {
+            Some(checkpoint) => checkpoint,
+            None => Checkpoint::from_baseline(connection).await?,
+        };
         let Checkpoint {
             mut availability,
             newest,
             next_offsets,
             mut past_stale_from,
-        } = Checkpoint::load(connection).await?.unwrap_or_default();
+        } = checkpoint;
         let locations = Locations::load(connection, newest).await?;
         if past_stale_from.is_none() && !past::resume(connection, &mut availability).await? {
             past_stale_from = Some(DateTime::UNIX_EPOCH);

@@ -5,8 +5,9 @@
 //! so that readers have the older past until the new one is whole. A task of its own reads while the
 //! availability goes on, and then hands over an availability that catches up as any other does.
 //!
-//! Where rows were deleted (by hand, or to make room) less would be found than was recorded. Then what
-//! is stored stays, and the past goes on from now.
+//! Where old months were dropped it begins with what they said of the docks, and the past before stays as
+//! it is. Where rows were deleted by hand less would be found than was recorded. Then all that is stored
+//! stays, and the past goes on from now.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -19,8 +20,8 @@ use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 use tokio::task::JoinSet;
 
-use super::past;
 use super::statuses::{STATUS_COLUMNS, StatusRow, dock_status};
+use super::{baseline, past};
 use crate::database;
 use crate::error::SinkError;
 use crate::shared::Shared;
@@ -117,12 +118,19 @@ async fn read_all(
         .execute(&mut *transaction)
         .await
         .map_err(failed())?;
+    // Behind the cursors: what they do not find any more is in here, and nothing is dropped under them.
+    let (baseline, _) = baseline::load(&mut transaction).await?;
     let mut reading = Reading {
-        availability: Availability::default(),
+        dropped_until: baseline.until,
+        events: baseline.events,
+        availability: Availability::from(baseline),
+        is_recording: false,
         next_offsets,
         statuses_until: None,
     };
-    reading.availability.record(Some(Recorder::default()));
+    if reading.dropped_until.is_none() {
+        reading.record(Recorder::default());
+    }
     let mut is_last = false;
     while !is_last {
         let portion = async {
@@ -160,12 +168,40 @@ fn declare() -> String {
 
 struct Reading {
     availability: Availability,
+    /// Rows before it were dropped; none: none were.
+    dropped_until: Option<DateTime<Utc>>,
+    /// Events and statuses that were dropped, or came behind that.
+    events: u64,
+    is_recording: bool,
     next_offsets: NextOffsets,
     /// All statuses before it are in; the end of time when there are no more.
     statuses_until: Option<DateTime<Utc>>,
 }
 
 impl Reading {
+    fn record(&mut self, recorder: Recorder) {
+        self.availability.record(Some(recorder));
+        self.is_recording = true;
+    }
+
+    /// Counts what comes behind what was dropped: it is in the docks that recording begins with.
+    fn count_early(&mut self, at: DateTime<Utc>) {
+        let is_early = Some(at) <= self.dropped_until;
+        self.events += u64::from(is_early && !self.is_recording);
+    }
+
+    /// Begins to record where the rows that were dropped end.
+    fn record_from(&mut self, until: DateTime<Utc>) {
+        if let Some(start) = self.dropped_until.filter(|start| *start <= until)
+            && !self.is_recording
+        {
+            let recorder = Recorder::beginning_at(start, self.availability.counts(), self.events);
+            self.record(recorder);
+            // What came behind the start is in the docks that it begins with.
+            self.availability.take_late();
+        }
+    }
+
     /// Takes the next events in; false if there were none.
     async fn step(
         &mut self,
@@ -185,6 +221,7 @@ impl Reading {
         let any = !rows.is_empty();
         for (id, at, bike_id, location_id, docked) in rows {
             if self.is_in(id) {
+                self.count_early(at);
                 self.availability.apply(BikeEvent {
                     at,
                     id,
@@ -194,6 +231,7 @@ impl Reading {
                 });
             }
         }
+        self.record_from(until);
         self.availability.advance(until);
         Ok(any)
     }
@@ -210,6 +248,7 @@ impl Reading {
         self.statuses_until = last.or(Some(DateTime::<Utc>::MAX_UTC));
         for status in statuses {
             if self.is_in(status.id) {
+                self.count_early(status.at);
                 self.availability.apply_status(status);
             }
         }

@@ -34,7 +34,8 @@ const DAMAGES: [(&str, &str); 15] = [
         "windows",
     ),
     (
-        "update records set time = time + interval '1 year'
+        "select make_month(time + interval '1 year') from records;
+         update records set time = time + interval '1 year'
          where id = (select min(id) from records where not docked and bike_id is not null)",
         "watermarks, windows",
     ),
@@ -90,7 +91,7 @@ async fn right_tables() -> Database {
     cluster.drain().await
 }
 
-async fn broken_laws(url: &str) -> Vec<String> {
+pub(crate) async fn broken_laws(url: &str) -> Vec<String> {
     let findings = audit(url, PATIENCE).await.unwrap();
     let broken = findings
         .into_iter()

@@ -44,7 +44,7 @@ fn status(
 }
 
 /// Polls of a feed of six stations, each with the bikes that came and went since the one before.
-fn polls(seed: u64, polls: u32) -> Vec<(u32, Record)> {
+pub(crate) fn polls(seed: u64, polls: u32) -> Vec<(u32, Record)> {
     let mut random = StdRng::seed_from_u64(seed);
     let mut counts = [0_u32; 6].map(|_| random.random_range(0..8));
     let mut now = morning();

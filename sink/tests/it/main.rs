@@ -14,5 +14,6 @@ mod modules;
 mod ownership;
 mod pair;
 mod past;
+mod retention;
 mod support;
 mod throughput;

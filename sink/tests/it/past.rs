@@ -18,14 +18,14 @@ type EventRow = (i64, DateTime<Utc>, Option<String>, i32, bool);
 type StatusRow = (i64, DateTime<Utc>, i32, i32, bool, Vec<Option<i16>>);
 
 /// All that is stored.
-struct Rows {
+pub(crate) struct Rows {
     events: Vec<BikeEvent>,
     statuses: Vec<DockStatus>,
     periods: Vec<Period>,
 }
 
 impl Rows {
-    async fn read(database: &Database) -> Self {
+    pub(crate) async fn read(database: &Database) -> Self {
         let connection = &mut database.connect().await;
         let events: Vec<EventRow> = sqlx::query_as(
             "select id, time, bike_id, location_id, docked from records where not inferred",
@@ -71,7 +71,7 @@ impl Rows {
         counts
     }
 
-    fn past(&self, second: i64) -> Docks {
+    pub(crate) fn past(&self, second: i64) -> Docks {
         let period = self.periods.iter().rfind(|period| period.start() <= second);
         let docks = period.map(|period| period.at(second));
         docks.unwrap_or_default().into_iter().collect()

@@ -64,6 +64,7 @@ impl Roles {
         database: &Database,
         sink: SinkFlags,
     ) -> Result<Self> {
+        let config = sink_command::config(database.writer_url().to_owned(), sink)?;
         // The page first: only it can fail here, and then nothing is to be stopped.
         let server = Server::bind(page.config(database.reader_url().to_owned())).await?;
         let page_address = format!("http://{}", server.address());
@@ -74,7 +75,6 @@ impl Roles {
             stop,
         };
 
-        let config = sink_command::config(database.writer_url().to_owned(), sink);
         let (state, sink_state) = watch::channel(SinkState::default());
         let (module_sources, sources) = watch::channel(ModuleSources::default());
         let stop = CancellationToken::new();
