@@ -3,6 +3,8 @@
 use leptos::prelude::*;
 
 use crate::city::City;
+#[cfg(feature = "hydrate")]
+use crate::json::Json;
 use crate::model::PageContent;
 use crate::pages::home::Home;
 
@@ -41,22 +43,24 @@ fn content() -> (PageContent, Drawn) {
         dock_day: std::mem::take(&mut content.dock_day),
     };
     let docks = std::mem::take(&mut content.snapshot.docks);
-    let mut content = SharedValue::new(|| content).into_inner();
+    let json = serde_json::to_string(&content).expect("a page has finite numbers and texts only");
+    SharedValue::new_str(|| json);
     content.snapshot.docks = docks;
     (content, drawn)
 }
 
 /// The content as it came with the page; what the server drew stays as it is.
-#[cfg(not(feature = "ssr"))]
+#[cfg(feature = "hydrate")]
 fn content() -> (PageContent, Drawn) {
-    #[cfg_attr(
-        not(feature = "hydrate"),
-        expect(unused_mut, reason = "only the browser reads docks")
-    )]
-    let mut content = SharedValue::new(PageContent::default).into_inner();
-    #[cfg(feature = "hydrate")]
-    {
-        content.snapshot.docks = crate::client::page::docks();
-    }
+    let json = SharedValue::new_str(String::new).into_inner();
+    let content = Json::parse(&json).and_then(|json| PageContent::read(&json));
+    let mut content = content.unwrap_or_default();
+    content.snapshot.docks = crate::client::page::docks();
     (content, Drawn::default())
+}
+
+/// Neither server nor browser: nothing.
+#[cfg(not(any(feature = "ssr", feature = "hydrate")))]
+fn content() -> (PageContent, Drawn) {
+    Default::default()
 }

@@ -1,6 +1,5 @@
 //! The city as the page holds it: one signal per dock, so that a change redraws one number.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use leptos::prelude::*;
@@ -12,6 +11,7 @@ use crate::model::{
     Past, Tiles, stale_seconds,
 };
 use crate::seeking::Seeking;
+use crate::sorted::sort_by;
 use crate::words::{Word, Words};
 
 /// A dock whose count can change under the reader.
@@ -63,6 +63,8 @@ pub(crate) struct City {
     pub(crate) freshness: RwSignal<Freshness>,
     /// What the rider typed.
     pub(crate) query: RwSignal<String>,
+    /// How many searches wait for a response.
+    pub(crate) searches: RwSignal<i64>,
     /// What the search gave.
     pub(crate) outcome: RwSignal<Option<Outcome>>,
     /// The selected dock, in list and map alike.
@@ -106,6 +108,7 @@ impl City {
             clock: RwSignal::new(content.snapshot.clock),
             freshness: RwSignal::new(freshness),
             query: RwSignal::new(content.query),
+            searches: RwSignal::new(0),
             outcome: RwSignal::new(content.refusal.map(Outcome::Flash).or(content.outcome)),
             selected: RwSignal::new(content.selected),
             favourites: RwSignal::default(),
@@ -212,43 +215,52 @@ impl City {
         }
     }
 
-    /// Takes over docks with their names and places; all there are, if the delta is full.
-    fn take_docks(&self, full: bool, named: Vec<(i32, String, f64, f64)>) {
-        let known = self.docks.get_untracked();
-        let known = known.into_iter().map(|dock| (dock.id, dock));
-        let mut known: BTreeMap<_, _> = known.collect();
-        let mut docks = BTreeMap::new();
-        for (id, name, lat, lon) in named {
-            let dock = match known.remove(&id) {
-                // What stays keeps its signal: the list's items are bound to it.
-                Some(dock) => LiveDock {
-                    name: name.into(),
-                    lat,
-                    lon,
-                    ..dock
-                },
-                None => LiveDock::new(Dock {
-                    id,
-                    name,
-                    lat,
-                    lon,
-                    count: Count::default(),
-                }),
-            };
-            docks.insert(id, dock);
-        }
-        if !full {
-            docks.extend(known);
-        }
-        self.set_docks(docks.into_values().collect());
+    /// The ids of all docks, in ascending order.
+    #[must_use]
+    pub(crate) fn ids(&self) -> Vec<i32> {
+        self.counts
+            .with_value(|counts| counts.iter().map(|(id, _)| *id).collect())
     }
 
-    fn set_docks(&self, mut docks: Vec<LiveDock>) {
-        docks.sort_by_cached_key(|dock| (natural_key(&dock.name), dock.id));
+    /// Takes over docks with their names and places; all there are, if the delta is full.
+    fn take_docks(&self, full: bool, named: Vec<(i32, String, f64, f64)>) {
+        let mut known = self.docks.get_untracked();
+        sort_by(&mut known, |a, b| a.id.cmp(&b.id));
+        let mut is_kept = vec![!full; known.len()];
+        let mut docks = Vec::new();
+        for (id, name, lat, lon) in named {
+            // What stays keeps its signal: the list's items are bound to it.
+            let count = match known.binary_search_by_key(&id, |dock| dock.id) {
+                Ok(at) => {
+                    is_kept[at] = false;
+                    known[at].count
+                }
+                Err(_) => RwSignal::new(Count::default()),
+            };
+            docks.push(LiveDock {
+                id,
+                name: name.into(),
+                lat,
+                lon,
+                count,
+            });
+        }
+        let kept = known.into_iter().zip(is_kept).filter(|(_, kept)| *kept);
+        docks.extend(kept.map(|(dock, _)| dock));
+        self.set_docks(docks);
+    }
+
+    fn set_docks(&self, docks: Vec<LiveDock>) {
         let mut counts: Vec<_> = docks.iter().map(|dock| (dock.id, dock.count)).collect();
-        counts.sort_by_key(|(id, _)| *id);
+        sort_by(&mut counts, |a, b| a.0.cmp(&b.0));
         self.counts.set_value(counts);
-        self.docks.set(docks);
+        let keyed = docks
+            .into_iter()
+            .map(|dock| ((natural_key(&dock.name), dock.id), dock));
+        let mut keyed: Vec<_> = keyed.collect();
+        sort_by(&mut keyed, |a, b| a.0.cmp(&b.0));
+        self.docks
+            .set(keyed.into_iter().map(|(_, dock)| dock).collect());
     }
 }
 

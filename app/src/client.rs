@@ -2,13 +2,13 @@
 
 mod address;
 mod base;
-mod base_map;
 mod brush;
 mod changes;
 mod city_day;
 pub(crate) mod dock_day;
 mod events;
 mod favourites;
+mod fetch;
 mod frame;
 mod gestures;
 mod ground_names;
@@ -23,10 +23,10 @@ mod palette;
 pub(crate) mod panic;
 mod past;
 mod screen;
+pub(crate) mod search;
 mod tiles;
 
 use basemap::BaseMap;
-use gloo_net::http::Request;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
@@ -50,7 +50,9 @@ pub(crate) fn start(city: City, nodes: MapNodes) {
     };
     let page = Owner::current().unwrap_or_default();
     spawn_local(async move {
-        let base_map = base_map::fetch(&link.address).await;
+        // Without one the docks tell where land is.
+        let file = fetch::bytes(&link.address).await;
+        let base_map = file.and_then(|file| BaseMap::decode(&file).ok());
         page.with(|| untrack(|| start_map(city, nodes, base_map)));
     });
 }
@@ -71,14 +73,4 @@ fn instant_value(city: City) -> String {
         let local = instant.as_ref().map(|instant| query_value(&instant.local));
         local.unwrap_or_default()
     })
-}
-
-/// What the server answers; none where it has nothing to say, or does not answer.
-async fn fetch_text(address: &str) -> Option<String> {
-    let response = Request::get(address).send().await.ok()?;
-    if response.ok() {
-        response.text().await.ok()
-    } else {
-        None
-    }
 }

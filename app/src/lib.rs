@@ -21,7 +21,10 @@ mod seeking;
     )
 )]
 mod city;
+mod decimal;
 mod favourites;
+#[cfg(any(feature = "hydrate", test))]
+mod json;
 mod link;
 #[cfg_attr(
     not(feature = "hydrate"),
@@ -31,12 +34,11 @@ mod link;
     )
 )]
 mod map;
+mod math;
 mod model;
 mod near;
+mod sorted;
 mod words;
-
-// What the browser asks for.
-mod api;
 
 // The server.
 #[cfg(feature = "ssr")]

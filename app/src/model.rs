@@ -1,8 +1,13 @@
 //! What server and browser tell each other about the city.
 
+#[cfg(any(feature = "hydrate", test))]
+mod read;
+
 use domain::{Service, Stock};
 use serde::{Deserialize, Serialize};
 
+#[cfg(any(feature = "hydrate", test))]
+use crate::decimal::integer;
 use crate::seeking::Seeking;
 use crate::words::Words;
 
@@ -174,7 +179,7 @@ pub(crate) fn stock_text(stock: Stock) -> Option<String> {
 #[cfg(any(feature = "hydrate", test))]
 #[must_use]
 pub(crate) fn parse_stock(text: &str) -> Stock {
-    let numbers: Vec<_> = text.split(',').map(|number| number.parse().ok()).collect();
+    let numbers: Vec<_> = text.split(',').map(integer).collect();
     stock_of(&numbers)
 }
 
@@ -216,7 +221,7 @@ impl WallTime {
     #[cfg(any(feature = "hydrate", test))]
     #[must_use]
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.split('-').map(|part| part.parse().ok());
+        let mut parts = text.split('-').map(integer);
         let mut next = || parts.next().flatten();
         Some((next()?, next()?, next()?, next()?).into())
     }
@@ -235,7 +240,7 @@ impl WallTime {
 }
 
 /// The replay clock: the "now" of everything shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Moment {
     /// UTC, RFC 3339: `2020-03-02T13:14:05Z`.
     pub(crate) utc: String,
@@ -255,7 +260,7 @@ pub enum Database {
 }
 
 /// All docks at one version.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub(crate) struct Snapshot {
     /// Number of the sink's publish; 0 before the first.
     pub(crate) version: i64,
@@ -335,7 +340,7 @@ pub enum Outcome {
 /// What a search that is being typed may become.
 ///
 /// JSON: `{"text": "1 Park Ave", "kind": "address"}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Suggestion {
     /// A search that gives a place.
     pub(crate) text: String,
@@ -344,7 +349,7 @@ pub(crate) struct Suggestion {
 }
 
 /// What a place is that a search can give, the more likely first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum SuggestionKind {
     /// A building.
@@ -358,7 +363,7 @@ pub(crate) enum SuggestionKind {
 }
 
 /// The past that can be shown, and the instant of it that is. Seconds are since 1970, UTC.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Past {
     /// The first second stored.
     pub(crate) first: i64,
@@ -375,7 +380,7 @@ pub(crate) struct Past {
 }
 
 /// A second of the past.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Instant {
     /// Since 1970, UTC.
     pub(crate) second: i64,
@@ -385,7 +390,7 @@ pub(crate) struct Instant {
 }
 
 /// Everything the page is drawn from: rendered on the server, taken over by the browser.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub(crate) struct PageContent {
     /// The texts of the rider's language.
     pub(crate) words: Words,
@@ -420,7 +425,7 @@ pub(crate) struct PageContent {
 }
 
 /// Where the browser finds the base map, and whom the page names for it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct BaseMapLink {
     /// The file's address on the page's own server, with its content's hash.
     pub(crate) address: String,
@@ -431,7 +436,7 @@ pub(crate) struct BaseMapLink {
 }
 
 /// An optional raster layer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Tiles {
     /// URL with `{z}`, `{x}` and `{y}`.
     pub(crate) url: String,

@@ -1,9 +1,12 @@
 //! The docks within three blocks of a place, and the nearest beyond.
 
-use domain::geo::{BLOCK_M, distance_m};
+use domain::geo::{BLOCK_M, distance_m_by};
 
 use crate::city::LiveDock;
+use crate::decimal::fixed;
+use crate::math;
 use crate::model::{FoundPlace, SEARCH_RADIUS_M};
+use crate::sorted::sort_by;
 use crate::words::{Word, Words};
 
 /// Metres that people walk in a minute (5 km/h).
@@ -39,7 +42,7 @@ impl NearDock {
     #[must_use]
     pub(crate) fn way(&self, words: Words) -> String {
         let minutes = (self.walk_m / WALK_M_PER_MINUTE).ceil().max(1.0);
-        let (metres, minutes) = (format!("{:.0}", self.metres), format!("{minutes:.0}"));
+        let (metres, minutes) = (fixed(self.metres, 0), fixed(minutes, 0));
         words.fill(Word::Way, &[&metres, &blocks(words, self.metres), &minutes])
     }
 }
@@ -49,7 +52,7 @@ impl NearDock {
 pub(crate) fn docks_near(place: &FoundPlace, docks: &[LiveDock]) -> Vec<NearDock> {
     let near = docks.iter().map(|dock| NearDock::from(place, dock));
     let mut near: Vec<_> = near.filter(|near| near.metres <= SEARCH_RADIUS_M).collect();
-    near.sort_by(|a, b| a.walk_m.total_cmp(&b.walk_m));
+    sort_by(&mut near, |a, b| a.walk_m.total_cmp(&b.walk_m));
     near
 }
 
@@ -66,6 +69,11 @@ pub(crate) fn nearest(
         .min_by(|a, b| a.walk_m.total_cmp(&b.walk_m))
 }
 
+fn distance_m(lat_a: f64, lon_a: f64, lat_b: f64, lon_b: f64) -> f64 {
+    let functions = [math::sin, math::cos, math::asin];
+    distance_m_by(functions, (lat_a, lon_a), (lat_b, lon_b))
+}
+
 /// The way on foot along streets, in metres: in a grid of known direction along its two directions, else
 /// as long as the average way in a grid.
 fn walk_m(place: &FoundPlace, dock: &LiveDock) -> f64 {
@@ -74,14 +82,15 @@ fn walk_m(place: &FoundPlace, dock: &LiveDock) -> f64 {
     };
     let north = distance_m(place.lat, dock.lon, dock.lat, dock.lon).copysign(dock.lat - place.lat);
     let east = distance_m(place.lat, place.lon, place.lat, dock.lon).copysign(dock.lon - place.lon);
-    let (sin, cos) = bearing.to_radians().sin_cos();
+    let bearing = bearing.to_radians();
+    let (sin, cos) = (math::sin(bearing), math::cos(bearing));
     (north * cos + east * sin).abs() + (east * cos - north * sin).abs()
 }
 
 /// A distance in blocks for people: `half a block`, `1 block`, `2½ blocks`.
 #[must_use]
 pub(crate) fn blocks(words: Words, metres: f64) -> String {
-    let halves = (metres / BLOCK_M * 2.0).round() as u32;
+    let halves = (metres / BLOCK_M * 2.0 + 0.5) as u32;
     match (halves / 2, halves % 2) {
         (0, 0) => words.get(Word::OnTheSpot).to_owned(),
         (0, _) => words.get(Word::HalfABlock).to_owned(),

@@ -1,11 +1,11 @@
 //! What a rider looks for, which all circles and numbers are of.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::words::{Word, Words};
 
 /// A bike to take, or a place to return one to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub(crate) enum Seeking {
     /// A bike of any kind.
     #[default]

@@ -7,11 +7,13 @@ mod message;
 mod page;
 mod time;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 
 #[cfg(feature = "ssr")]
 pub(crate) use message::{Message, Value};
 pub(crate) use page::Word;
+
+use crate::decimal::integer;
 
 /// A language of riders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -78,10 +80,7 @@ impl Words {
         while let Some((before, after)) = rest.split_once('{') {
             text.push_str(before);
             let (place, after) = after.split_once('}').unwrap_or((after, ""));
-            let value = place
-                .parse()
-                .ok()
-                .and_then(|place: usize| values.get(place));
+            let value = integer(place).and_then(|place: usize| values.get(place));
             text.push_str(value.copied().unwrap_or_default());
             rest = after;
         }
@@ -119,12 +118,12 @@ impl Serialize for Words {
     }
 }
 
-impl<'de> Deserialize<'de> for Words {
+#[cfg(any(feature = "hydrate", test))]
+impl Words {
     /// Keeps the texts for good: a page is given them once.
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let texts = Vec::<String>::deserialize(deserializer)?;
+    pub(crate) fn kept(texts: Vec<String>) -> Self {
         let texts: Vec<&'static str> = texts.into_iter().map(|it| &*it.leak()).collect();
-        Ok(Self(texts.leak()))
+        Self(texts.leak())
     }
 }
 

@@ -9,14 +9,29 @@ pub const THREE_BLOCKS_M: f64 = 3.0 * BLOCK_M;
 /// Mean radius of the earth in metres (IUGG).
 const EARTH_RADIUS_M: f64 = 6_371_008.8;
 
+/// Sine, cosine and arc sine, of radians: a browser has its own.
+pub type Trigonometry = [fn(f64) -> f64; 3];
+
 /// Great-circle distance in metres between two points given in degrees (haversine).
 #[must_use]
 pub fn distance_m(lat_a: f64, lon_a: f64, lat_b: f64, lon_b: f64) -> f64 {
-    let half_lat = (lat_b - lat_a).to_radians() / 2.0;
-    let half_lon = (lon_b - lon_a).to_radians() / 2.0;
-    let h = half_lat.sin().powi(2)
-        + lat_a.to_radians().cos() * lat_b.to_radians().cos() * half_lon.sin().powi(2);
-    2.0 * EARTH_RADIUS_M * h.sqrt().asin()
+    let functions = [f64::sin, f64::cos, f64::asin];
+    distance_m_by(functions, (lat_a, lon_a), (lat_b, lon_b))
+}
+
+/// The same by functions of the caller.
+#[must_use]
+#[inline]
+pub fn distance_m_by(
+    [sin, cos, asin]: Trigonometry,
+    (lat_a, lon_a): (f64, f64),
+    (lat_b, lon_b): (f64, f64),
+) -> f64 {
+    let half_lat = sin((lat_b - lat_a).to_radians() / 2.0);
+    let half_lon = sin((lon_b - lon_a).to_radians() / 2.0);
+    let parallels = cos(lat_a.to_radians()) * cos(lat_b.to_radians());
+    let h = half_lat * half_lat + parallels * half_lon * half_lon;
+    2.0 * EARTH_RADIUS_M * asin(h.sqrt())
 }
 
 #[cfg(test)]

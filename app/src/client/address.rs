@@ -1,17 +1,18 @@
 //! The page's address holds its state: search, dock and instant of the past in the query, the view in
 //! the hash.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 use wasm_bindgen::JsValue;
 use web_sys::{Event, UrlSearchParams};
 
-use super::events::{on, when_still};
+use super::events::{on, on_change, when_still};
 use super::map_canvas::MapCanvas;
-use crate::api::search::search;
+use super::search::search;
 use crate::city::City;
+use crate::decimal;
 use crate::map::view::View;
 use crate::seeking::Seeking;
 
@@ -22,22 +23,21 @@ pub(super) fn view() -> Option<View> {
 
 /// Keeps address and page in step, both ways; the view's way to the address is [`view_writer`].
 pub(super) fn follow(city: City, map: &Rc<MapCanvas>) {
-    let state = move || (city.query.get(), city.selected.get(), city.seeking.get());
-    Effect::watch(
-        state,
-        move |(query, ..), before, _| {
-            let is_new_search = before.is_some_and(|(before, ..)| before != query);
-            write(city, is_new_search);
-        },
-        false,
-    );
+    let state = move || {
+        city.query.track();
+        city.selected.track();
+        city.seeking.track();
+    };
+    let written = RefCell::new(city.query.get_untracked());
+    on_change(state, move || {
+        let query = city.query.get_untracked();
+        let is_new_search = *written.borrow() != query;
+        written.replace(query);
+        write(city, is_new_search);
+    });
     // A film shows ten instants in a second: browsers refuse so many changes of the address.
     let write_instant = when_still(move |()| write(city, false));
-    Effect::watch(
-        move || city.instant.track(),
-        move |(), _, _| write_instant(()),
-        false,
-    );
+    on_change(move || city.instant.track(), move || write_instant(()));
     on::<Event>(&window(), "popstate", {
         let map = Rc::clone(map);
         move |_| go_back(city, &map)
@@ -88,20 +88,12 @@ fn go_back(city: City, map: &MapCanvas) {
     }
     let query = params.get("q").unwrap_or_default();
     city.selected
-        .set(params.get("dock").and_then(|id| id.parse().ok()));
+        .set(params.get("dock").and_then(|id| decimal::integer(&id)));
     let seeking = params.get("for").unwrap_or_default();
     city.seeking.set(Seeking::from_address(&seeking));
     if query != city.query.get_untracked() {
-        city.query.set(query.clone());
-        if query.trim().is_empty() {
-            city.outcome.set(None);
-        } else {
-            spawn_local(async move {
-                if let Ok(outcome) = search(query).await {
-                    city.outcome.set(Some(outcome));
-                }
-            });
-        }
+        city.query.set(query);
+        search(city);
     }
     if let Some(view) = view() {
         map.show(view);

@@ -9,6 +9,8 @@ use crate::map::outline::{Outline, thinned};
 use crate::map::plane::{Plane, Point};
 use crate::map::streets::{Street, streets, width, zoom_min};
 use crate::map::view::Camera;
+use crate::math;
+use crate::sorted::sort_by;
 
 /// From this zoom streets carry their names.
 const STREET_NAMES_ZOOM_MIN: f64 = 14.4;
@@ -143,8 +145,10 @@ fn draw_name(ctx: &CanvasRenderingContext2d, camera: &Camera, street: &Street) {
     if pieces.is_empty() {
         return;
     }
-    let length = |((x1, y1), (x2, y2)): ((f64, f64), (f64, f64))| (x2 - x1).hypot(y2 - y1);
-    pieces.sort_by(|a, b| length((b.0, b.1)).total_cmp(&length((a.0, a.1))));
+    let length = |((x1, y1), (x2, y2)): ((f64, f64), (f64, f64))| math::length(x2 - x1, y2 - y1);
+    sort_by(&mut pieces, |a, b| {
+        length((b.0, b.1)).total_cmp(&length((a.0, a.1)))
+    });
     let wide = ctx
         .measure_text(&street.name)
         .map_or(80.0, |metrics| metrics.width());
@@ -154,16 +158,13 @@ fn draw_name(ctx: &CanvasRenderingContext2d, camera: &Camera, street: &Street) {
         if !is_long
             || written
                 .iter()
-                .any(|(ox, oy)| (ox - x).hypot(oy - y) < NAME_GAP_PX)
+                .any(|(ox, oy)| math::length(ox - x, oy - y) < NAME_GAP_PX)
         {
             continue;
         }
         written.push((x, y));
         // Upright for readers: the text never runs from right to left.
-        let mut angle = (to.1 - from.1).atan2(to.0 - from.0);
-        if angle.abs() > std::f64::consts::FRAC_PI_2 {
-            angle -= std::f64::consts::PI.copysign(angle);
-        }
+        let angle = math::atan((to.1 - from.1) / (to.0 - from.0));
         ctx.save();
         // Neither fails on an attached canvas; a missing name is no harm.
         ctx.translate(x, y).ok();

@@ -5,10 +5,13 @@ use std::f64::consts::TAU;
 use web_sys::CanvasRenderingContext2d;
 
 use super::palette::Palette;
+use crate::decimal::fixed;
 use crate::map::look::{has_number, number, radius};
 use crate::map::marks::Mark;
+use crate::math::within;
 use crate::model::SEARCH_RADIUS_M;
 use crate::seeking::Seeking;
+use crate::sorted::sort_by;
 
 /// A brush for one frame.
 pub(super) struct Brush<'a> {
@@ -21,8 +24,9 @@ pub(super) struct Brush<'a> {
 
 impl Brush<'_> {
     /// Docks without bikes below, then those with bikes, the larger below the smaller.
-    pub(super) fn docks(&self, marks: &mut [Mark]) {
-        marks.sort_by_key(|mark| (mark.amount > 0, mark.is_near, -mark.amount));
+    pub(super) fn docks(&self, marks: &mut Vec<Mark>) {
+        let place = |mark: &Mark| (mark.amount > 0, mark.is_near, -mark.amount);
+        sort_by(marks, |a, b| place(a).cmp(&place(b)));
         for group in marks.chunk_by(|a, b| (a.amount, a.is_near) == (b.amount, b.is_near)) {
             self.group(group);
         }
@@ -57,7 +61,7 @@ impl Brush<'_> {
         self.ctx.fill();
         if r > 3.0 {
             self.ctx.set_stroke_style_str(&self.palette.edge);
-            self.ctx.set_line_width((r / 7.0).clamp(0.8, 1.8));
+            self.ctx.set_line_width(within(r / 7.0, 0.8, 1.8));
             self.ctx.stroke();
         }
         if has_number(r, self.zoom) {
@@ -72,9 +76,9 @@ impl Brush<'_> {
         let digits = marks
             .first()
             .map_or(1, |mark| number(mark.count, self.seeking).chars().count());
-        let size = if digits > 2 { r * 0.82 } else { r * 0.98 }.clamp(9.0, 15.0);
+        let size = within(r * if digits > 2 { 0.82 } else { 0.98 }, 9.0, 15.0);
         self.ctx
-            .set_font(&format!("700 {size:.0}px system-ui, sans-serif"));
+            .set_font(&format!("700 {}px system-ui, sans-serif", fixed(size, 0)));
         for mark in marks {
             // Text on a canvas fails only without memory.
             self.ctx
@@ -126,7 +130,7 @@ impl Brush<'_> {
         self.ctx.begin_path();
         self.circle(mark.at, r);
         self.ctx
-            .set_global_alpha((1.0 - share).clamp(0.0, 1.0) * 0.8);
+            .set_global_alpha(within(1.0 - share, 0.0, 1.0) * 0.8);
         self.ctx.set_stroke_style_str(&self.palette.some);
         self.ctx.set_line_width(2.2 * (1.0 - share) + 0.4);
         self.ctx.stroke();

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use wasm_bindgen::prelude::*;
 use web_sys::{Event, ResizeObserver};
 
-use super::events::on;
+use super::events::{on, on_change};
 use super::map_canvas::{LESS_MOTION, MapCanvas};
 use crate::city::City;
 
@@ -39,45 +39,40 @@ fn follow_media(map: &Rc<MapCanvas>) {
 
 fn follow_docks(city: City, map: &Rc<MapCanvas>) {
     let changed = Rc::clone(map);
-    Effect::watch(
-        move || {
-            city.docks.track();
-            city.seeking.track();
-        },
-        move |(), _, _| changed.docks_changed(),
-        false,
-    );
+    let docks = move || {
+        city.docks.track();
+        city.seeking.track();
+    };
+    on_change(docks, move || changed.docks_changed());
     let map = Rc::clone(map);
-    Effect::new(move || {
+    let seen = move || {
         city.version.track();
         city.clock.track();
         city.selected.track();
         city.outcome.track();
-        map.redraw();
-    });
+    };
+    on_change(seen, move || map.redraw());
 }
 
 fn follow_search_and_selection(city: City, map: &Rc<MapCanvas>) {
     let found = Rc::clone(map);
-    Effect::watch(
-        move || city.place(),
-        move |place, _, _| {
-            if let Some(place) = place {
-                found.fly_to_place(place);
+    on_change(
+        move || city.outcome.track(),
+        move || {
+            if let Some(place) = untrack(|| city.place()) {
+                found.fly_to_place(&place);
                 show_results();
             }
         },
-        false,
     );
     let map = Rc::clone(map);
-    Effect::watch(
-        move || city.selected.get(),
-        move |selected, _, _| {
-            if let Some(dock) = *selected {
+    on_change(
+        move || city.selected.track(),
+        move || {
+            if let Some(dock) = city.selected.get_untracked() {
                 map.bring_into_sight(dock);
             }
         },
-        false,
     );
 }
 

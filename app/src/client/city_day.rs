@@ -6,8 +6,8 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use web_sys::{Element, Event};
 
-use super::events::{on, when_still};
-use super::{fetch_text, instant_value};
+use super::events::{on, on_change, when_still};
+use super::{fetch, instant_value};
 use crate::city::City;
 
 /// Keeps the chart in step with the film, as long as that is open.
@@ -35,17 +35,13 @@ pub(super) fn follow(city: City) {
         let renew = Rc::clone(&renew);
         move |_| renew(())
     });
-    Effect::watch(
-        move || city.instant.track(),
-        move |(), _, _| renew(()),
-        false,
-    );
+    on_change(move || city.instant.track(), move || renew(()));
 }
 
 /// Puts in what the server answers; without an answer the chart stays as it was, and the film goes on.
 fn draw(chart: Element, address: String) {
     spawn_local(async move {
-        if let Some(html) = fetch_text(&address).await {
+        if let Some(html) = fetch::text(&address).await {
             chart.set_inner_html(&html);
         }
     });

@@ -7,7 +7,8 @@ use std::time::Duration;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use super::{fetch_text, instant_value};
+use super::events::on_change;
+use super::{fetch, instant_value};
 use crate::city::City;
 use crate::words::Word;
 
@@ -24,7 +25,7 @@ pub(crate) fn follow(city: City, day: NodeRef<leptos::html::Div>) {
             let (number, question) = (question.get(), Rc::clone(&question));
             let Some(address) = address(city) else { return };
             spawn_local(async move {
-                let html = fetch_text(&address).await;
+                let html = fetch::text(&address).await;
                 let html = html.unwrap_or_else(|| {
                     let text = city.text(Word::DayUnreadable);
                     format!("<p class=\"since\">{text}</p>")
@@ -38,19 +39,15 @@ pub(crate) fn follow(city: City, day: NodeRef<leptos::html::Div>) {
             });
         }
     };
-    Effect::watch(
-        move || city.selected.get(),
-        {
-            let renew = renew.clone();
-            move |_, _, _| {
-                if let Some(day) = day.get_untracked() {
-                    day.set_inner_html("");
-                }
-                renew();
+    on_change(move || city.selected.track(), {
+        let renew = renew.clone();
+        move || {
+            if let Some(day) = day.get_untracked() {
+                day.set_inner_html("");
             }
-        },
-        false,
-    );
+            renew();
+        }
+    });
     // A page that could not wait for it has come without.
     if day
         .get_untracked()

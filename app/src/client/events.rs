@@ -4,16 +4,22 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use leptos::prelude::{set_timeout, window};
+use leptos::prelude::{Effect, set_timeout, window};
 use wasm_bindgen::prelude::*;
 use web_sys::{AddEventListenerOptions, Event, EventTarget};
 
 /// Calls `handler` at each event `name`, for as long as the page lives.
 pub(super) fn on<E: JsCast>(target: &EventTarget, name: &str, handler: impl Fn(E) + 'static) {
+    let handler = move |event: Event| handler(event.unchecked_into());
+    listen(target, name, Box::new(handler));
+}
+
+/// Made once for all kinds of events.
+fn listen(target: &EventTarget, name: &str, handler: Box<dyn Fn(Event)>) {
     let options = AddEventListenerOptions::new();
     // A wheel or touch on the map must not scroll the page, so the listener may prevent it.
     options.set_passive(false);
-    let call = Closure::<dyn Fn(Event)>::new(move |event: Event| handler(event.unchecked_into()));
+    let call = Closure::wrap(handler);
     let added = target.add_event_listener_with_callback_and_add_event_listener_options(
         name,
         call.as_ref().unchecked_ref(),
@@ -22,6 +28,16 @@ pub(super) fn on<E: JsCast>(target: &EventTarget, name: &str, handler: impl Fn(E
     if added.is_ok() {
         call.forget();
     }
+}
+
+/// Calls `act` whenever something that `track` reads has changed; not at first.
+pub(super) fn on_change(track: impl Fn() + 'static, act: impl Fn() + 'static) {
+    watch(Box::new(track), Box::new(act));
+}
+
+/// Made once for all that is followed.
+fn watch(track: Box<dyn Fn()>, act: Box<dyn Fn()>) {
+    Effect::watch(move || track(), move |(), _, _| act(), false);
 }
 
 /// What comes in floods is acted on after it has been still for this long.

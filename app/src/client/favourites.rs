@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use web_sys::{Storage, StorageEvent};
 
-use super::events::on;
+use super::events::{on, on_change};
 use crate::city::City;
 use crate::favourites::Favourites;
 
@@ -18,10 +18,9 @@ pub(super) fn follow(city: City) {
             city.favourites.set(read());
         }
     });
-    Effect::watch(
-        move || city.favourites.get(),
-        |favourites, _, _| write(favourites),
-        false,
+    on_change(
+        move || city.favourites.track(),
+        move || city.favourites.with_untracked(write),
     );
 }
 

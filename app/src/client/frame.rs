@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use crate::city::{City, LiveDock};
+use crate::decimal::fixed;
 use crate::map::marks::{Mark, Marks};
 use crate::map::plane::Point;
 use crate::map::viewport::Viewport;
@@ -66,7 +67,9 @@ pub(super) fn attributes(city: City, viewport: &Viewport) -> [(&'static str, Str
     let clock = city
         .clock
         .with_untracked(|clock| clock.as_ref().map(|clock| clock.utc.clone()));
-    let search = with_place(city, |place| format!("{:.5},{:.5}", place.lat, place.lon));
+    let search = with_place(city, |place| {
+        format!("{},{}", fixed(place.lat, 5), fixed(place.lon, 5))
+    });
     [
         ("data-docks", totals.docks.to_string()),
         ("data-bikes", totals.amount.to_string()),

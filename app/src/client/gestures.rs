@@ -10,6 +10,7 @@ use super::events::on;
 use super::map_canvas::MapCanvas;
 use crate::components::map_nodes::MapNodes;
 use crate::map::pointers::{Drag, Pointers};
+use crate::math::within;
 
 /// Pixels an arrow key moves the map.
 const STEP: f64 = 90.0;
@@ -113,7 +114,7 @@ fn attach_wheel(map: &Rc<MapCanvas>) {
         };
         let levels = -pixels * if event.ctrl_key() { PINCH } else { WHEEL };
         let (x, y) = (f64::from(event.offset_x()), f64::from(event.offset_y()));
-        map.zoom_at(levels.clamp(-1.0, 1.0), x, y);
+        map.zoom_at(within(levels, -1.0, 1.0), x, y);
     });
 }
 

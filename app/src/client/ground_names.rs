@@ -4,6 +4,7 @@ use basemap::NameKind;
 use web_sys::CanvasRenderingContext2d;
 
 use super::palette::Palette;
+use crate::decimal::fixed;
 use crate::map::names::PlacedName;
 
 /// Writes names, each with a halo of the ground it stands on; `ctx` is in CSS pixels.
@@ -42,5 +43,5 @@ fn font(kind: NameKind, size: f64) -> String {
         NameKind::Water | NameKind::Park => "italic 500",
         NameKind::Neighbourhood => "600",
     };
-    format!("{face} {size:.1}px system-ui, sans-serif")
+    format!("{face} {}px system-ui, sans-serif", fixed(size, 1))
 }

@@ -10,6 +10,7 @@ use web_sys::{Event, EventSource, MessageEvent};
 use super::events::{now_ms, on};
 use super::offline;
 use crate::city::{City, Freshness};
+use crate::json::Json;
 use crate::model::{Database, Delta, Heartbeat, stale_seconds};
 
 /// How often the page asks itself whether the numbers are still fresh.
@@ -65,13 +66,12 @@ impl EventStream {
             return;
         };
         self.on_message(&source, "docks", |stream, text| {
-            if let Ok(delta) = serde_json::from_str::<Delta>(text) {
-                stream.take_delta(delta);
-            }
+            let delta = Json::parse(text).and_then(|json| Delta::read(&json));
+            delta.into_iter().for_each(|delta| stream.take_delta(delta));
         });
         self.on_message(&source, "heartbeat", |stream, text| {
-            if let Ok(heartbeat) = serde_json::from_str::<Heartbeat>(text) {
-                stream.take_heartbeat(heartbeat);
+            if let Some(json) = Json::parse(text) {
+                stream.take_heartbeat(Heartbeat::read(&json));
             }
         });
         let stream = Rc::clone(self);

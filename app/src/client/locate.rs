@@ -4,6 +4,7 @@ use leptos::prelude::window;
 use wasm_bindgen::prelude::*;
 use web_sys::{Position, PositionError};
 
+use crate::decimal::fixed;
 use crate::words::Word;
 
 /// Asks the browser, which asks the rider; calls `found` with degrees such as `40.74610, -73.98180` or
@@ -17,7 +18,7 @@ pub(crate) fn locate(found: impl Fn(Result<String, Word>) + Clone + 'static) {
         let coordinates = position.coords();
         // Five decimals are a metre.
         let (lat, lon) = (coordinates.latitude(), coordinates.longitude());
-        at(Ok(format!("{lat:.5}, {lon:.5}")));
+        at(Ok(format!("{}, {}", fixed(lat, 5), fixed(lon, 5))));
     });
     let refused = found.clone();
     let refused = Closure::once_into_js(move |error: PositionError| {

@@ -5,6 +5,7 @@ use wasm_bindgen::JsValue;
 use web_sys::Event;
 
 use super::events::on;
+use crate::decimal;
 
 /// Has this page's server kept on the device, as it is whenever a rider leaves the page.
 pub(super) fn keep() {
@@ -28,7 +29,7 @@ pub(super) fn keep() {
 /// How long ago the page was kept, in milliseconds; none for one that comes from the server.
 pub(super) fn kept_for_ms() -> Option<f64> {
     let root = document().document_element()?;
-    let kept_at: f64 = root.get_attribute("data-kept-at")?.parse().ok()?;
+    let kept_at = decimal::parse(&root.get_attribute("data-kept-at")?)?;
     // A device's clock may have been set since.
     Some((js_sys::Date::now() - kept_at).max(0.0))
 }

@@ -5,6 +5,7 @@ use leptos::prelude::document;
 use wasm_bindgen::JsCast as _;
 use web_sys::Element;
 
+use crate::decimal;
 use crate::model::{Count, Dock, WallTime, parse_stock};
 
 /// Every dock of the list, in its order.
@@ -22,16 +23,16 @@ fn dock(item: &Element) -> Option<Dock> {
     let at = item.get_attribute("data-at")?;
     let (lat, lon) = at.split_once(',')?;
     Some(Dock {
-        id: item.get_attribute("data-dock")?.parse().ok()?,
+        id: decimal::integer(&item.get_attribute("data-dock")?)?,
         name: item
             .query_selector(".name")
             .ok()
             .flatten()?
             .text_content()?,
-        lat: lat.parse().ok()?,
-        lon: lon.parse().ok()?,
+        lat: decimal::parse(lat)?,
+        lon: decimal::parse(lon)?,
         count: Count {
-            bikes: item.get_attribute("data-bikes")?.parse().ok()?,
+            bikes: decimal::integer(&item.get_attribute("data-bikes")?)?,
             estimated: item.has_attribute("data-estimated"),
             service: service(item),
             last_seen: item

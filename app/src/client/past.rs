@@ -7,7 +7,6 @@ use std::time::Duration;
 use domain::Service;
 use domain::availability::DockCount;
 use domain::past::Period;
-use gloo_net::http::Request;
 use js_sys::{Date, Object, Reflect};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -15,7 +14,9 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Event, HtmlElement, HtmlInputElement, HtmlSelectElement};
 
 use super::events::{now_ms, on};
+use super::fetch;
 use crate::city::City;
+use crate::decimal;
 use crate::link::Address;
 use crate::model::{Count, Delta, Instant, Outcome, WallTime};
 use crate::words::Word;
@@ -102,7 +103,7 @@ impl Film {
     fn listen(self: &Rc<Self>) {
         let film = Rc::clone(self);
         on::<Event>(&self.parts.slider, "input", move |_| {
-            if let Ok(second) = film.parts.slider.value().parse() {
+            if let Some(second) = decimal::integer(&film.parts.slider.value()) {
                 film.show(second);
             }
         });
@@ -177,7 +178,7 @@ impl Film {
 
     /// Seconds of the past in one second.
     fn speed(&self) -> i64 {
-        self.parts.speed.value().parse().unwrap_or(60)
+        decimal::integer(&self.parts.speed.value()).unwrap_or(60)
     }
 
     /// Shows a second, as soon as its period is here.
@@ -221,22 +222,25 @@ impl Film {
 
     /// Every dock of the page; those that were not there yet are closed.
     fn all_docks(&self, period: &Period, second: i64) -> Vec<(i32, Count)> {
-        let docks = period.at(second);
-        let count = |id| match docks.get(&id) {
-            Some(count) => self.count(*count),
-            None => Count {
-                service: Service {
-                    installed: false,
-                    renting: false,
-                    returning: false,
-                },
-                ..Count::default()
+        let closed = DockCount {
+            service: Service {
+                installed: false,
+                renting: false,
+                returning: false,
             },
+            ..DockCount::default()
         };
-        self.city.docks.with_untracked(|docks| {
-            let ids = docks.iter().map(|dock| dock.id);
-            ids.map(|id| (id, count(id))).collect()
-        })
+        let docks = self.city.ids().into_iter().map(|id| (id, closed));
+        let mut docks: Vec<_> = docks.collect();
+        let changes = period.changes(period.start(), second).iter();
+        let changes = changes.map(|change| (change.location_id, change.count));
+        for (id, count) in period.keyframe().iter().copied().chain(changes) {
+            if let Ok(at) = docks.binary_search_by_key(&id, |(id, _)| *id) {
+                docks[at].1 = count;
+            }
+        }
+        let counts = docks.into_iter().map(|(id, count)| (id, self.count(count)));
+        counts.collect()
     }
 
     /// The period that holds a second, if it is here.
@@ -261,13 +265,13 @@ impl Film {
 
     /// Fetches the period of a second, unless it is here or one is on its way.
     fn fetch_if_missing(self: &Rc<Self>, second: i64) {
-        let second = second.clamp(self.first, self.last.get());
+        let second = second.min(self.last.get()).max(self.first);
         if self.period(second).is_some() || self.is_fetching.replace(true) {
             return;
         }
         let film = Rc::clone(self);
         spawn_local(async move {
-            let period = fetch(second).await;
+            let period = fetch_period(second).await;
             film.is_fetching.set(false);
             match period {
                 Some(period) => film.take(period, second),
@@ -338,8 +342,7 @@ impl Film {
     }
 }
 
-async fn fetch(second: i64) -> Option<Period> {
-    let address = format!("/api/past/period?second={second}");
-    let response = Request::get(&address).send().await.ok()?;
-    Period::from_wire(&response.binary().await.ok()?).ok()
+async fn fetch_period(second: i64) -> Option<Period> {
+    let wire = fetch::bytes(&format!("/api/past/period?second={second}")).await?;
+    Period::from_wire(&wire).ok()
 }

@@ -13,12 +13,14 @@ use super::ground_names;
 use super::palette::Palette;
 use super::tiles::TileLayer;
 use crate::components::map_nodes::MapNodes;
+use crate::decimal::fixed;
 use crate::map::ground::Ground;
 use crate::map::look::{label, radius};
 use crate::map::marks::Mark;
 use crate::map::names::placed;
 use crate::map::plane::Point;
 use crate::map::viewport::Viewport;
+use crate::math::within;
 use crate::words::Words;
 
 /// Widths of the rings around the dock under the pointer and around the selected one, in pixels.
@@ -72,7 +74,7 @@ impl Screen {
     pub(super) fn resize(&self, viewport: &mut Viewport) -> bool {
         let width = f64::from(self.marks.client_width());
         let height = f64::from(self.marks.client_height());
-        let ratio = window().device_pixel_ratio().clamp(1.0, 3.0);
+        let ratio = within(window().device_pixel_ratio(), 1.0, 3.0);
         let is_same_ratio = (self.ratio.replace(ratio) - ratio).abs() < f64::EPSILON;
         if !viewport.resize(width, height) && is_same_ratio {
             return false;
@@ -178,8 +180,9 @@ impl Screen {
         }
         let above = mark.at.1 - radius(mark.amount, zoom) - 10.0;
         let place = format!(
-            "translate({:.0}px, {above:.0}px) translate(-50%, -100%)",
-            mark.at.0
+            "translate({}px, {}px) translate(-50%, -100%)",
+            fixed(mark.at.0, 0),
+            fixed(above, 0)
         );
         self.label.style().set_property("transform", &place).ok();
     }

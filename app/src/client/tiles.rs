@@ -8,6 +8,7 @@ use web_sys::{CanvasRenderingContext2d, HtmlImageElement};
 use super::events::on;
 use crate::map::plane::Plane;
 use crate::map::view::Camera;
+use crate::math::{exp2, within};
 
 /// Tiles kept (chosen: a large screen at three zooms).
 const TILES_MAX: usize = 200;
@@ -36,8 +37,8 @@ impl TileLayer {
 
     /// Draws the tiles that are here and asks for the others.
     pub(super) fn draw(&self, ctx: &CanvasRenderingContext2d, plane: &Plane, camera: &Camera) {
-        let level = plane.zoom_of(camera.scale).round().clamp(0.0, ZOOM_MAX);
-        let count = level.exp2();
+        let level = within(plane.zoom_of(camera.scale).round(), 0.0, ZOOM_MAX);
+        let count = exp2(level);
         let tile_at = |x: f64, y: f64| {
             let (x, y) = plane.world(camera.point(x, y));
             ((x * count).floor().max(0.0), (y * count).floor().max(0.0))

@@ -6,6 +6,7 @@ use leptos::prelude::*;
 
 use crate::city::{City, LiveDock};
 use crate::components::is_plain;
+use crate::decimal::fixed;
 use crate::link::Address;
 use crate::map::look;
 use crate::model::{Count, Outcome, WallTime, stock_text};
@@ -72,7 +73,7 @@ pub(crate) fn DockItem(
             data-last-seen=move || count.get().last_seen.map(WallTime::to_text)
             data-at=at
             data-stock=stock.flatten()
-            data-metres=metres.map(|metres| format!("{metres:.0}"))
+            data-metres=metres.map(|metres| fixed(metres, 0))
             aria-current=move || chosen.selected(&Some(id)).then_some("true")
         >
             <a href=address.query() on:click=select>

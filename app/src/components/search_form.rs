@@ -3,10 +3,8 @@
 use leptos::ev::{KeyboardEvent, SubmitEvent};
 use leptos::prelude::*;
 
-use crate::api::search::search;
 use crate::city::City;
 use crate::components::suggestions::{LIST_ID, SuggestionList, Suggestions};
-use crate::model::Outcome;
 use crate::words::Word;
 
 /// Asks for a building number and a street name.
@@ -14,27 +12,11 @@ use crate::words::Word;
 pub(crate) fn SearchForm() -> impl IntoView {
     let city = expect_context::<City>();
     let input = NodeRef::<leptos::html::Input>::new();
-    let response = Action::new(|query: &String| {
-        let query = query.clone();
-        async move { search(query).await }
-    });
-    // The latest response wins; the action drops one to an earlier search.
-    Effect::new(move |_| {
-        if let Some(response) = response.value().get() {
-            city.outcome.set(Some(response.unwrap_or_else(|_| {
-                Outcome::Flash(city.text(Word::SearchUnanswered).to_owned())
-            })));
-        }
-    });
     let suggestions = Suggestions::new();
     let search_for = Callback::new(move |query: String| {
         suggestions.close();
-        city.query.set(query.clone());
-        if query.trim().is_empty() {
-            city.outcome.set(None);
-        } else {
-            response.dispatch(query);
-        }
+        city.query.set(query);
+        search(city);
     });
     let typed = move || input.get_untracked().map(|field| field.value());
     let submit = move |event: SubmitEvent| {
@@ -95,7 +77,7 @@ pub(crate) fn SearchForm() -> impl IntoView {
                     value=move || city.seeking.get().in_address()
                     disabled=move || city.seeking.get().in_address().is_none()
                 />
-                <button type="submit" aria-busy=move || response.pending().get().to_string()>
+                <button type="submit" aria-busy=move || (city.searches.get() > 0).to_string()>
                     {city.text(Word::Find)}
                 </button>
                 <button
@@ -114,9 +96,20 @@ pub(crate) fn SearchForm() -> impl IntoView {
     }
 }
 
+/// Asks the server.
+#[cfg(feature = "hydrate")]
+fn search(city: City) {
+    crate::client::search::search(city);
+}
+
+#[cfg(not(feature = "hydrate"))]
+fn search(_city: City) {}
+
 /// Searches for where the device is, if the rider lets it be known.
 #[cfg(feature = "hydrate")]
 fn locate(city: City, search_for: Callback<String>) {
+    use crate::model::Outcome;
+
     crate::client::locate::locate(move |place| match place {
         Ok(degrees) => search_for.run(degrees),
         Err(word) => city

@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use leptos::ev::KeyboardEvent;
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 
-use crate::api::suggest::suggest;
 use crate::city::City;
 use crate::model::{Suggestion, SuggestionKind};
 use crate::words::Word;
@@ -22,9 +20,9 @@ const TYPED: Duration = Duration::from_millis(120);
 pub(crate) struct Suggestions {
     list: RwSignal<Vec<Suggestion>>,
     /// The one that the arrow keys are at.
-    active: RwSignal<Option<usize>>,
+    active: RwSignal<Option<i32>>,
     /// Number of the last change: what was asked before it is not shown any more.
-    change: StoredValue<u64>,
+    change: RwSignal<i64>,
 }
 
 impl Suggestions {
@@ -32,21 +30,19 @@ impl Suggestions {
         Self {
             list: RwSignal::new(Vec::new()),
             active: RwSignal::new(None),
-            change: StoredValue::new(0),
+            change: RwSignal::new(0),
         }
     }
 
     /// Asks for what `typed` may become, once typing has stopped for a moment.
     pub(crate) fn ask(self, typed: String) {
         let change = self.next_change();
-        let is_last = move || self.change.get_value() == change;
+        let is_last = move || self.change.get_untracked() == change;
         let ask = move || {
             if !is_last() {
                 return;
             }
-            spawn_local(async move {
-                // Without an answer a search goes on as it is typed.
-                let list = suggest(typed).await.unwrap_or_default();
+            suggest(typed, move |list| {
                 if is_last() {
                     self.active.set(None);
                     self.list.set(list);
@@ -75,7 +71,7 @@ impl Suggestions {
     /// Arrow keys go through the list, Escape closes it, Enter takes one; gives what was taken.
     pub(crate) fn take_key(self, event: &KeyboardEvent) -> Option<String> {
         let (length, active) = (
-            self.list.with_untracked(Vec::len),
+            self.list.with_untracked(|list| list.len() as i32),
             self.active.get_untracked(),
         );
         let next = match (event.key().as_str(), active) {
@@ -87,7 +83,8 @@ impl Suggestions {
             }
             ("Enter", Some(active)) => {
                 event.prevent_default();
-                let taken = self.list.with_untracked(|list| list.get(active).cloned());
+                let taken = usize::try_from(active).ok()?;
+                let taken = self.list.with_untracked(|list| list.get(taken).cloned());
                 return taken.map(|suggestion| suggestion.text);
             }
             ("ArrowDown", None) => 0,
@@ -101,13 +98,24 @@ impl Suggestions {
         None
     }
 
-    fn next_change(self) -> u64 {
-        self.change.update_value(|change| *change += 1);
-        self.change.get_value()
+    fn next_change(self) -> i64 {
+        self.change.update_untracked(|change| *change += 1);
+        self.change.get_untracked()
     }
 }
 
-fn id(index: usize) -> String {
+/// Asks the server; without a response a search goes on as it is typed.
+#[cfg(feature = "hydrate")]
+fn suggest(typed: String, show: impl FnOnce(Vec<Suggestion>) + 'static) {
+    leptos::task::spawn_local(async move {
+        show(crate::client::search::suggest(&typed).await);
+    });
+}
+
+#[cfg(not(feature = "hydrate"))]
+fn suggest(_typed: String, _show: impl FnOnce(Vec<Suggestion>)) {}
+
+fn id(index: i32) -> String {
     format!("{LIST_ID}-{index}")
 }
 
@@ -119,7 +127,7 @@ pub(crate) fn SuggestionList(
     choose: Callback<String>,
 ) -> impl IntoView {
     let city = expect_context::<City>();
-    let item = move |(index, suggestion): (usize, Suggestion)| {
+    let item = move |(index, suggestion): (i32, Suggestion)| {
         let Suggestion { text, kind } = suggestion;
         let is_active = move || suggestions.active.get() == Some(index);
         let chosen = text.clone();
@@ -140,7 +148,7 @@ pub(crate) fn SuggestionList(
         }
     };
     let items = move || {
-        let list = suggestions.list.get().into_iter().enumerate();
+        let list = (0..).zip(suggestions.list.get());
         list.map(item).collect_view()
     };
     view! {

@@ -6,6 +6,7 @@
 
 use super::plane::Point;
 use super::view::Bounds;
+use crate::math::within;
 
 /// Radius of the discs around docks, in metres (chosen: closes the usual gaps between docks and
 /// leaves the East River open).
@@ -211,9 +212,10 @@ impl Field {
         } else {
             (level - a) / (b - a)
         };
-        self.grid
-            .point(column, row)
-            .toward(self.grid.point(end_column, end_row), share.clamp(0.0, 1.0))
+        self.grid.point(column, row).toward(
+            self.grid.point(end_column, end_row),
+            within(share, 0.0, 1.0),
+        )
     }
 }
 

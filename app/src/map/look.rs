@@ -2,6 +2,7 @@
 
 use domain::Stock;
 
+use crate::math::{exp2, within};
 use crate::model::Count;
 use crate::seeking::Seeking;
 use crate::words::{Word, Words};
@@ -19,7 +20,7 @@ const BIKES_MAX: f64 = 60.0;
 /// The area grows with the bikes; zoomed out, circles shrink so that a city stays readable.
 #[must_use]
 pub(crate) fn radius(bikes: i32, zoom: f64) -> f64 {
-    let size = ((zoom - 14.6) * 0.62).exp2().clamp(0.12, 1.0);
+    let size = within(exp2((zoom - 14.6) * 0.62), 0.12, 1.0);
     if bikes <= 0 {
         return 0.7 + 3.3 * size;
     }

@@ -5,6 +5,7 @@ use super::motion::Motion;
 use super::plane::{Plane, Point};
 use super::ripples::Ripples;
 use super::viewport::Viewport;
+use crate::math::length;
 use crate::model::{Count, SEARCH_RADIUS_M};
 use crate::seeking::Seeking;
 
@@ -69,7 +70,7 @@ impl Marks {
         let (camera, zoom) = (viewport.camera(), viewport.zoom());
         let hits = docks.zip(&self.points).filter_map(|((id, count), point)| {
             let (dock_x, dock_y) = camera.screen(*point);
-            let distance = (dock_x - x).hypot(dock_y - y);
+            let distance = length(dock_x - x, dock_y - y);
             let reach = radius(count.amount(self.seeking), zoom) + HIT_MARGIN_PX;
             (distance <= reach).then_some((distance, id))
         });

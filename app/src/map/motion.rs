@@ -1,6 +1,7 @@
 //! Motion on the map: how the camera flies from one view to another, and whether riders want that.
 
 use super::view::Camera;
+use crate::math::{pow, within};
 
 /// A flight takes this long, in milliseconds.
 const FLIGHT_MS: f64 = 420.0;
@@ -42,10 +43,11 @@ impl Flight {
     /// The scale grows by the same factor in the same share of the way, as eyes expect of a zoom.
     pub(crate) fn camera(&self, current: Camera, now_ms: f64) -> Camera {
         let Self { from, to, .. } = self;
-        let eased = 1.0 - (1.0 - self.share(now_ms)).powi(3);
+        let left = 1.0 - self.share(now_ms);
+        let eased = 1.0 - left * left * left;
         Camera {
             centre: from.centre.toward(to.centre, eased),
-            scale: from.scale * (to.scale / from.scale).powf(eased),
+            scale: from.scale * pow(to.scale / from.scale, eased),
             ..current
         }
     }
@@ -57,7 +59,7 @@ impl Flight {
 
     /// The share of its time that has passed, 0 to 1. A frame may be older than the flight.
     fn share(&self, now_ms: f64) -> f64 {
-        ((now_ms - self.began_ms) / FLIGHT_MS).clamp(0.0, 1.0)
+        within((now_ms - self.began_ms) / FLIGHT_MS, 0.0, 1.0)
     }
 }
 

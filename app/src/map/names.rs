@@ -5,6 +5,7 @@ use basemap::NameKind;
 use super::ground::GroundName;
 use super::look::{NUMBER_ZOOM_MIN, radius};
 use super::view::Camera;
+use crate::math::{length, within};
 
 /// Between two names, in pixels across and down.
 const GAP_PX: (f64, f64) = (14.0, 6.0);
@@ -38,7 +39,7 @@ pub(crate) struct PlacedName<'a> {
 /// Height of the letters of a kind of name; none where the zoom is not one to show it at.
 pub(crate) fn size(kind: NameKind, zoom: f64) -> Option<f64> {
     let (zooms, size) = match kind {
-        NameKind::Area => (9.0..NUMBER_ZOOM_MIN, 13.0 + (zoom - 10.0).clamp(0.0, 2.0)),
+        NameKind::Area => (9.0..NUMBER_ZOOM_MIN, 13.0 + within(zoom - 10.0, 0.0, 2.0)),
         NameKind::Town => (10.7..14.5, 12.0),
         NameKind::Water => (10.9..18.0, 12.0),
         NameKind::Park => (13.0..19.0, 11.5),
@@ -126,7 +127,7 @@ impl TextBox {
     fn distance(&self, (x, y): (f64, f64)) -> f64 {
         let dx = (self.min.0 - x).max(x - self.max.0).max(0.0);
         let dy = (self.min.1 - y).max(y - self.max.1).max(0.0);
-        dx.hypot(dy)
+        length(dx, dy)
     }
 }
 

@@ -5,6 +5,8 @@
 
 use std::f64::consts::PI;
 
+use crate::math;
+
 /// Length of the equator in metres (WGS 84).
 const EQUATOR_M: f64 = 40_075_016.686;
 
@@ -21,7 +23,7 @@ impl Point {
     /// Distance to `other` in metres.
     #[must_use]
     pub(crate) fn distance(self, other: Self) -> f64 {
-        (self.x - other.x).hypot(self.y - other.y)
+        math::length(self.x - other.x, self.y - other.y)
     }
 
     /// The point at share `t` of the way to `other`.
@@ -48,7 +50,7 @@ impl Plane {
     pub(crate) fn around(lat: f64, lon: f64) -> Self {
         Self {
             origin: world(lat, lon),
-            metres_per_world: EQUATOR_M * lat.to_radians().cos(),
+            metres_per_world: EQUATOR_M * math::cos(lat.to_radians()),
         }
     }
 
@@ -79,7 +81,7 @@ impl Plane {
     #[must_use]
     pub(crate) fn degrees(&self, point: Point) -> (f64, f64) {
         let (x, y) = self.world(point);
-        let lat = (PI * (1.0 - 2.0 * y)).sinh().atan().to_degrees();
+        let lat = math::atan(math::sinh(PI * (1.0 - 2.0 * y))).to_degrees();
         (lat, x * 360.0 - 180.0)
     }
 
@@ -104,19 +106,20 @@ impl Plane {
     /// Pixels per metre at a zoom of Web Mercator (256 pixels for the world at zoom 0).
     #[must_use]
     pub(crate) fn pixels_per_metre(&self, zoom: f64) -> f64 {
-        256.0 * zoom.exp2() / self.metres_per_world
+        256.0 * math::exp2(zoom) / self.metres_per_world
     }
 
     /// The zoom that shows one metre as `scale` pixels.
     #[must_use]
     pub(crate) fn zoom_of(&self, scale: f64) -> f64 {
-        (scale * self.metres_per_world / 256.0).log2()
+        math::log2(scale * self.metres_per_world / 256.0)
     }
 }
 
 fn world(lat: f64, lon: f64) -> (f64, f64) {
     let lat = lat.to_radians();
-    (lon / 360.0 + 0.5, (1.0 - lat.tan().asinh() / PI) / 2.0)
+    let north = math::asinh(math::tan(lat)) / PI;
+    (lon / 360.0 + 0.5, (1.0 - north) / 2.0)
 }
 
 #[cfg(test)]

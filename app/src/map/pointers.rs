@@ -1,5 +1,7 @@
 //! Fingers and mouse buttons that are down on the map, and what their moves mean.
 
+use crate::math::{length, log2};
+
 /// Pointers that moved less than this many pixels have clicked.
 const CLICK_MAX_PX: f64 = 6.0;
 
@@ -43,7 +45,7 @@ impl Pointers {
         let pointer = self.down.iter_mut().find(|(known, ..)| *known == id)?;
         let (_, old_x, old_y) = std::mem::replace(pointer, (id, x, y));
         let (dx, dy) = (x - old_x, y - old_y);
-        self.moved += dx.hypot(dy);
+        self.moved += length(dx, dy);
         if self.moved < CLICK_MAX_PX && !self.was_pinch {
             return None;
         }
@@ -54,13 +56,13 @@ impl Pointers {
                 zoom: None,
             });
         };
-        let before = (old_x - other_x).hypot(old_y - other_y).max(1.0);
-        let after = (x - other_x).hypot(y - other_y).max(1.0);
+        let before = length(old_x - other_x, old_y - other_y).max(1.0);
+        let after = length(x - other_x, y - other_y).max(1.0);
         let middle = ((x + other_x) / 2.0, (y + other_y) / 2.0);
         Some(Drag {
             // Each finger moves the middle by half its way.
             pan: (dx / 2.0, dy / 2.0),
-            zoom: Some(((after / before).log2(), middle)),
+            zoom: Some((log2(after / before), middle)),
         })
     }
 

@@ -1,6 +1,8 @@
 //! What changed on the map: a ripple runs outward from each dock whose count is another than when
 //! it was last drawn.
 
+use crate::math::within;
+
 /// A ripple runs for this long, in milliseconds.
 const RIPPLE_MS: f64 = 900.0;
 /// Ripples at a time; a city that changes everywhere needs none.
@@ -39,7 +41,7 @@ impl Ripples {
     pub(crate) fn running(&mut self, now_ms: f64) -> Vec<(i32, f64)> {
         self.running
             .retain(|(_, began_ms)| now_ms - began_ms < RIPPLE_MS);
-        let share = |began_ms: f64| ((now_ms - began_ms) / RIPPLE_MS).clamp(0.0, 1.0);
+        let share = |began_ms: f64| within((now_ms - began_ms) / RIPPLE_MS, 0.0, 1.0);
         self.running
             .iter()
             .map(|(dock, began_ms)| (*dock, share(*began_ms)))

@@ -4,12 +4,11 @@
 //! A dock named `E 32 St & Park Ave` stands on both. All docks of one street are joined to their
 //! nearest neighbours on it, if these are near enough to be the same piece of street.
 
-use std::collections::BTreeMap;
-
 use basemap::StreetClass;
 
 use super::line::Line;
 use super::plane::Point;
+use crate::sorted::sort_by;
 
 /// Docks of one street further apart than this, in metres, are not joined: there may be a river
 /// between them, or another borough's street of the same name.
@@ -51,19 +50,19 @@ pub(crate) fn width(class: StreetClass) -> (f64, f64) {
 /// The streets that at least two near docks share, ordered by name.
 #[must_use]
 pub(crate) fn streets<'a>(docks: impl IntoIterator<Item = (&'a str, Point)>) -> Vec<Street> {
-    let mut corners: BTreeMap<String, (String, Vec<Point>)> = BTreeMap::new();
+    let mut corners = Vec::new();
     for (dock_name, point) in docks {
-        for street in names(dock_name) {
-            let entry = corners.entry(street.to_ascii_lowercase());
-            entry.or_insert_with(|| (street, Vec::new())).1.push(point);
-        }
+        let streets = names(dock_name).into_iter();
+        corners.extend(streets.map(|name| (name.to_ascii_lowercase(), name, point)));
     }
+    sort_by(&mut corners, |a, b| a.0.cmp(&b.0));
     corners
-        .into_values()
-        .map(|(name, points)| Street {
+        .chunk_by(|a, b| a.0 == b.0)
+        .map(|corners| Street {
             class: StreetClass::Middle,
-            name,
-            lines: join(&points),
+            // As the first dock writes it.
+            name: corners[0].1.clone(),
+            lines: join(&corners.iter().map(|corner| corner.2).collect::<Vec<_>>()),
         })
         .filter(|street| !street.lines.is_empty())
         .collect()

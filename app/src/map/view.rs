@@ -1,6 +1,8 @@
 //! What part of the city is shown, and its text in the page's address.
 
 use super::plane::{Plane, Point};
+use crate::decimal::{self, fixed};
+use crate::math::within;
 
 /// How far out and in a rider may zoom.
 pub(crate) const ZOOM_MIN: f64 = 9.0;
@@ -24,15 +26,12 @@ impl View {
     /// Reads `#15.2/40.7457/-73.9819`.
     #[must_use]
     pub(crate) fn from_hash(hash: &str) -> Option<Self> {
-        let mut parts = hash
-            .trim_start_matches('#')
-            .split('/')
-            .map(str::parse::<f64>);
-        let mut next = || parts.next()?.ok().filter(|number| number.is_finite());
+        let mut parts = hash.trim_start_matches('#').split('/').map(decimal::parse);
+        let mut next = || parts.next().flatten();
         let (zoom, lat, lon) = (next()?, next()?, next()?);
         let on_earth = lat.abs() < 85.0 && lon.abs() <= 180.0;
         on_earth.then(|| Self {
-            zoom: zoom.clamp(ZOOM_MIN, ZOOM_MAX),
+            zoom: within(zoom, ZOOM_MIN, ZOOM_MAX),
             lat,
             lon,
         })
@@ -41,7 +40,8 @@ impl View {
     /// Writes `#15.20/40.74570/-73.98190`.
     #[must_use]
     pub(crate) fn to_hash(self) -> String {
-        format!("#{:.2}/{:.5}/{:.5}", self.zoom, self.lat, self.lon)
+        let Self { zoom, lat, lon } = self;
+        format!("#{}/{}/{}", fixed(zoom, 2), fixed(lat, 5), fixed(lon, 5))
     }
 }
 
@@ -177,7 +177,8 @@ impl Bounds {
 /// The camera that shows all of `bounds`, but no closer than [`ZOOM_FIT_MAX`].
 #[must_use]
 pub(crate) fn fit(plane: &Plane, bounds: Bounds, width: f64, height: f64) -> Camera {
-    let scale = bounds.fitting_scale(width, height).clamp(
+    let scale = within(
+        bounds.fitting_scale(width, height),
         plane.pixels_per_metre(ZOOM_MIN),
         plane.pixels_per_metre(ZOOM_FIT_MAX),
     );

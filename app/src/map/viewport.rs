@@ -6,6 +6,7 @@
 use super::motion::{Flight, Motion};
 use super::plane::{Plane, Point};
 use super::view::{Bounds, Camera, View, ZOOM_MAX, ZOOM_MIN, fit};
+use crate::math::{exp2, within};
 use crate::model::SEARCH_RADIUS_M;
 
 /// Metres shown beyond the outermost docks.
@@ -204,7 +205,8 @@ impl Viewport {
     }
 
     fn zoomed(&self, camera: Camera, levels: f64, x: f64, y: f64) -> Camera {
-        let scale = (camera.scale * levels.exp2()).clamp(
+        let scale = within(
+            camera.scale * exp2(levels),
             self.plane.pixels_per_metre(ZOOM_MIN),
             self.plane.pixels_per_metre(ZOOM_MAX),
         );

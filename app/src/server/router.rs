@@ -11,21 +11,16 @@ use super::meters::count;
 use super::responses::bounded;
 use super::state::AppState;
 use super::{assets, city_day, dock_past, gbfs, health, live, page, past, search, v1};
-use crate::api::search::Search;
-use crate::api::suggest::Suggest;
 
 /// All routes: `/`, `/live`, `/api/search`, `/api/suggest`, `/api/past…`, `/api/v1/…`, `/dock/past`,
 /// `/city/day`, `/gbfs/…`, `/pkg/…`, `/healthz` and the page's files.
 pub fn router(state: AppState) -> Router {
     // Leptos runs its effects on the server's runtime. A second router finds that done: no error.
     drop(any_spawner::Executor::init_tokio());
-    // Registered by hand: a linker may leave out what registers itself before `main`.
-    leptos::server_fn::axum::register_explicit::<Search>();
-    leptos::server_fn::axum::register_explicit::<Suggest>();
     Router::new()
         .route("/", get(page::page))
         .route("/api/search", get(search::search))
-        .route("/api/suggest", get(search::search))
+        .route("/api/suggest", get(search::suggest))
         .route("/pkg/{*path}", get(assets::package))
         .route("/city/day", get(city_day::city_day))
         .route("/city.basemap", get(assets::base_map))

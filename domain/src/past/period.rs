@@ -122,6 +122,12 @@ impl Period {
         self.end
     }
 
+    /// What each dock shows at the start, by its place; one that comes later is not among them.
+    #[must_use]
+    pub fn keyframe(&self) -> &[(i32, DockCount)] {
+        &self.keyframe
+    }
+
     /// What each dock that is known by then shows at a second; before the start, at the start.
     #[must_use]
     pub fn at(&self, second: i64) -> BTreeMap<i32, DockCount> {
