@@ -26,6 +26,7 @@ mod language;
 mod limits;
 mod live;
 mod meters;
+mod packed;
 mod page;
 mod past;
 mod quota;
@@ -113,6 +114,10 @@ impl Server {
         };
         let board = state.board.clone();
         tracing::info!(address = %self.address, "serving the page at http://{}/", self.address);
+        tokio::task::spawn_blocking({
+            let state = state.clone();
+            move || state.pack()
+        });
         let ends_all = stop.clone().drop_guard();
         tokio::spawn(live::send_heartbeats(board.clone(), stop.clone()));
         let follow = follow::follow(self.config.database_url.clone(), board, stop.clone());

@@ -6,13 +6,14 @@ use std::future::ready;
 use std::sync::LazyLock;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use rust_embed::{EmbeddedFile, RustEmbed};
 
+use super::packed::{Packed, of_brotli, takes_brotli};
 use super::state::AppState;
 
 /// The client's files, with a `.br` beside each; empty in a build made before them.
@@ -22,44 +23,59 @@ use super::state::AppState;
 struct Site;
 
 /// A file that the program carries: its address, its type and its content.
-type File = (&'static str, &'static str, &'static [u8]);
+#[derive(Debug)]
+struct File {
+    address: &'static str,
+    mime: &'static str,
+    content: Packed,
+}
 
-const STYLE: File = (
+impl File {
+    const fn new(address: &'static str, mime: &'static str, content: &'static [u8]) -> Self {
+        Self {
+            address,
+            mime,
+            content: Packed::new(Bytes::from_static(content)),
+        }
+    }
+
+    fn hash(&self) -> String {
+        hash(self.content.file())
+    }
+}
+
+static STYLE: File = File::new(
     "/style.css",
     "text/css; charset=utf-8",
     include_bytes!("../../style/main.css"),
 );
-const ICON: File = (
+static ICON: File = File::new(
     "/icon.svg",
     "image/svg+xml",
     include_bytes!("../../style/icon.svg"),
 );
-const MANIFEST: File = (
+static MANIFEST: File = File::new(
     "/manifest.webmanifest",
     "application/manifest+json",
     include_bytes!("../../install/manifest.webmanifest"),
 );
-const FILES: [File; 6] = [
-    STYLE,
-    ICON,
-    MANIFEST,
-    (
-        "/icon-192.png",
-        "image/png",
-        include_bytes!("../../install/icon-192.png"),
-    ),
-    (
-        "/icon-512.png",
-        "image/png",
-        include_bytes!("../../install/icon-512.png"),
-    ),
-    // Its address says which pages it may keep: all.
-    (
-        "/offline.js",
-        "text/javascript; charset=utf-8",
-        include_bytes!("../../install/offline.js"),
-    ),
-];
+static SMALL_ICON: File = File::new(
+    "/icon-192.png",
+    "image/png",
+    include_bytes!("../../install/icon-192.png"),
+);
+static LARGE_ICON: File = File::new(
+    "/icon-512.png",
+    "image/png",
+    include_bytes!("../../install/icon-512.png"),
+);
+/// Its address says which pages it may keep: all.
+static OFFLINE: File = File::new(
+    "/offline.js",
+    "text/javascript; charset=utf-8",
+    include_bytes!("../../install/offline.js"),
+);
+static FILES: [&File; 6] = [&STYLE, &ICON, &MANIFEST, &SMALL_ICON, &LARGE_ICON, &OFFLINE];
 
 /// An address that names the content's hash may be kept for good; others are checked each time.
 const KEEP: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
@@ -78,9 +94,9 @@ pub(crate) struct Links {
 /// The links of this build.
 pub(crate) fn links() -> &'static Links {
     static LINKS: LazyLock<Links> = LazyLock::new(|| Links {
-        style: link(STYLE),
-        icon: link(ICON),
-        manifest: link(MANIFEST),
+        style: link(&STYLE),
+        icon: link(&ICON),
+        manifest: link(&MANIFEST),
         client: client_link("app.js").zip(client_link("app_bg.wasm")),
     });
     &LINKS
@@ -91,15 +107,23 @@ fn client_link(name: &str) -> Option<String> {
     Some(format!("/pkg/{name}?v={}", file_hash(&file)))
 }
 
-fn link((address, _, content): File) -> String {
-    format!("{address}?v={}", hash(content))
+fn link(file: &File) -> String {
+    format!("{}?v={}", file.address, file.hash())
+}
+
+/// Compresses them once for all. Not for a task that others wait for.
+pub(crate) fn pack() {
+    FILES.iter().for_each(|file| file.content.pack());
 }
 
 /// All of them but the client.
 pub(crate) fn routes() -> Router<AppState> {
     FILES.into_iter().fold(Router::new(), |router, file| {
-        let answer = move |query, headers| ready(fixed(file, &query, &headers));
-        router.route(file.0, get(answer))
+        let answer = move |query, headers: HeaderMap| {
+            let response = file.content.respond(&headers);
+            ready(content(response, file.mime, &file.hash(), &query, &headers))
+        };
+        router.route(file.address, get(answer))
     })
 }
 
@@ -117,16 +141,15 @@ pub(crate) async fn package(
     let compressed = takes_brotli(&headers)
         .then(|| Site::get(&format!("pkg/{path}.br")))
         .flatten();
-    let is_compressed = compressed.is_some();
-    let body = match compressed.unwrap_or(file).data {
+    let body = |file: EmbeddedFile| match file.data {
         Cow::Borrowed(bytes) => Body::from(bytes),
         Cow::Owned(bytes) => Body::from(bytes),
     };
-    let mut response = content(body, &mime, &hash, &query, &headers);
-    if is_compressed {
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("br"));
-    }
+    let response = match compressed {
+        Some(small) => of_brotli(body(small)),
+        None => Response::new(body(file)),
+    };
+    let mut response = content(response, &mime, &hash, &query, &headers);
     response
         .headers_mut()
         .insert(header::VARY, HeaderValue::from_static("accept-encoding"));
@@ -141,15 +164,12 @@ pub(crate) async fn base_map(
 ) -> Response {
     let (file, hash) = app.base_map.file();
     let mime = "application/octet-stream";
-    content(Body::from(file), mime, hash, &query, &headers)
+    content(file.respond(&headers), mime, hash, &query, &headers)
 }
 
-fn fixed((_, mime, body): File, query: &RawQuery, headers: &HeaderMap) -> Response {
-    content(Body::from(body), mime, &hash(body), query, headers)
-}
-
+/// A response with its type and how long it may be kept.
 fn content(
-    body: Body,
+    response: Response,
     mime: &str,
     hash: &str,
     RawQuery(query): &RawQuery,
@@ -163,7 +183,7 @@ fn content(
     let mut response = if is_known {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        body.into_response()
+        response
     };
     let set = response.headers_mut();
     set.insert(
@@ -176,13 +196,6 @@ fn content(
         }
     }
     response
-}
-
-fn takes_brotli(headers: &HeaderMap) -> bool {
-    headers
-        .get(header::ACCEPT_ENCODING)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| value.split(',').any(|coding| coding.trim() == "br"))
 }
 
 fn file_hash(file: &EmbeddedFile) -> String {

@@ -11,6 +11,7 @@ use basemap::{Addresses, BaseMap, CityMap};
 
 use super::assets::hash;
 use super::error::AppError;
+use super::packed::Packed;
 use crate::model::{BaseMapLink, Dock};
 
 /// Bytes of a city's own file (chosen: ten times what is expected of the largest city).
@@ -23,7 +24,7 @@ pub(crate) struct ServedMap(Arc<Parts>);
 #[derive(Debug)]
 struct Parts {
     base_map: BaseMap,
-    file: Bytes,
+    file: Packed,
     /// Names the content.
     hash: String,
 }
@@ -33,7 +34,7 @@ impl ServedMap {
     pub(crate) fn new_york() -> Self {
         let parts = Parts {
             base_map: new_york().clone(),
-            file: Bytes::from_static(basemap::NEW_YORK),
+            file: Packed::new(Bytes::from_static(basemap::NEW_YORK)),
             hash: hash(basemap::NEW_YORK),
         };
         Self(Arc::new(parts))
@@ -59,7 +60,7 @@ impl ServedMap {
         let parts = Parts {
             base_map: city_map.base_map,
             hash: hash(&file),
-            file,
+            file: Packed::new(file),
         };
         Ok((Self(Arc::new(parts)), city_map.addresses))
     }
@@ -70,8 +71,8 @@ impl ServedMap {
     }
 
     /// What browsers get, and the name of its content.
-    pub(crate) fn file(&self) -> (Bytes, &str) {
-        (self.0.file.clone(), &self.0.hash)
+    pub(super) fn file(&self) -> (&Packed, &str) {
+        (&self.0.file, &self.0.hash)
     }
 
     /// The base map if it lies under any of these docks, or will lie under the first ones that come;

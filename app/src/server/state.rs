@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::assets;
 use super::base_map::ServedMap;
 use super::config::AppConfig;
 use super::error::AppError;
@@ -81,6 +82,13 @@ impl AppState {
             quotas: Quotas::new(limits),
             stop,
         })
+    }
+
+    /// Compresses once what is the same for everybody; until then each response is compressed by itself,
+    /// in less time and less well. Takes a second for a large base map, so nobody waits for it.
+    pub fn pack(&self) {
+        assets::pack();
+        self.base_map.file().0.pack();
     }
 
     /// Milliseconds without a publish after which the page calls itself stale.
