@@ -24,3 +24,4 @@ mod past;
 mod port;
 mod search;
 mod support;
+mod weight;

@@ -54,8 +54,12 @@ impl Page {
     }
 
     pub(crate) fn router(&self) -> axum::Router {
+        router(self.state())
+    }
+
+    pub(crate) fn state(&self) -> AppState {
         let stop = CancellationToken::new();
-        router(AppState::new(&self.config, self.board.clone(), stop).unwrap())
+        AppState::new(&self.config, self.board.clone(), stop).unwrap()
     }
 
     /// Asks for `path` with the given headers.
