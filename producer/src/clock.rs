@@ -36,7 +36,7 @@ fn wall_clock() -> DateTime<Utc> {
 
 /// Maps departures to moments; starts with the first row that has to wait for its time.
 #[derive(Debug)]
-pub(crate) struct ReplayClock {
+pub struct ReplayClock {
     /// Event time per wall time; none if rows are due at once.
     times: Option<f64>,
     /// Rows before it, in microseconds, are due at once.
@@ -46,7 +46,9 @@ pub(crate) struct ReplayClock {
 }
 
 impl ReplayClock {
-    pub(crate) fn new(speed: Speed, paced_from: Option<DateTime<Utc>>) -> Self {
+    /// Nothing has to wait yet; rows that departed before `paced_from` never have to.
+    #[must_use]
+    pub fn new(speed: Speed, paced_from: Option<DateTime<Utc>>) -> Self {
         let times = match speed {
             Speed::Max => None,
             Speed::Times(times) => Some(times),
@@ -59,14 +61,15 @@ impl ReplayClock {
     }
 
     /// Whether rows have to wait for their time.
-    pub(crate) fn is_paced(&self) -> bool {
+    #[must_use]
+    pub fn is_paced(&self) -> bool {
         self.times.is_some()
     }
 
-    /// The moment at which a row that departed `at` (microseconds) is to be sent.
-    pub(crate) fn due(&mut self, at: i64) -> Option<Instant> {
+    /// The moment at which a row that departed `at` (microseconds) is to be sent; it is `now`.
+    pub fn due(&mut self, at: i64, now: Instant) -> Option<Instant> {
         let times = self.times.filter(|_| Some(at) >= self.paced_from)?;
-        let (started, from) = *self.origin.get_or_insert_with(|| start(at));
+        let (started, from) = *self.origin.get_or_insert_with(|| start(at, now));
         #[expect(
             clippy::cast_precision_loss,
             reason = "a century has 3·10¹⁵ microseconds"
@@ -77,20 +80,22 @@ impl ReplayClock {
         Some(started + wait.min(FOREVER))
     }
 
-    /// Event time now, in microseconds; none before the first row and at full speed.
-    pub(crate) fn event_time(&self) -> Option<i64> {
+    /// Event time, in microseconds, when it is `now`; none before the first row and at full speed.
+    #[must_use]
+    pub fn event_time(&self, now: Instant) -> Option<i64> {
         let (started, from) = self.origin?;
-        let micros = started.elapsed().as_secs_f64() * self.times? * 1e6;
+        let elapsed = now.saturating_duration_since(started);
+        let micros = elapsed.as_secs_f64() * self.times? * 1e6;
         #[expect(clippy::cast_possible_truncation, reason = "it saturates")]
         let micros = micros as i64;
         Some(from.saturating_add(micros))
     }
 }
 
-fn start(from: i64) -> (Instant, i64) {
+fn start(from: i64, now: Instant) -> (Instant, i64) {
     let at = DateTime::from_timestamp_micros(from);
     tracing::info!(at = ?at.unwrap_or_default(), "the replay clock starts");
-    (now(), from)
+    (now, from)
 }
 
 /// Longer than any run (chosen: a century; more does not fit into every system's clock).
@@ -106,22 +111,22 @@ mod tests {
     async fn event_time_runs_as_many_times_as_fast_from_the_first_row() {
         let mut clock = ReplayClock::new(Speed::Times(60.0), None);
         let start = now();
-        assert_eq!(clock.due(1_000 * SECOND), Some(start));
-        let minute_later = clock.due(1_060 * SECOND).unwrap();
+        assert_eq!(clock.due(1_000 * SECOND, now()), Some(start));
+        let minute_later = clock.due(1_060 * SECOND, now()).unwrap();
         assert_eq!(minute_later - start, Duration::from_secs(1));
         tokio::time::advance(Duration::from_secs(2)).await;
-        assert_eq!(clock.event_time(), Some(1_120 * SECOND));
+        assert_eq!(clock.event_time(now()), Some(1_120 * SECOND));
     }
 
     #[tokio::test(start_paused = true)]
     async fn rows_before_the_pace_begins_are_due_at_once() {
         let from = DateTime::from_timestamp(1_000, 0);
         let mut clock = ReplayClock::new(Speed::Times(60.0), from);
-        assert_eq!(clock.due(999 * SECOND), None);
+        assert_eq!(clock.due(999 * SECOND, now()), None);
         tokio::time::advance(Duration::from_secs(9)).await;
-        assert_eq!(clock.due(1_000 * SECOND), Some(now()));
+        assert_eq!(clock.due(1_000 * SECOND, now()), Some(now()));
         assert_eq!(
-            clock.due(1_060 * SECOND),
+            clock.due(1_060 * SECOND, now()),
             Some(now() + Duration::from_secs(1))
         );
     }
@@ -129,14 +134,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn at_full_speed_everything_is_due_at_once() {
         let mut clock = ReplayClock::new(Speed::Max, None);
-        assert_eq!(clock.due(1_000 * SECOND), None);
-        assert_eq!(clock.event_time(), None);
+        assert_eq!(clock.due(1_000 * SECOND, now()), None);
+        assert_eq!(clock.event_time(now()), None);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_row_in_the_far_future_is_no_overflow() {
         let mut clock = ReplayClock::new(Speed::Times(1e-9), None);
-        assert!(clock.due(0).is_some());
-        assert!(clock.due(i64::MAX).unwrap() - now() >= FOREVER);
+        assert!(clock.due(0, now()).is_some());
+        assert!(clock.due(i64::MAX, now()).unwrap() - now() >= FOREVER);
     }
 }

@@ -4,6 +4,7 @@ mod clock;
 mod config;
 mod error;
 mod gbfs;
+pub mod machines;
 mod metrics;
 mod partition;
 mod pipeline;

@@ -7,14 +7,14 @@ use crate::error::ProducerError;
 
 /// How many partitions the topic has: 1 to [`PARTITIONS_MAX`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Partitions(std::num::NonZeroU32);
+pub struct Partitions(std::num::NonZeroU32);
 
 impl Partitions {
     /// None if there are none.
     ///
     /// # Errors
     /// [`ProducerError::TooManyPartitions`] if records of some could not be told apart in the tables.
-    pub(crate) fn of_topic(topic: &str, count: u32) -> Result<Option<Self>, ProducerError> {
+    pub fn of_topic(topic: &str, count: u32) -> Result<Option<Self>, ProducerError> {
         if count > PARTITIONS_MAX {
             return Err(ProducerError::TooManyPartitions {
                 topic: topic.to_owned(),
@@ -24,17 +24,21 @@ impl Partitions {
         Ok(std::num::NonZeroU32::new(count).map(Self))
     }
 
-    pub(crate) fn iter(self) -> std::ops::Range<u32> {
+    /// Their numbers.
+    #[must_use]
+    pub fn iter(self) -> std::ops::Range<u32> {
         0..self.0.get()
     }
 
     /// The partition of a key: the same in every run, so that a row never changes its partition.
-    pub(crate) fn of_key(self, key: &[u8]) -> u32 {
+    #[must_use]
+    pub fn of_key(self, key: &[u8]) -> u32 {
         self.of_hash(xxh3_64(key))
     }
 
     /// The partition of a key with this hash (xxh3, 64 bits).
-    pub(crate) fn of_hash(self, hash: u64) -> u32 {
+    #[must_use]
+    pub fn of_hash(self, hash: u64) -> u32 {
         let partition = hash % u64::from(self.0.get());
         u32::try_from(partition).expect("it is less than the number of partitions")
     }

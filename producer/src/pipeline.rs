@@ -24,7 +24,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 use trip_files::{HeldFiles, Progress, Reading, SentUnit, Spill};
 
+pub use self::lanes::{Lanes, LastTicks, Reached};
 use self::replay::{Links, Replay};
+pub use self::ticks::Ticks;
 use crate::clock::{self, ReplayClock};
 use crate::config::ProducerConfig;
 use crate::error::ProducerError;

@@ -10,6 +10,7 @@
 //! under way the next one gathers. Not here: which row goes where (see [`crate::partition`]).
 
 mod batch;
+mod stored;
 mod task;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,6 +21,7 @@ use partition_client::Cluster;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+pub use self::stored::StoredPrefix;
 use self::task::Task;
 use crate::config::ProducerConfig;
 use crate::error::ProducerError;
@@ -30,10 +32,11 @@ const QUEUE_RECORDS: usize = 4_096;
 
 /// A record on its way.
 #[derive(Debug, Clone)]
-pub(crate) struct Outgoing {
+pub struct Outgoing {
     /// None for a tick.
-    pub(crate) key: Option<Bytes>,
-    pub(crate) value: Bytes,
+    pub key: Option<Bytes>,
+    /// The record's bytes.
+    pub value: Bytes,
 }
 
 impl Outgoing {
@@ -90,6 +93,14 @@ impl Queues {
     pub(crate) async fn send(&self, partition: u32, record: Outgoing) -> Result<(), Closed> {
         let queue = &self.0[partition as usize];
         queue.send(record).await.map_err(|_| Closed)
+    }
+
+    /// Puts each record at the end of its partition's queue.
+    pub(crate) async fn send_all(&self, records: Vec<(u32, Outgoing)>) -> Result<(), Closed> {
+        for (partition, record) in records {
+            self.send(partition, record).await?;
+        }
+        Ok(())
     }
 }
 

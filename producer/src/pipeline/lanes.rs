@@ -1,32 +1,61 @@
-//! The sources and partitions of a run: which row goes where, which are there, and ticks.
+//! The sources and partitions of a run: which row goes where, which are there, and ticks. No I/O.
 
 use bytes::Bytes;
 use domain::window::{WIDTH, window_start};
 use trip_files::{Content, Encoder, Row, RowStream, instant};
 
-use crate::error::ProducerError;
 use crate::partition::Partitions;
-use crate::resume::{Held, Tails};
-use crate::send::{Closed, Outgoing, Queues};
+use crate::resume::{Held, Seen};
+use crate::send::Outgoing;
 
 /// How far the rows were taken.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Reached {
+pub struct Reached {
     /// The source of the last row.
-    pub(super) source: usize,
+    pub source: usize,
     /// How many rows of it were taken.
-    pub(super) next_seq: u64,
+    pub next_seq: u64,
     /// The newest departure of all rows, in microseconds; none before the first row that has one.
-    pub(super) at: Option<i64>,
+    pub at: Option<i64>,
+}
+
+impl Reached {
+    /// A row was taken, which departed `at`.
+    #[must_use]
+    pub fn after(before: Option<Self>, source: usize, seq: u64, at: Option<i64>) -> Self {
+        Self {
+            source,
+            next_seq: seq + 1,
+            at: before.and_then(|before| before.at).max(at),
+        }
+    }
+
+    /// What a tick says when the replay clock is at `now` and the next row departs at `next_at`.
+    #[must_use]
+    pub fn tick_before(self, next_at: i64, now: i64) -> i64 {
+        let now = now.min(next_at);
+        self.at.map_or(now, |at| at.max(now))
+    }
 }
 
 /// All lanes of a run.
 #[derive(Debug)]
-pub(super) struct Lanes {
+pub struct Lanes {
     partitions: Partitions,
     /// One for each partition.
     lanes: Vec<Lane>,
     sources: Vec<SourceRecords>,
+}
+
+/// The ticks that end a run.
+#[derive(Debug)]
+pub struct LastTicks {
+    /// What they say, in microseconds.
+    pub at: i64,
+    /// Whether a partition needed one.
+    pub was_due: bool,
+    /// Each with its partition.
+    pub ticks: Vec<(u32, Outgoing)>,
 }
 
 /// A partition of the topic.
@@ -47,7 +76,9 @@ struct SourceRecords {
 }
 
 impl Lanes {
-    pub(super) fn new(partitions: Partitions) -> Self {
+    /// Of a topic, without sources.
+    #[must_use]
+    pub fn new(partitions: Partitions) -> Self {
         Self {
             partitions,
             lanes: partitions.iter().map(|_| Lane::default()).collect(),
@@ -55,17 +86,10 @@ impl Lanes {
         }
     }
 
-    /// Adds sources, whose numbers follow those there are.
-    ///
-    /// # Errors
-    /// If a partition cannot be read.
-    pub(super) async fn add(
-        &mut self,
-        sources: &[&str],
-        tails: &mut Tails<'_>,
-    ) -> Result<(), ProducerError> {
-        for (lane, seen) in self.lanes.iter_mut().zip(tails.find(sources).await?) {
-            lane.held.add(&seen);
+    /// Adds sources, whose numbers follow those there are, with what each partition held of them.
+    pub fn add(&mut self, sources: &[&str], seen: &[Vec<Seen>]) {
+        for (lane, seen) in self.lanes.iter_mut().zip(seen) {
+            lane.held.add(seen);
         }
         let partitions = self.partitions;
         self.sources
@@ -73,7 +97,6 @@ impl Lanes {
                 encoder: Encoder::new(source),
                 reject_partition: partitions.of_key(source.as_bytes()),
             }));
-        Ok(())
     }
 
     /// The partition of a source's row.
@@ -88,7 +111,8 @@ impl Lanes {
     }
 
     /// Whether an earlier run has sent a row, which belongs to this partition.
-    pub(super) fn has(&self, partition: u32, source: usize, seq: u64) -> bool {
+    #[must_use]
+    pub fn has(&self, partition: u32, source: usize, seq: u64) -> bool {
         self.lanes[partition as usize].held.has(source, seq)
     }
 
@@ -114,7 +138,7 @@ impl Lanes {
     }
 
     /// Counts a row that was put into the partition's queue.
-    pub(super) fn count_queued(&mut self, partition: u32) {
+    pub fn count_queued(&mut self, partition: u32) {
         self.lanes[partition as usize].queued += 1;
     }
 
@@ -123,55 +147,42 @@ impl Lanes {
         self.lanes.iter().map(|lane| lane.queued)
     }
 
-    /// Sends a tick at an instant, in microseconds, to every partition.
-    pub(super) async fn tick(
-        &self,
-        at: i64,
-        reached: Reached,
-        queues: &Queues,
-    ) -> Result<(), Closed> {
-        for partition in self.partitions.iter() {
-            self.tick_to(partition, at, reached, queues).await?;
-        }
-        Ok(())
+    /// A tick at an instant, in microseconds, for each partition that is to be told it.
+    #[must_use]
+    pub fn ticks(&self, at: i64, reached: Reached) -> Vec<(u32, Outgoing)> {
+        let partitions = self.partitions.iter();
+        let ticks = partitions.filter_map(|partition| self.tick_to(partition, at, reached));
+        ticks.collect()
     }
 
-    async fn tick_to(
-        &self,
-        partition: u32,
-        at: i64,
-        reached: Reached,
-        queues: &Queues,
-    ) -> Result<(), Closed> {
+    fn tick_to(&self, partition: u32, at: i64, reached: Reached) -> Option<(u32, Outgoing)> {
         // An earlier run was further here: later rows have told the time already, and a tick's
         // `seq` must not go back.
         let held = &self.lanes[partition as usize].held;
         if held.is_past(reached.source, reached.next_seq) {
-            return Ok(());
+            return None;
         }
         let encoder = &self.sources[reached.source].encoder;
         let value = encoder.tick(reached.next_seq, at).into();
-        queues.send(partition, Outgoing { key: None, value }).await
+        Some((partition, Outgoing { key: None, value }))
     }
 
-    /// Sends the end of the last departure's window to the partitions that do not hold it yet, and to
-    /// those that were sent a row: what a run leaves ends in a tick. Gives that end, in microseconds,
-    /// and whether there was such a partition.
-    pub(super) async fn last_tick(
-        &self,
-        departed_at: i64,
-        reached: Reached,
-        queues: &Queues,
-    ) -> Result<(i64, bool), Closed> {
+    /// The end of the last departure's window, in microseconds, and a tick at it for each partition that
+    /// does not hold it yet, or was sent a row: what a run leaves ends in a tick.
+    #[must_use]
+    pub fn last_ticks(&self, departed_at: i64, reached: Reached) -> LastTicks {
         let end = window_start(instant(departed_at), WIDTH) + WIDTH;
         let at = end.timestamp_micros();
-        let mut was_due = false;
-        for (partition, lane) in (0..).zip(&self.lanes) {
-            if lane.held.ticked < Some(at) || lane.queued > 0 {
-                was_due = true;
-                self.tick_to(partition, at, reached, queues).await?;
-            }
+        let lanes = (0..).zip(&self.lanes);
+        let due = lanes.filter(|(_, lane)| lane.held.ticked < Some(at) || lane.queued > 0);
+        let due: Vec<_> = due.map(|(partition, _)| partition).collect();
+        let ticks = due.iter();
+        LastTicks {
+            at,
+            was_due: !due.is_empty(),
+            ticks: ticks
+                .filter_map(|partition| self.tick_to(*partition, at, reached))
+                .collect(),
         }
-        Ok((at, was_due))
     }
 }

@@ -102,7 +102,7 @@ impl<'a> Replay<'a> {
             next_month: NextMonth::First,
             under_way: UnderWay::default(),
             total: Some(0),
-            ticks: Ticks::new(clock),
+            ticks: Ticks::new(clock, clock::now()),
             reached: None,
             summary: Summary::default(),
             reporter: Reporter::new(progress),
@@ -186,7 +186,7 @@ impl<'a> Replay<'a> {
             }
             self.lanes.count_queued(partition);
             self.count(source, seq, &row);
-            if self.ticks.take_after_row() {
+            if self.ticks.take_after_row(clock::now()) {
                 self.tick(queues).await?;
                 self.finish_confirmed()?;
             }
@@ -203,7 +203,7 @@ impl<'a> Replay<'a> {
         let Some(at) = at else {
             return Ok(());
         };
-        let Some(due) = self.ticks.due(at) else {
+        let Some(due) = self.ticks.due(at, clock::now()) else {
             return Ok(());
         };
         while clock::now() < due {
@@ -211,7 +211,7 @@ impl<'a> Replay<'a> {
                 () = self.ticks.sleep(due) => {}
                 () = self.links.stop.cancelled() => return Err(End::Stopped),
             }
-            if self.ticks.take_while_waiting() {
+            if self.ticks.take_while_waiting(clock::now()) {
                 self.tick_before(at, queues).await?;
             }
         }
@@ -220,11 +220,11 @@ impl<'a> Replay<'a> {
 
     /// Sends the replay clock's time, which is before the next row's departure.
     async fn tick_before(&mut self, next_at: i64, queues: &Queues) -> Result<(), End> {
-        if let (Some(now), Some(reached)) = (self.ticks.event_time(), self.reached) {
-            let now = now.min(next_at);
-            let at = reached.at.map_or(now, |at| at.max(now));
+        let now = self.ticks.event_time(clock::now());
+        if let (Some(now), Some(reached)) = (now, self.reached) {
+            let at = reached.tick_before(next_at, now);
             self.summary.ticks += 1;
-            self.lanes.tick(at, reached, queues).await?;
+            queues.send_all(self.lanes.ticks(at, reached)).await?;
             self.report_at(Some(at));
         }
         Ok(())
@@ -236,7 +236,7 @@ impl<'a> Replay<'a> {
             && let Some(at) = reached.at
         {
             self.summary.ticks += 1;
-            self.lanes.tick(at, reached, queues).await?;
+            queues.send_all(self.lanes.ticks(at, reached)).await?;
         }
         Ok(())
     }
@@ -246,9 +246,10 @@ impl<'a> Replay<'a> {
         if let Some(reached) = self.reached
             && let Some(departed_at) = reached.at
         {
-            let (at, was_due) = self.lanes.last_tick(departed_at, reached, queues).await?;
-            self.summary.ticks += u64::from(was_due);
-            let at = Some(at);
+            let last = self.lanes.last_ticks(departed_at, reached);
+            queues.send_all(last.ticks).await?;
+            self.summary.ticks += u64::from(last.was_due);
+            let at = Some(last.at);
             self.reached = Some(Reached { at, ..reached });
         }
         Ok(())
@@ -297,7 +298,7 @@ impl<'a> Replay<'a> {
             .iter()
             .map(|stream| stream.source.as_str())
             .collect();
-        self.lanes.add(&sources, tails).await?;
+        self.lanes.add(&sources, &tails.find(&sources).await?);
         for stream in &loaded.streams {
             self.total = self
                 .total
@@ -334,12 +335,7 @@ impl<'a> Replay<'a> {
             Content::Trip(_) => self.summary.produced += 1,
             Content::Reject(_) => self.summary.rejected += 1,
         }
-        let at = self.reached.and_then(|reached| reached.at).max(row.at);
-        self.reached = Some(Reached {
-            source,
-            next_seq: seq + 1,
-            at,
-        });
+        self.reached = Some(Reached::after(self.reached, source, seq, row.at));
     }
 
     /// Lets other tasks have their turn while many rows are skipped.

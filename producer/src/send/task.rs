@@ -3,8 +3,6 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use domain::record::RecordHead;
-use domain::source::SourceName;
 use domain::{Position, error_chain};
 use fluvio_compression::Compression;
 use partition_client::{Backoff, Cause, ClientError, Cluster, PartitionClient, TopicPartition};
@@ -13,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{Outgoing, batch};
+use super::{Outgoing, StoredPrefix, batch};
 use crate::clock;
 use crate::config::ProducerConfig;
 use crate::error::ProducerError;
@@ -215,18 +213,19 @@ impl<'a> Task<'a> {
     /// If the partition cannot be read, or holds records that are not yet on every replica: they
     /// must be neither sent again nor taken for safe.
     async fn remove_stored(&mut self, batch: &mut Vec<Outgoing>) -> Result<(), ClientError> {
-        let mut stored = 0;
-        let mut count = |value: &[u8]| stored += usize::from(is_next(batch, stored, value));
-        self.next_offset = self.log.read_on(self.next_offset, &mut count).await?;
+        let mut stored = StoredPrefix::of(batch);
+        let mut see = |value: &[u8]| stored.see(value);
+        self.next_offset = self.log.read_on(self.next_offset, &mut see).await?;
+        let stored = stored.count();
         batch.drain(..stored);
         if batch.is_empty() {
             return Ok(());
         }
-        let mut waiting = 0;
-        let mut count = |value: &[u8]| waiting += usize::from(is_next(batch, waiting, value));
-        let unreplicated = self.log.read_unreplicated(self.next_offset, &mut count);
+        let mut waiting = StoredPrefix::of(batch);
+        let mut see = |value: &[u8]| waiting.see(value);
+        let unreplicated = self.log.read_unreplicated(self.next_offset, &mut see);
         unreplicated.await?;
-        match waiting {
+        match waiting.count() {
             0 => Ok(()),
             _ => Err(self.not_stored(Cause::NotReplicated)),
         }
@@ -250,17 +249,4 @@ async fn more(waiting: &mut mpsc::Receiver<Outgoing>, deadline: Instant) -> Opti
         Ok(record) => Some(record),
         Err(_) => timeout_at(deadline, waiting.recv()).await.ok().flatten(),
     }
-}
-
-/// Whether a stored value is the record of the batch at `index`.
-fn is_next(batch: &[Outgoing], index: usize, value: &[u8]) -> bool {
-    let Some(record) = batch.get(index) else {
-        return false;
-    };
-    let heads = (RecordHead::read(&record.value), RecordHead::read(value));
-    let (Some(ours), Some(theirs)) = heads else {
-        return false;
-    };
-    let same_source = SourceName::of(&ours.source) == SourceName::of(&theirs.source);
-    same_source && (ours.seq, ours.tick) == (theirs.seq, theirs.tick)
 }
