@@ -32,18 +32,18 @@ const TIME_SPAN_MAX: i64 = 1 << 30;
 
 /// A record read from a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Decoded {
+pub struct Decoded {
     /// Its offset is Fluvio's; its headers are still to be found.
-    pub(crate) record: Record,
+    pub record: Record,
     /// Where it stands in the Kafka topic it was mirrored from, if it was.
-    pub(crate) kafka_offset: Option<i64>,
+    pub kafka_offset: Option<i64>,
     /// Whether the topic for headers has some for it.
-    pub(crate) has_headers: bool,
+    pub has_headers: bool,
 }
 
 impl Decoded {
     /// As it was in Kafka, without its headers; none if it was not mirrored.
-    pub(crate) fn into_kafka(self) -> Option<Record> {
+    pub fn into_kafka(self) -> Option<Record> {
         let offset = self.kafka_offset?;
         Some(Record {
             offset,
@@ -53,10 +53,7 @@ impl Decoded {
 }
 
 /// Makes batches of records with rising offsets; each covers offsets without a gap.
-pub(crate) fn encode(
-    records: Vec<Record>,
-    origin: Origin,
-) -> Result<Vec<Batch<RawRecords>>, BatchError> {
+pub fn encode(records: Vec<Record>, origin: Origin) -> Result<Vec<Batch<RawRecords>>, BatchError> {
     let mut batches = Vec::new();
     let mut run: Vec<Record> = Vec::new();
     for record in records {
@@ -122,7 +119,7 @@ fn encode_record(record: Record, first_timestamp: Option<i64>) -> FluvioRecord {
 }
 
 /// Reads a batch; records that another producer than the bridge has written have no Kafka offset.
-pub(crate) fn decode(batch: &Batch<RawRecords>) -> Result<Vec<Decoded>, BatchError> {
+pub fn decode(batch: &Batch<RawRecords>) -> Result<Vec<Decoded>, BatchError> {
     let stored = stored_records(batch)?;
     let stamp = Stamp::read(batch.get_header());
     let kafka_first = stamp.map(|stamp| stamp.first_offset);

@@ -30,18 +30,18 @@ const HIDDEN_POLL: Duration = Duration::from_millis(20);
 
 /// Where to go on, and how to know that the log is still the one that was copied.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Progress {
+pub struct Progress {
     /// In the source partition.
-    pub(crate) next_offset: i64,
+    pub next_offset: i64,
     /// In the topic for its headers.
-    pub(crate) next_headers_offset: i64,
+    pub next_headers_offset: i64,
     /// The batch before `next_offset`; none in what older versions wrote.
-    pub(crate) last_batch: Option<BatchId>,
+    pub last_batch: Option<BatchId>,
 }
 
 /// What tells a stored batch from every other one at its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct BatchId {
+pub struct BatchId {
     base_offset: i64,
     /// Of the broker, which the embedded one takes anew at each start and for each topic.
     leader_epoch: i32,
@@ -50,7 +50,7 @@ pub(crate) struct BatchId {
 }
 
 impl BatchId {
-    pub(crate) fn of(batch: &Batch<RawRecords>) -> Self {
+    pub fn of(batch: &Batch<RawRecords>) -> Self {
         Self {
             base_offset: batch.base_offset,
             leader_epoch: batch.get_header().partition_leader_epoch,
@@ -71,7 +71,7 @@ pub(crate) fn key(route: &Route, partition: u32) -> String {
 
 impl Progress {
     /// As it is written.
-    pub(crate) fn to_json(self) -> String {
+    pub fn to_json(self) -> String {
         serde_json::json!(self).to_string()
     }
 }

@@ -6,23 +6,23 @@ use rdkafka::message::{BorrowedMessage, Headers};
 
 /// One record; what is none here is null in Kafka, and not the same as empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Record {
+pub struct Record {
     /// Where it stands in its source; of a SmartModule's output, the first record that may have
     /// given it.
-    pub(crate) offset: i64,
-    pub(crate) key: Option<Bytes>,
-    pub(crate) value: Option<Bytes>,
+    pub offset: i64,
+    pub key: Option<Bytes>,
+    pub value: Option<Bytes>,
     /// Milliseconds since 1970; none if it has no time.
-    pub(crate) timestamp: Option<i64>,
+    pub timestamp: Option<i64>,
     /// In order; a name may come more than once.
-    pub(crate) headers: Vec<Header>,
+    pub headers: Vec<Header>,
 }
 
 /// One header of a Kafka record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Header {
-    pub(crate) name: String,
-    pub(crate) value: Option<Bytes>,
+pub struct Header {
+    pub name: String,
+    pub value: Option<Bytes>,
 }
 
 impl Record {
@@ -45,7 +45,7 @@ impl Record {
     }
 
     /// Whether both are the same record at the same place, headers aside.
-    pub(crate) fn is(&self, other: &Self) -> bool {
+    pub fn is(&self, other: &Self) -> bool {
         let of = |record: &Self| (record.offset, record.timestamp);
         of(self) == of(other) && self.key == other.key && self.value == other.value
     }

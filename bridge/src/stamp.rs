@@ -13,10 +13,10 @@ const FORM: i16 = 1;
 
 /// Which partition of which Kafka cluster: a hash, never negative.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Origin(i32);
+pub struct Origin(i32);
 
 impl Origin {
-    pub(crate) fn new(kafka_cluster: &str, topic: &str, partition: u32) -> Self {
+    pub fn new(kafka_cluster: &str, topic: &str, partition: u32) -> Self {
         let hash = xxh3_64(format!("{kafka_cluster}\n{topic}\n{partition}").as_bytes());
         Self(i32::try_from(hash >> 33).unwrap_or(i32::MAX))
     }

@@ -7,7 +7,6 @@
 //! One batch is under way at a time. After any failure the session ends, and the log alone tells
 //! what was stored, so nothing is lost or doubled.
 
-use anyhow::anyhow;
 use domain::Position;
 use fluvio_protocol::link::ErrorCode;
 use futures_util::{FutureExt, StreamExt};
@@ -19,16 +18,17 @@ use rdkafka::error::KafkaError;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::batch::{self, Decoded};
+use crate::batch;
 use crate::config::BridgeConfig;
 use crate::counts::Counts;
 use crate::error::BridgeError;
 use crate::headers;
 use crate::kafka::{Context, Kafka, blocking};
 use crate::record::Record;
+use crate::resume::{self, NextOffset};
 use crate::retry::Retry;
 use crate::route::{Route, Side};
-use crate::stamp::{Origin, Stamp};
+use crate::stamp::Origin;
 
 /// Copies one partition.
 pub(crate) struct ToFluvio<'a> {
@@ -160,54 +160,37 @@ impl ToFluvio<'_> {
         origin: Origin,
     ) -> Result<Option<Record>, BridgeError> {
         let partition = client.partition().clone();
-        let at = partition.at(range.end);
         if range.end == 0 {
             return Ok(None);
         }
         if range.start == range.end {
+            let at = partition.at(range.end);
             return Err(BridgeError::Forgotten { at });
         }
         let last = client.batch_at(range.end - 1).await?;
-        let found = match Stamp::read(last.get_header()) {
-            Some(stamp) if stamp.origin == origin => {
-                let decoded = batch::decode(&last);
-                let decoded = decoded.map_err(|source| BridgeError::unreadable(&partition, source));
-                let last = decoded?.pop();
-                let last = last.and_then(Decoded::into_kafka);
-                let none =
-                    || BridgeError::unreadable(&partition, anyhow!("a batch without a record"));
-                return last.map(Some).ok_or_else(none);
-            }
-            Some(_) => "the records before it were copied from another Kafka topic",
-            None => "the records before it were not copied from Kafka",
-        };
-        let found = found.to_owned();
-        Err(BridgeError::OtherWriter { at, found })
+        resume::last_copied(&partition, &last, origin).map(Some)
     }
 
     /// The offset to go on at, which Kafka must still have, after the record stored last.
     async fn checked(&self, last: Record) -> Result<i64, BridgeError> {
         let next = last.offset + 1;
         let (start, end) = self.kafka_range().await?;
-        let at = self.kafka_position(next);
-        if next > end {
-            return Err(BridgeError::BeyondEnd { at, end });
-        }
-        if next < start {
+        let source = self.partition_of(self.route.source.clone());
+        let NextOffset { offset, deleted } =
+            resume::next_offset(&source, next, OffsetRange { start, end })?;
+        let at = source.at(next);
+        if deleted > 0 {
             warn!(
                 topic = at.topic,
                 partition = at.partition,
                 offset = next,
-                "{at}: {} records were deleted in Kafka before they could be copied",
-                start - next
+                "{at}: {deleted} records were deleted in Kafka before they could be copied"
             );
-            self.counts.add_deleted(start - next);
-            return Ok(start);
-        }
-        if next > start && !self.is_in_kafka(last).await? {
+            self.counts.add_deleted(deleted);
+        } else if next > start && !self.is_in_kafka(last).await? {
             return Err(BridgeError::OtherLog { at });
         }
-        Ok(next)
+        Ok(offset)
     }
 
     /// Whether Kafka has the record, or has compacted it away.
@@ -261,14 +244,8 @@ impl ToFluvio<'_> {
             Err(error) => return Err(self.refused(error, largest)),
         };
         let length = i64::try_from(count).unwrap_or(i64::MAX);
-        if base != session.next_fluvio {
-            let found = format!(
-                "records {}..{base} came from elsewhere while the bridge wrote",
-                session.next_fluvio
-            );
-            let at = session.client.partition().at(base);
-            return Err(BridgeError::OtherWriter { at, found });
-        }
+        let mirror = session.client.partition();
+        resume::check_alone(mirror, session.next_fluvio, base)?;
         self.counts.add_copied(count);
         self.counts
             .add_passed_over(next - session.next_kafka - length);

@@ -24,8 +24,9 @@ use crate::config::BridgeConfig;
 use crate::counts::Counts;
 use crate::error::BridgeError;
 use crate::kafka::{Kafka, blocking};
-use crate::progress::{self, BatchId, Progress};
+use crate::progress::{self, Progress};
 use crate::record::Record;
+use crate::resume::{self, NextOffset};
 use crate::retry::Retry;
 use crate::route::Route;
 
@@ -176,22 +177,18 @@ impl ToKafka<'_> {
 
     /// The offset to go on at, which Fluvio must still have.
     fn checked(&self, next: i64, range: OffsetRange) -> Result<i64, BridgeError> {
-        let at = self.source().at(next);
-        if next > range.end {
-            let end = range.end;
-            return Err(BridgeError::BeyondEnd { at, end });
-        }
-        if next < range.start {
-            let lost = range.start - next;
+        let NextOffset { offset, deleted } = resume::next_offset(&self.source(), next, range)?;
+        if deleted > 0 {
+            let at = self.source().at(next);
             warn!(
                 topic = at.topic,
                 partition = at.partition,
                 offset = next,
-                "{at}: {lost} records were deleted in Fluvio before they could be copied"
+                "{at}: {deleted} records were deleted in Fluvio before they could be copied"
             );
-            self.counts.add_deleted(lost);
+            self.counts.add_deleted(deleted);
         }
-        Ok(next.max(range.start))
+        Ok(offset)
     }
 
     /// Fails if another batch stands where the last copied one was.
@@ -200,15 +197,11 @@ impl ToKafka<'_> {
         client: &mut PartitionClient,
         progress: &Progress,
     ) -> Result<(), BridgeError> {
-        let Some(copied) = progress.last_batch else {
-            return Ok(());
-        };
-        let found = client.batch_head(progress.next_offset - 1).await?;
-        if BatchId::of(&found) == copied {
+        if progress.last_batch.is_none() {
             return Ok(());
         }
-        let at = self.source().at(progress.next_offset);
-        Err(BridgeError::OtherLog { at })
+        let found = client.batch_head(progress.next_offset - 1).await?;
+        resume::check_same_log(self.source().at(progress.next_offset), progress, &found)
     }
 
     fn source(&self) -> TopicPartition {
