@@ -18,6 +18,7 @@
 mod baseline;
 mod checkpoint;
 mod committed;
+mod docks;
 mod locations;
 mod memory;
 mod past;
@@ -29,7 +30,8 @@ use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgConnection;
 
-use self::committed::CommittedOffsets;
+pub use self::committed::{CommittedOffsets, CommittedPartition};
+pub use self::docks::{Docks, Step};
 use self::memory::Memory;
 use self::publish::Published;
 use self::rebuild::Rebuild;

@@ -12,20 +12,20 @@ use crate::window::{WindowChunk, WindowDecoder};
 
 /// Turns a module's outputs into rows.
 #[derive(Debug)]
-pub(crate) enum Decoder {
+pub enum Decoder {
     Split(SplitDecoder),
     Windows(WindowDecoder),
 }
 
 /// Rows that one transaction writes.
 #[derive(Debug)]
-pub(crate) enum Batch {
+pub enum Batch {
     Split(Vec<SplitChunk>),
     Windows(WindowChunk),
 }
 
 impl Decoder {
-    pub(crate) fn resume(key: StreamKey, cursor: &Cursor, stations: Vec<KnownStation>) -> Self {
+    pub fn resume(key: StreamKey, cursor: &Cursor, stations: Vec<KnownStation>) -> Self {
         match key.module {
             Module::TripSplit => Self::Split(SplitDecoder::resume(key, cursor, stations)),
             Module::DockWindow => Self::Windows(WindowDecoder::resume(key, cursor)),
@@ -33,7 +33,7 @@ impl Decoder {
     }
 
     /// Everything before it has been decoded.
-    pub(crate) fn next_offset(&self) -> i64 {
+    pub fn next_offset(&self) -> i64 {
         match self {
             Self::Split(decoder) => decoder.next_offset(),
             Self::Windows(decoder) => decoder.next_offset(),
@@ -46,10 +46,21 @@ impl Decoder {
         key: &StreamKey,
         response: &FetchResponse,
     ) -> Result<Option<Batch>, SinkError> {
-        let before = self.next_offset();
         let records = records(response, key)?;
         let values = records.iter().map(|record| record.value().as_ref());
-        let epoch = response.leader_epoch();
+        self.decode_values(values, response.leader_epoch())
+    }
+
+    /// Decodes the outputs of one response; none if they held nothing new.
+    ///
+    /// # Errors
+    /// [`SinkError::Gap`] if some are missing, [`SinkError::Output`] if one is none.
+    pub fn decode_values<'a>(
+        &mut self,
+        values: impl IntoIterator<Item = &'a [u8]>,
+        epoch: Option<i32>,
+    ) -> Result<Option<Batch>, SinkError> {
+        let before = self.next_offset();
         let batch = match self {
             Self::Split(decoder) => Batch::Split(vec![decoder.decode(values, epoch)?]),
             Self::Windows(decoder) => Batch::Windows(decoder.decode(values, epoch)?),
@@ -74,7 +85,7 @@ fn records(response: &FetchResponse, key: &StreamKey) -> Result<Vec<Record>, Sin
 
 impl Batch {
     /// Rows of the largest table it goes to.
-    pub(crate) fn rows(&self) -> usize {
+    pub fn rows(&self) -> usize {
         match self {
             Self::Split(chunks) => chunks
                 .iter()
@@ -85,7 +96,7 @@ impl Batch {
     }
 
     /// Takes in what was read after it.
-    pub(crate) fn append(&mut self, later: Self) {
+    pub fn append(&mut self, later: Self) {
         match (self, later) {
             (Self::Split(chunks), Self::Split(later)) => chunks.extend(later),
             (Self::Windows(chunk), Self::Windows(later)) => chunk.append(later),

@@ -15,18 +15,18 @@ const CREATE_LOCK: i64 = 0x6269_6b65_0001;
 
 /// A row of `stream_cursor` with its rows of `source_cursor`.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Cursor {
-    pub(crate) generation: i64,
+pub struct Cursor {
+    pub generation: i64,
     /// Everything before it is in the tables.
-    pub(crate) next_offset: i64,
+    pub next_offset: i64,
     /// The record before `next_offset`; none before the first one, or of an older version.
-    pub(crate) last: Option<LastRecord>,
+    pub last: Option<LastRecord>,
     /// Added to an offset of the log it gives the offset in ids.
-    pub(crate) id_shift: i64,
-    pub(crate) watermark: Option<DateTime<Utc>>,
+    pub id_shift: i64,
+    pub watermark: Option<DateTime<Utc>>,
     /// The module's state, as JSON.
-    pub(crate) state: Option<String>,
-    pub(crate) sources: Vec<(String, u64)>,
+    pub state: Option<String>,
+    pub sources: Vec<(String, u64)>,
 }
 
 /// What [`cursor_of`] takes.

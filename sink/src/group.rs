@@ -10,43 +10,43 @@ use std::time::Duration;
 
 /// A process that has joined.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Member {
-    pub(crate) name: String,
+pub struct Member {
+    pub name: String,
     /// Time since its last heartbeat, by the database's clock.
-    pub(crate) silent_for: Duration,
+    pub silent_for: Duration,
     /// Whether the database has a connection from which its heartbeats come: a killed process has none.
-    pub(crate) is_connected: bool,
+    pub is_connected: bool,
 }
 
 /// The right to write a partition.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Lease {
-    pub(crate) owner: Option<String>,
+pub struct Lease {
+    pub owner: Option<String>,
     /// Grows with each change: an owner of an older one is fenced.
-    pub(crate) generation: i64,
+    pub generation: i64,
 }
 
 /// When a member is taken for dead.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
+pub struct Limits {
     /// Silence of one that has no connection.
-    pub(crate) disconnected: Duration,
+    pub disconnected: Duration,
     /// Silence of one that has.
-    pub(crate) connected: Duration,
+    pub connected: Duration,
 }
 
 /// All members, in the order in which they joined, and all leases.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Group {
-    pub(crate) members: Vec<Member>,
-    pub(crate) leases: BTreeMap<u32, Lease>,
+pub struct Group {
+    pub members: Vec<Member>,
+    pub leases: BTreeMap<u32, Lease>,
 }
 
 /// What is to be changed in the tables.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Change {
-    pub(crate) removed: Vec<String>,
-    pub(crate) leases: BTreeMap<u32, Lease>,
+pub struct Change {
+    pub removed: Vec<String>,
+    pub leases: BTreeMap<u32, Lease>,
 }
 
 impl Group {
@@ -54,7 +54,7 @@ impl Group {
     ///
     /// Others are dead if they have been silent for so much longer than this one was: a database that
     /// nobody could reach for a while moves nothing.
-    pub(crate) fn heartbeat(&self, member: &str, limits: Limits) -> Change {
+    pub fn heartbeat(&self, member: &str, limits: Limits) -> Change {
         let own = self.members.iter().find(|other| other.name == member);
         let own_silence = own.map_or(Duration::ZERO, |own| own.silent_for);
         let is_dead = |other: &Member| {
@@ -70,7 +70,7 @@ impl Group {
     }
 
     /// What changes when a member leaves: others get its partitions at once.
-    pub(crate) fn leave(&self, member: &str) -> Change {
+    pub fn leave(&self, member: &str) -> Change {
         self.without(|other| other.name == member, None)
     }
 

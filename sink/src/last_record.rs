@@ -8,18 +8,18 @@ use crate::storable::storable;
 
 /// What distinguishes the last record that was stored from every other one at its offset.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct LastRecord {
+pub struct LastRecord {
     /// The broker's leader epoch; none from a cluster whose modules' outputs carry none.
-    pub(crate) epoch: Option<i32>,
+    pub epoch: Option<i32>,
     /// Empty for bytes that are no record.
-    pub(crate) source: String,
+    pub source: String,
     /// 0 for bytes that are no record.
-    pub(crate) seq: u64,
+    pub seq: u64,
 }
 
 impl LastRecord {
     /// What a stored record is known by.
-    pub(crate) fn of(epoch: Option<i32>, value: &[u8]) -> Self {
+    pub fn of(epoch: Option<i32>, value: &[u8]) -> Self {
         let (source, seq) = source_and_seq(value);
         Self {
             epoch,
@@ -29,7 +29,7 @@ impl LastRecord {
     }
 
     /// Whether both are the same record, as far as both are known.
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
+    pub fn is_same(&self, other: &Self) -> bool {
         let epochs = self.epoch.zip(other.epoch);
         (&self.source, self.seq) == (&other.source, other.seq)
             && epochs.is_none_or(|(one, other)| one == other)

@@ -45,7 +45,7 @@ pub(crate) async fn check(
 /// [`SinkError::OtherLog`] if that is not the record that was stored, [`SinkError::BeyondEnd`] if the
 /// log has none at that offset, [`SinkError::Deleted`] if the log no longer has what comes next,
 /// [`SinkError::Broker`] if the log is the right one but its leader has not committed so far yet.
-pub(crate) fn compare(
+pub fn compare(
     key: &StreamKey,
     cursor: &Cursor,
     range: OffsetRange,

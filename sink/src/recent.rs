@@ -6,6 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use domain::availability::BikeEvent;
 
+use crate::split::SplitChunk;
+
 /// Events kept in all (chosen: two steps of three partitions, about 16 MB).
 const EVENTS_MAX: usize = 1 << 18;
 
@@ -14,7 +16,7 @@ const EVENTS_MAX: usize = 1 << 18;
 /// What is not here is in `records`: whoever finds a gap reads there. So events may be left out at any
 /// time, but none is here that is not committed.
 #[derive(Debug, Default)]
-pub(crate) struct Recent(Mutex<Option<Kept>>);
+pub struct Recent(Mutex<Option<Kept>>);
 
 /// By partition, ordered and without overlaps.
 #[derive(Debug, Default)]
@@ -25,31 +27,57 @@ struct Kept {
 
 /// What one transaction wrote of one partition, inferred events left out.
 #[derive(Debug)]
-pub(crate) struct Committed {
+pub struct Committed {
     /// As offsets stand in ids.
-    pub(crate) offsets: Range<i64>,
+    pub offsets: Range<i64>,
     /// Ordered by id.
-    pub(crate) events: Vec<BikeEvent>,
+    pub events: Vec<BikeEvent>,
+}
+
+impl Committed {
+    /// The events of chunks, whose stations have these numbers in `location`.
+    ///
+    /// All or none: a time that no calendar has is an error when the row is read back.
+    pub fn of(
+        chunks: &[SplitChunk],
+        offsets: Range<i64>,
+        location: impl Fn(u32) -> i32 + Copy,
+    ) -> Option<Self> {
+        let events = chunks.iter().flat_map(|chunk| {
+            let of_trips = chunk.events.iter().filter(|event| !event.inferred);
+            of_trips.map(move |event| {
+                Some(BikeEvent {
+                    at: event.at.to_utc()?,
+                    id: event.id.0,
+                    bike_id: chunk.bike_id(event).map(Box::from),
+                    location_id: location(event.station),
+                    docked: event.docked,
+                })
+            })
+        });
+        let events = events.collect::<Option<_>>()?;
+        Some(Self { offsets, events })
+    }
 }
 
 impl Recent {
     /// Begins to keep events, none of them from before.
-    pub(crate) fn open(&self) {
+    pub fn open(&self) {
         *self.lock() = Some(Kept::default());
     }
 
     /// Keeps no events any longer.
-    pub(crate) fn close(&self) {
+    pub fn close(&self) {
         *self.lock() = None;
     }
 
     /// Whether somebody takes the events.
-    pub(crate) fn is_open(&self) -> bool {
+    pub fn is_open(&self) -> bool {
         self.lock().is_some()
     }
 
     /// Keeps what was committed, if there is room.
-    pub(crate) fn offer(&self, partition: u32, committed: Committed) {
+    pub fn offer(&self, partition: u32, committed: Committed) {
         if let Some(kept) = &mut *self.lock() {
             kept.offer(partition, committed);
         }
@@ -57,7 +85,7 @@ impl Recent {
 
     /// Takes a partition's events with these offsets, and forgets those before; none if some were not
     /// kept.
-    pub(crate) fn take(&self, partition: u32, offsets: Range<i64>) -> Option<Vec<BikeEvent>> {
+    pub fn take(&self, partition: u32, offsets: Range<i64>) -> Option<Vec<BikeEvent>> {
         self.lock().as_mut()?.take(partition, offsets)
     }
 

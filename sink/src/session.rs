@@ -8,7 +8,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use domain::window::RECORDS_BETWEEN_OUTPUTS_MAX;
 use partition_client::{
     FetchResponse, ModuleChoice, ModuleError, OffsetRange, PartitionStream, Recovery, StreamEvent,
     StreamRequest,
@@ -21,9 +20,11 @@ use crate::batch::{Batch, Decoder};
 use crate::config::SinkConfig;
 use crate::cursor::Cursor;
 use crate::error::SinkError;
+use crate::listening::{Listening, Silence};
 use crate::locations::load_stations;
 use crate::log_check;
 use crate::module::{LoadedModule, LoadedModules, Module};
+use crate::session_end::SessionOutcome;
 use crate::shared::Shared;
 use crate::state::{StreamEntry, StreamStatus};
 use crate::stream_key::StreamKey;
@@ -32,22 +33,6 @@ use crate::write::{Writer, Written};
 /// A stream's first response may take so many times longer: the broker compiles the module, and
 /// those of all other streams with it, which was seen to take seconds on a busy machine.
 const FIRST_RESPONSE_FACTOR: u32 = 4;
-
-/// Why a session ended without an error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum SessionOutcome {
-    /// The sink is stopped.
-    Stop,
-    /// The broker sent no output for the last records. They may have none, or the broker has skipped
-    /// them: a new stream with larger responses shows which.
-    Quiet { offset: i64 },
-    /// The stream has written enough bytes.
-    Bytes,
-    /// There is another SmartModule.
-    Reload,
-    /// The writer has ended; its error says why.
-    Writer,
-}
 
 /// What a session works with; nothing of it outlives the session but what is in `entry`.
 pub(crate) struct Session<'a> {
@@ -66,10 +51,7 @@ struct Reader<'a> {
     decoder: Decoder,
     /// How long the broker may send nothing.
     silence_max: Duration,
-    /// Whether the log's range was requested and has not come yet.
-    range_requested: bool,
-    /// The log's end at the last request, if nothing has come since.
-    quiet_from: Option<i64>,
+    listening: Listening,
 }
 
 impl Session<'_> {
@@ -103,8 +85,7 @@ impl Session<'_> {
             stream,
             decoder,
             silence_max: self.recovery.patience() * FIRST_RESPONSE_FACTOR,
-            range_requested: false,
-            quiet_from: None,
+            listening: Listening::new(self.key.module),
         };
         let (read, written) =
             tokio::join!(reader.run(batches), self.write(writer, connection, queue));
@@ -247,7 +228,7 @@ impl Reader<'_> {
         permit: mpsc::Permit<'_, Batch>,
     ) -> Result<(), SinkError> {
         self.silence_max = self.session.recovery.patience();
-        self.quiet_from = None;
+        self.listening.heard();
         self.stream.acknowledge(response).await?;
         self.session
             .entry
@@ -260,46 +241,37 @@ impl Reader<'_> {
 
     /// Requests the log's range; an error if the broker has not responded to the request before.
     async fn on_silence(&mut self) -> Result<(), SinkError> {
-        if self.range_requested {
+        if !self.listening.is_to_request_range() {
             let silence = anyhow::anyhow!("no response for {:?}", self.silence_max);
             return Err(SinkError::broker(
                 format!("read {}", self.session.key),
                 silence,
             ));
         }
-        self.stream.request_offset_range().await?;
-        self.range_requested = true;
-        Ok(())
+        Ok(self.stream.request_offset_range().await?)
     }
 
     /// Takes the log's range, which was requested because nothing came.
     fn on_range(&mut self, range: OffsetRange) -> Result<Option<SessionOutcome>, SinkError> {
-        self.range_requested = false;
+        let Session { key, recovery, .. } = self.session;
         let offset = self.decoder.next_offset();
-        self.check_lag(range.end, offset)?;
-        if range.end > offset && !self.session.recovery.is_reread(offset) {
-            return Ok(Some(SessionOutcome::Quiet { offset }));
-        }
-        // What was in the log at the request before has had its time.
-        let quiet_until = self.quiet_from.replace(range.end).unwrap_or(0);
+        let heard = self.listening.on_range(range.end, offset, recovery);
+        let quiet_until = match heard {
+            Silence::Skipped => {
+                return Err(SinkError::Silence {
+                    position: key.at(offset),
+                    module: key.module.name(),
+                    end: range.end,
+                });
+            }
+            Silence::ReadAgain => return Ok(Some(SessionOutcome::Quiet { offset })),
+            Silence::Quiet { until } => until,
+        };
         self.session.entry.update(|stream| {
             stream.high_watermark = range.end;
             stream.quiet_until = stream.quiet_until.max(quiet_until);
         });
         Ok(None)
-    }
-
-    /// An error if the stream lags so far behind the log that outputs should have come.
-    fn check_lag(&self, end: i64, next_offset: i64) -> Result<(), SinkError> {
-        let key = self.session.key;
-        if end - next_offset < silent_lag_max(key.module) {
-            return Ok(());
-        }
-        Err(SinkError::Silence {
-            position: key.at(next_offset),
-            module: key.module.name(),
-            end,
-        })
     }
 
     /// The error that came after the outputs, if one did.
@@ -320,18 +292,9 @@ impl Reader<'_> {
     }
 }
 
-/// Records that may be without an output: how far a silent stream may lag behind the log.
-fn silent_lag_max(module: Module) -> i64 {
-    match module {
-        // Every record gives an output.
-        Module::TripSplit => 1,
-        // Only some do, but never fewer than one in so many.
-        Module::DockWindow => RECORDS_BETWEEN_OUTPUTS_MAX.cast_signed(),
-    }
-}
-
 /// The module's parameters.
-fn params(key: &StreamKey, config: &SinkConfig, cursor: &Cursor) -> Vec<(String, String)> {
+#[must_use]
+pub fn params(key: &StreamKey, config: &SinkConfig, cursor: &Cursor) -> Vec<(String, String)> {
     if key.module == Module::TripSplit {
         return Vec::new();
     }

@@ -18,90 +18,90 @@ use crate::stream_key::StreamKey;
 
 /// Rows of one response of the broker, ready to be written.
 #[derive(Debug, Default)]
-pub(crate) struct SplitChunk {
-    pub(crate) events: Vec<EventRow>,
+pub struct SplitChunk {
+    pub events: Vec<EventRow>,
     /// The bike ids of `events`, one after the other.
     bike_ids: String,
     /// Whether the kind of bike is known of any of `events`.
-    pub(crate) tells_bike_kind: bool,
-    pub(crate) statuses: Vec<StatusRow>,
-    pub(crate) rejects: Vec<RejectRow>,
+    pub tells_bike_kind: bool,
+    pub statuses: Vec<StatusRow>,
+    pub rejects: Vec<RejectRow>,
     /// What a feed said last of its system.
-    pub(crate) system: Option<System>,
+    pub system: Option<System>,
     /// Stations not met before in this stream; their numbers go on from those before.
-    pub(crate) stations: Vec<StationRow>,
+    pub stations: Vec<StationRow>,
     /// Names and places that are new of a station.
-    pub(crate) locations: Vec<LocationRow>,
-    pub(crate) sources: Vec<(String, u64)>,
-    pub(crate) duplicates: u64,
+    pub locations: Vec<LocationRow>,
+    pub sources: Vec<(String, u64)>,
+    pub duplicates: u64,
     /// Newest departure, status or tick, none if there was none.
-    pub(crate) watermark: Option<DateTime<Utc>>,
+    pub watermark: Option<DateTime<Utc>>,
     /// The record before `next_offset`; none if no record is in this chunk.
-    pub(crate) last: Option<LastRecord>,
+    pub last: Option<LastRecord>,
     /// Everything before it is in this chunk or in one before.
-    pub(crate) next_offset: i64,
+    pub next_offset: i64,
 }
 
 /// A departure or an arrival.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct EventRow {
-    pub(crate) id: RecordId,
-    pub(crate) at: EventTime,
+pub struct EventRow {
+    pub id: RecordId,
+    pub at: EventTime,
     bike_id: Option<(u32, u32)>,
     /// Number of the station in this stream.
-    pub(crate) station: u32,
-    pub(crate) docked: bool,
+    pub station: u32,
+    pub docked: bool,
     /// Inferred from a status; false for a trip's event.
-    pub(crate) inferred: bool,
-    pub(crate) bike_kind: Option<BikeKind>,
+    pub inferred: bool,
+    pub bike_kind: Option<BikeKind>,
 }
 
 /// A row of `dock_status`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct StatusRow {
-    pub(crate) id: RecordId,
-    pub(crate) at: DateTime<Utc>,
+pub struct StatusRow {
+    pub id: RecordId,
+    pub at: DateTime<Utc>,
     /// Number of the station in this stream.
-    pub(crate) station: u32,
-    pub(crate) bikes: i32,
-    pub(crate) service: Service,
-    pub(crate) missing: bool,
-    pub(crate) stock: Stock,
-    pub(crate) last_reported: Option<DateTime<Utc>>,
+    pub station: u32,
+    pub bikes: i32,
+    pub service: Service,
+    pub missing: bool,
+    pub stock: Stock,
+    pub last_reported: Option<DateTime<Utc>>,
 }
 
 /// A row of `rejected`.
 #[derive(Debug)]
-pub(crate) struct RejectRow {
-    pub(crate) id: RecordId,
-    pub(crate) source: String,
-    pub(crate) reject: Reject,
+pub struct RejectRow {
+    pub id: RecordId,
+    pub source: String,
+    pub reject: Reject,
 }
 
 /// A row of `location`, as the station's first event has it.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct StationRow {
-    pub(crate) station_id: String,
-    pub(crate) location: Location,
+pub struct StationRow {
+    pub station_id: String,
+    pub location: Location,
 }
 
 /// A row of `location_history`.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct LocationRow {
+pub struct LocationRow {
     /// Number of the station in this stream.
-    pub(crate) station: u32,
-    pub(crate) change: LocationChange,
+    pub station: u32,
+    pub change: LocationChange,
 }
 
 /// A station that has a row in `location`, and where this partition's events saw it.
 #[derive(Debug)]
-pub(crate) struct KnownStation {
-    pub(crate) station_id: String,
-    pub(crate) history: LocationHistory,
+pub struct KnownStation {
+    pub station_id: String,
+    pub history: LocationHistory,
 }
 
 impl SplitChunk {
-    pub(crate) fn bike_id(&self, event: &EventRow) -> Option<&str> {
+    pub fn bike_id(&self, event: &EventRow) -> Option<&str> {
         let (start, end) = event.bike_id?;
         self.bike_ids.get(start as usize..end as usize)
     }
@@ -121,7 +121,7 @@ impl SplitChunk {
 
 /// Turns outputs into rows, and sees to it that no record is missing or taken twice.
 #[derive(Debug)]
-pub(crate) struct SplitDecoder {
+pub struct SplitDecoder {
     key: StreamKey,
     next_offset: i64,
     /// Added to an offset of the log it gives the offset in ids.
@@ -142,7 +142,7 @@ struct DepartedTrip {
 
 impl SplitDecoder {
     /// Goes on at the cursor; `stations` are those that have a row in `location`, by number.
-    pub(crate) fn resume(key: StreamKey, cursor: &Cursor, stations: Vec<KnownStation>) -> Self {
+    pub fn resume(key: StreamKey, cursor: &Cursor, stations: Vec<KnownStation>) -> Self {
         let stations = stations.into_iter();
         let (ids, histories): (Vec<_>, Vec<_>) = stations
             .map(|station| (station.station_id.into_boxed_str(), station.history))
@@ -159,7 +159,7 @@ impl SplitDecoder {
     }
 
     /// The record that should come next.
-    pub(crate) fn next_offset(&self) -> i64 {
+    pub fn next_offset(&self) -> i64 {
         self.next_offset
     }
 
@@ -167,7 +167,7 @@ impl SplitDecoder {
     ///
     /// # Errors
     /// [`SinkError::Gap`] if records are missing, [`SinkError::Output`] if an output is not one.
-    pub(crate) fn decode<'a>(
+    pub fn decode<'a>(
         &mut self,
         values: impl IntoIterator<Item = &'a [u8]>,
         epoch: Option<i32>,

@@ -9,15 +9,15 @@ use crate::module::Module;
 
 /// One stream: a partition of a topic, read through a module.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct StreamKey {
-    pub(crate) topic: String,
-    pub(crate) partition: u32,
-    pub(crate) module: Module,
+pub struct StreamKey {
+    pub topic: String,
+    pub partition: u32,
+    pub module: Module,
 }
 
 impl StreamKey {
     /// The streams of a topic, partition by partition.
-    pub(crate) fn all(topic: &str, partitions: u32) -> impl Iterator<Item = Self> {
+    pub fn all(topic: &str, partitions: u32) -> impl Iterator<Item = Self> {
         (0..partitions).flat_map(move |partition| {
             Module::ALL.map(|module| Self {
                 topic: topic.to_owned(),
@@ -27,19 +27,19 @@ impl StreamKey {
         })
     }
 
-    pub(crate) fn topic_partition(&self) -> TopicPartition {
+    pub fn topic_partition(&self) -> TopicPartition {
         TopicPartition {
             topic: self.topic.clone(),
             partition: self.partition,
         }
     }
 
-    pub(crate) fn at(&self, offset: i64) -> Position {
+    pub fn at(&self, offset: i64) -> Position {
         self.topic_partition().at(offset)
     }
 
     /// The partition as the tables have it.
-    pub(crate) fn partition_sql(&self) -> i16 {
+    pub fn partition_sql(&self) -> i16 {
         i16::try_from(self.partition).unwrap_or(i16::MAX)
     }
 }

@@ -9,14 +9,15 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use partition_client::{Backoff, ModuleChoice, Next, Recovery, SessionEnd};
+use partition_client::{Backoff, ModuleChoice, Next, Recovery};
 use sqlx::postgres::PgConnection;
 
 use crate::cursor::{self, Cursor};
 use crate::database;
 use crate::error::SinkError;
 use crate::module::{LoadedModule, LoadedModules};
-use crate::session::{Session, SessionOutcome};
+use crate::session::Session;
+use crate::session_end::{SessionOutcome, session_end};
 use crate::shared::{Shared, stop_deadline};
 use crate::state::{StreamEntry, StreamStatus};
 use crate::stream_key::StreamKey;
@@ -69,7 +70,10 @@ impl StreamTask {
                 backoff.reset();
                 self.recovery.progressed();
             }
-            let end = self.end_of(&ended);
+            if let Err(error @ SinkError::Fenced { .. }) = &ended {
+                tracing::info!(stream = %self.key, "{error}");
+            }
+            let end = session_end(&ended, || self.refuse_module());
             match (self.recovery.after(end, Instant::now()), ended) {
                 (Next::Fail, Err(error)) => return Err(self.fail(error).await),
                 (Next::Retry, Err(error)) => self.wait_before_retry(&mut backoff, &error).await,
@@ -85,34 +89,6 @@ impl StreamTask {
         self.entry
             .update(|stream| stream.status = StreamStatus::Stopped);
         Ok(())
-    }
-
-    /// What a session's end means; an error of the module makes the proven one run again, if there
-    /// is one.
-    fn end_of(&mut self, ended: &Result<SessionOutcome, SinkError>) -> SessionEnd {
-        match ended {
-            Ok(SessionOutcome::Stop) => SessionEnd::Stopped,
-            Err(error @ SinkError::Fenced { .. }) => {
-                tracing::info!(stream = %self.key, "{error}");
-                SessionEnd::Stopped
-            }
-            Ok(SessionOutcome::Quiet { offset }) => SessionEnd::Quiet { offset: *offset },
-            Ok(SessionOutcome::Bytes | SessionOutcome::Reload | SessionOutcome::Writer) => SessionEnd::Rotated,
-            Err(
-                SinkError::Module { .. }
-                | SinkError::Output { .. }
-                | SinkError::Gap { .. }
-                // A module that gives nothing loops, perhaps; one that has given something does not.
-                | SinkError::Silence { .. },
-            ) if self.refuse_module() => SessionEnd::Transient,
-            Err(SinkError::Gap { expected, .. }) => SessionEnd::Gap {
-                expected: *expected,
-            },
-            Err(SinkError::Silence { .. }) => SessionEnd::Silent,
-            Err(SinkError::BeyondEnd { .. }) => SessionEnd::BeyondEnd,
-            Err(error) if error.is_transient() => SessionEnd::Transient,
-            Err(_) => SessionEnd::Permanent,
-        }
     }
 
     /// Goes back to the module that ran before the present one, if there is one.

@@ -14,23 +14,23 @@ use crate::stream_key::StreamKey;
 
 /// Windows of one response of the broker, ready to be written; later chunks are merged into it.
 #[derive(Debug, Default)]
-pub(crate) struct WindowChunk {
+pub struct WindowChunk {
     /// Departures of windows that closed: absolute, of this partition, by start.
-    pub(crate) closed: BTreeMap<DateTime<Utc>, u64>,
+    pub closed: BTreeMap<DateTime<Utc>, u64>,
     /// Departures that came after their window had closed: increments, by start.
-    pub(crate) late: BTreeMap<DateTime<Utc>, u64>,
-    pub(crate) sources: Vec<(String, u64)>,
+    pub late: BTreeMap<DateTime<Utc>, u64>,
+    pub sources: Vec<(String, u64)>,
     /// The record before `next_offset`; none if there was no output.
-    pub(crate) last: Option<LastRecord>,
+    pub last: Option<LastRecord>,
     /// The module's state after the last output; none if there was no output.
-    pub(crate) state: Option<WindowState>,
+    pub state: Option<WindowState>,
     /// Everything before it is counted.
-    pub(crate) next_offset: i64,
+    pub next_offset: i64,
 }
 
 impl WindowChunk {
     /// Takes in what came after this chunk.
-    pub(crate) fn append(&mut self, later: Self) {
+    pub fn append(&mut self, later: Self) {
         self.closed.extend(later.closed);
         for (start, count) in later.late {
             *self.late.entry(start).or_default() += count;
@@ -42,21 +42,21 @@ impl WindowChunk {
     }
 
     /// Departures that came after their window had closed.
-    pub(crate) fn late_events(&self) -> u64 {
+    pub fn late_events(&self) -> u64 {
         self.late.values().sum()
     }
 }
 
 /// Turns outputs into windows; the module itself sees to it that no record is missing.
 #[derive(Debug)]
-pub(crate) struct WindowDecoder {
+pub struct WindowDecoder {
     key: StreamKey,
     next_offset: i64,
     sources: Sources,
 }
 
 impl WindowDecoder {
-    pub(crate) fn resume(key: StreamKey, cursor: &Cursor) -> Self {
+    pub fn resume(key: StreamKey, cursor: &Cursor) -> Self {
         let sources = Sources::resume(cursor.sources.iter().cloned());
         Self {
             key,
@@ -66,7 +66,7 @@ impl WindowDecoder {
     }
 
     /// The first record not counted yet.
-    pub(crate) fn next_offset(&self) -> i64 {
+    pub fn next_offset(&self) -> i64 {
         self.next_offset
     }
 
@@ -75,7 +75,7 @@ impl WindowDecoder {
     /// # Errors
     /// [`SinkError::Gap`] if the module missed records, [`SinkError::Output`] if an output is not
     /// one.
-    pub(crate) fn decode<'a>(
+    pub fn decode<'a>(
         &mut self,
         values: impl IntoIterator<Item = &'a [u8]>,
         epoch: Option<i32>,

@@ -10,14 +10,13 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use domain::System;
-use domain::availability::BikeEvent;
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 
 use crate::copy::{RecordColumns, RecordRow};
 use crate::cursor::{Cursor, fenced};
+use crate::cursor_update::CursorUpdate;
 use crate::error::SinkError;
-use crate::last_record::LastRecord;
 use crate::locations::{self, insert_stations};
 use crate::months::Months;
 use crate::recent::{Committed, Recent};
@@ -50,17 +49,6 @@ pub(crate) struct Written {
     pub(crate) rejects: u64,
     pub(crate) duplicates: u64,
     pub(crate) late_events: u64,
-}
-
-/// What a transaction makes of the cursor.
-struct CursorUpdate<'a> {
-    next_offset: i64,
-    last: Option<&'a LastRecord>,
-    watermark: Option<DateTime<Utc>>,
-    state: Option<String>,
-    duplicates: u64,
-    late_events: u64,
-    sources: &'a BTreeMap<&'a str, u64>,
 }
 
 impl Writer {
@@ -100,18 +88,7 @@ impl Writer {
         let rows = chunks.iter().map(|chunk| chunk.events.len()).sum::<usize>();
         let statuses: Vec<_> = chunks.iter().flat_map(|chunk| &chunk.statuses).collect();
         let rejects: Vec<_> = chunks.iter().flat_map(|chunk| &chunk.rejects).collect();
-        let sources = chunks.iter().flat_map(|chunk| &chunk.sources);
-        let update = CursorUpdate {
-            next_offset: last.next_offset,
-            last: chunks.iter().rev().find_map(|chunk| chunk.last.as_ref()),
-            watermark: chunks.iter().filter_map(|chunk| chunk.watermark).max(),
-            state: None,
-            duplicates: chunks.iter().map(|chunk| chunk.duplicates).sum(),
-            late_events: 0,
-            sources: &sources
-                .map(|(source, seq)| (source.as_str(), *seq))
-                .collect(),
-        };
+        let update = CursorUpdate::of_split(chunks, last);
         let failed = || SinkError::database(format!("write {rows} records at {}", self.position()));
 
         let mut transaction = connection.begin().await.map_err(failed())?;
@@ -158,28 +135,13 @@ impl Writer {
         connection: &mut PgConnection,
         chunk: &WindowChunk,
     ) -> Result<Written, SinkError> {
-        let sources = chunk
-            .sources
-            .iter()
-            .map(|(source, seq)| (source.as_str(), *seq));
-        let update = CursorUpdate {
-            next_offset: chunk.next_offset,
-            last: chunk.last.as_ref(),
-            watermark: chunk.state.as_ref().and_then(|state| state.watermark),
-            state: match &chunk.state {
-                Some(state) => Some(serde_json::to_string(state).map_err(|source| {
-                    let source = sqlx::Error::Encode(source.into());
-                    SinkError::Database {
-                        doing: format!("write the state of {}", self.key),
-                        source,
-                    }
-                })?),
-                None => None,
-            },
-            duplicates: 0,
-            late_events: chunk.late_events(),
-            sources: &sources.collect(),
-        };
+        let update = CursorUpdate::of_windows(chunk).map_err(|source| {
+            let source = sqlx::Error::Encode(source.into());
+            SinkError::Database {
+                doing: format!("write the state of {}", self.key),
+                source,
+            }
+        })?;
         let rows = chunk.closed.len() + chunk.late.len();
         let failed = || SinkError::database(format!("write {rows} windows at {}", self.position()));
 
@@ -379,22 +341,9 @@ impl Writer {
         if !self.recent.is_open() {
             return;
         }
-        let events = chunks.iter().flat_map(|chunk| {
-            let of_trips = chunk.events.iter().filter(|event| !event.inferred);
-            of_trips.map(|event| {
-                Some(BikeEvent {
-                    at: event.at.to_utc()?,
-                    id: event.id.0,
-                    bike_id: chunk.bike_id(event).map(Box::from),
-                    location_id: self.location(event.station),
-                    docked: event.docked,
-                })
-            })
-        });
-        // All or none: a time that no calendar has is an error when the row is read back.
-        if let Some(events) = events.collect() {
-            let offsets = self.next_offset + self.id_shift..next_offset + self.id_shift;
-            let committed = Committed { offsets, events };
+        let offsets = self.next_offset + self.id_shift..next_offset + self.id_shift;
+        let location = |station| self.location(station);
+        if let Some(committed) = Committed::of(chunks, offsets, location) {
             self.recent.offer(self.key.partition, committed);
         }
     }

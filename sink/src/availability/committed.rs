@@ -10,17 +10,19 @@ use crate::module::Module;
 
 /// The `trip-split` cursors of all partitions, of this sink and of others.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct CommittedOffsets {
-    pub(crate) partitions: BTreeMap<u32, CommittedPartition>,
+pub struct CommittedOffsets {
+    /// By number.
+    pub partitions: BTreeMap<u32, CommittedPartition>,
 }
 
 /// Rows before `next_offset` are committed, and a committed row never changes, so they can be read
 /// later, in any transaction.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct CommittedPartition {
+pub struct CommittedPartition {
     /// As offsets stand in ids.
-    pub(crate) next_offset: i64,
-    pub(crate) watermark: Option<DateTime<Utc>>,
+    pub next_offset: i64,
+    /// The newest departure, status or tick.
+    pub watermark: Option<DateTime<Utc>>,
 }
 
 impl CommittedOffsets {
