@@ -14,6 +14,7 @@ mod deny;
 mod report;
 mod setup;
 mod shell;
+mod simulate;
 mod test;
 mod tidy;
 mod up;
@@ -73,6 +74,15 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<std::ffi::OsString>,
     },
+    /// Drive what decides through faults of a simulated world, as many histories as there are seeds.
+    ///
+    /// What follows is passed on, for example `cargo xtask simulate --seeds 100000`.
+    #[command(disable_help_flag = true)]
+    Simulate {
+        /// Arguments of the simulation; see `cargo xtask simulate --help`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<std::ffi::OsString>,
+    },
     /// Build the SmartModules and the page's script to wasm32 and print their sizes.
     Wasm,
     /// Check the rules no compiler checks: layers, stage sentences, names, links.
@@ -96,6 +106,7 @@ fn run() -> Result<()> {
         Task::Basemap => basemap::run(),
         Task::Bench { names, quick } => bench::run(&names, quick),
         Task::Chaos { arguments } => chaos::run(arguments),
+        Task::Simulate { arguments } => simulate::run(arguments),
         Task::Wasm => wasm::run(),
         Task::Tidy => tidy::run(),
         Task::Deny => deny::run(),
