@@ -26,6 +26,30 @@ pub struct Lease {
     pub generation: i64,
 }
 
+impl Lease {
+    /// What holds of a lease that is stored, if one is, beside its streams: who took each last, and by which
+    /// generation.
+    ///
+    /// A lease that is gone, older than its streams, or as old as one that another process took is nobody's,
+    /// and the next one is newer than both. A database that was killed may have lost a lease that its owner
+    /// had heard of already; given once more under the same generation it would fence the new owner for good.
+    #[must_use]
+    pub fn in_force(stored: Option<Self>, streams: &[(String, i64)]) -> Self {
+        let stored = stored.unwrap_or_default();
+        let taken = streams.iter().map(|(_, generation)| *generation).max();
+        let generation = taken.map_or(stored.generation, |taken| taken.max(stored.generation));
+        let holds = |owner: &String| {
+            let is_of_other =
+                |(taker, taken): &(String, i64)| *taken == generation && taker != owner;
+            generation == stored.generation && !streams.iter().any(is_of_other)
+        };
+        Self {
+            owner: stored.owner.filter(holds),
+            generation,
+        }
+    }
+}
+
 /// When a member is taken for dead.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {

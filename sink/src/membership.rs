@@ -131,6 +131,9 @@ async fn leave(shared: &Shared) -> Result<(), SinkError> {
     transaction.commit().await.map_err(failed())
 }
 
+/// `partition, member, generation` of the lease, and of each stream `owner, generation`
+type LeaseRow = (i16, Option<String>, Option<i64>, Vec<String>, Vec<i64>);
+
 /// Takes the lock and reads who is there and who owns what.
 async fn read(connection: &mut PgConnection, topic: &str) -> Result<Group, SinkError> {
     let failed = || SinkError::database("read who shares the partitions");
@@ -150,13 +153,11 @@ async fn read(connection: &mut PgConnection, topic: &str) -> Result<Group, SinkE
     .fetch_all(&mut *connection)
     .await
     .map_err(failed())?;
-    // A lease that is gone, or older than its streams, is nobody's: they tell which partitions there are.
-    let leases: Vec<(i16, Option<String>, i64)> = sqlx::query_as(
-        "select c.partition, case when l.generation >= c.generation then l.member end,
-             greatest(l.generation, c.generation)
-         from (select topic, partition, max(generation) as generation from stream_cursor
-                 where topic = $1 group by topic, partition) c
-             left join partition_lease l using (topic, partition)",
+    // The streams tell which partitions there are.
+    let leases: Vec<LeaseRow> = sqlx::query_as(
+        "select c.partition, l.member, l.generation, array_agg(c.owner), array_agg(c.generation)
+         from stream_cursor c left join partition_lease l using (topic, partition)
+         where c.topic = $1 group by c.partition, l.member, l.generation",
     )
     .bind(topic)
     .fetch_all(connection)
@@ -169,10 +170,14 @@ async fn read(connection: &mut PgConnection, topic: &str) -> Result<Group, SinkE
             silent_for: Duration::from_secs_f64(seconds.max(0.0)),
             is_connected,
         });
-    let leases = leases.into_iter().map(|(partition, owner, generation)| {
-        let lease = Lease { owner, generation };
-        (u32::from(partition.unsigned_abs()), lease)
-    });
+    let leases = leases
+        .into_iter()
+        .map(|(partition, owner, generation, takers, taken)| {
+            let stored = generation.map(|generation| Lease { owner, generation });
+            let streams: Vec<_> = takers.into_iter().zip(taken).collect();
+            let lease = Lease::in_force(stored, &streams);
+            (u32::from(partition.unsigned_abs()), lease)
+        });
     Ok(Group {
         members: members.collect(),
         leases: leases.collect(),

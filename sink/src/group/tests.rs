@@ -147,6 +147,39 @@ fn sinks_that_join_leave_and_die_share_three_partitions() {
     .assert_eq(&told.join("\n"));
 }
 
+#[test]
+fn a_lease_that_another_process_took_first_or_that_is_older_than_its_streams_is_nobodys() {
+    let in_force = |stored: Option<(&str, i64)>, streams: [(&str, i64); 2]| {
+        let stored = stored.map(|(owner, generation)| Lease {
+            owner: Some(owner.to_owned()),
+            generation,
+        });
+        let streams = streams.map(|(taker, generation)| (taker.to_owned(), generation));
+        let lease = Lease::in_force(stored, &streams);
+        format!(
+            "{} ({})",
+            lease.owner.as_deref().unwrap_or("nobody"),
+            lease.generation
+        )
+    };
+    let told = [
+        in_force(Some(("a", 3)), [("a", 3), ("a", 3)]),
+        in_force(Some(("a", 3)), [("b", 2), ("a", 3)]),
+        in_force(Some(("a", 3)), [("b", 3), ("b", 2)]),
+        in_force(Some(("a", 3)), [("a", 4), ("a", 3)]),
+        in_force(None, [("a", 3), ("a", 3)]),
+        in_force(Some(("a", 0)), [("nobody yet", 0), ("nobody yet", 0)]),
+    ];
+    expect![[r#"
+        a (3)
+        a (3)
+        nobody (3)
+        nobody (4)
+        nobody (3)
+        nobody (0)"#]]
+    .assert_eq(&told.join("\n"));
+}
+
 /// What may happen to a group.
 #[derive(Debug, Clone)]
 enum Event {

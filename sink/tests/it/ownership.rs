@@ -122,6 +122,25 @@ async fn leases_that_are_gone_or_older_than_their_streams_are_given_anew() {
     assert_complete(&database, &records).await;
 }
 
+/// As after a crash of the database that lost a lease of which its owner had heard.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_whose_stream_another_sink_took_is_given_anew() {
+    let cluster = Cluster::start().await;
+    let database = Database::migrated().await;
+    let records = City::default().records();
+    let (before, after) = split_behind_ticks(&records, 500);
+    let mut sink = cluster.sink(&database);
+    sink.owns(2).await;
+    cluster.produce(before).await;
+    sink.drained(&cluster).await;
+    database
+        .execute("update stream_cursor set owner = 'another' where partition = 0")
+        .await;
+    cluster.produce(after).await;
+    sink.finish(&cluster).await;
+    assert_complete(&database, &records).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_availability_is_taken_over_when_its_publisher_ends() {
     let cluster = Cluster::start().await;
