@@ -177,13 +177,12 @@ impl Database {
             .map(|(partition, _)| *partition)
             .collect();
         let leases = partitions.into_iter().map(|partition| {
-            let streams =
-                Module::ALL.map(|module| self.cursors[&(partition, module)].cursor.generation);
-            let newest = streams.into_iter().max().unwrap_or(0);
-            let stored = self.leases.get(&partition).cloned().unwrap_or_default();
-            let owner = stored.owner.filter(|_| stored.generation >= newest);
-            let generation = stored.generation.max(newest);
-            (partition, Lease { owner, generation })
+            let streams = Module::ALL.map(|module| {
+                let row = &self.cursors[&(partition, module)];
+                (row.owner.clone(), row.cursor.generation)
+            });
+            let stored = self.leases.get(&partition).cloned();
+            (partition, Lease::in_force(stored, &streams))
         });
         Group {
             members: members.collect(),
@@ -219,6 +218,15 @@ impl Database {
         for (partition, lease) in &change.leases {
             self.leases.insert(*partition, lease.clone());
         }
+    }
+
+    /// Owner and generation of each partition, for people.
+    pub(crate) fn leases_text(&self) -> String {
+        let leases = self.leases.iter().map(|(partition, lease)| {
+            let owner = lease.owner.as_deref().unwrap_or("nobody");
+            format!("{partition}: {owner} ({})", lease.generation)
+        });
+        leases.collect::<Vec<_>>().join(", ")
     }
 
     // Cursors: `sink/src/cursor.rs` and `sink/src/write.rs`.

@@ -28,6 +28,8 @@ pub(crate) struct Commits {
     pub(crate) is_estimated: bool,
     /// Whether all rows are of one file, which are sent in order of time.
     pub(crate) is_one_file: bool,
+    /// The newest clock that was published, in microseconds.
+    clock: Option<i64>,
     /// By stream: the newest generation and who took it.
     owners: HashMap<Key, (i64, String)>,
     /// By stream and generation: who has committed.
@@ -81,6 +83,16 @@ impl Commits {
             let text = format!("{key:?} has late departures: {:?}", rows.late);
             self.violated("no row of a sole file is late", text);
         }
+        let mut times = rows.events.iter().map(|(_, event)| event.at);
+        if self.is_one_file
+            && let Some(at) = times.find(|at| Some(*at) < self.clock)
+        {
+            let text = format!(
+                "{key:?} has an event at {at}, the clock is at {:?}",
+                self.clock
+            );
+            self.violated("no event of a sole file comes behind the clock", text);
+        }
         let ids = rows.events.iter().map(|(id, _)| *id);
         let ids = ids.chain(rows.rejects.iter().map(|(id, ..)| *id));
         let strays: Vec<i64> = ids
@@ -94,6 +106,7 @@ impl Commits {
 
     /// A clock is published.
     pub(crate) fn published(&mut self, before: Option<DateTime<Utc>>, clock: DateTime<Utc>) {
+        self.clock = self.clock.max(Some(clock.timestamp_micros()));
         if Some(clock) < before {
             self.violated(
                 "the clock never goes back",

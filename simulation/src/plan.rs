@@ -321,3 +321,15 @@ impl Odds {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_gives_the_same_plan_every_time_and_another_seed_another_one() {
+        let text = |seed| format!("{:?}", Plan::draw(seed).steps);
+        assert_eq!(text(7), text(7));
+        assert_ne!(text(7), text(8));
+    }
+}

@@ -157,17 +157,15 @@ impl Run {
 
     /// Whether a row is due; while it waits the partitions are told the time.
     fn is_due(&mut self, at: Option<i64>, now: Instant) -> bool {
-        let due = at.and_then(|at| self.ticks.due(at, now).map(|due| (at, due)));
-        let Some((at, due)) = due.filter(|(_, due)| now < *due) else {
+        let due = at.and_then(|at| Some((at, self.ticks.due(at, now)?)));
+        let Some((at, _)) = due.filter(|(_, due)| now < *due) else {
             return true;
         };
-        let _ = due;
         if self.ticks.take_while_waiting(now)
             && let (Some(event_time), Some(reached)) = (self.ticks.event_time(now), self.reached)
         {
-            let ticks = self
-                .lanes
-                .ticks(reached.tick_before(at, event_time), reached);
+            let at = reached.tick_before(at, event_time);
+            let ticks = self.lanes.ticks(at, reached);
             self.queue(ticks);
         }
         false
