@@ -7,6 +7,18 @@ use fluvio::consumer::{
     SmartModuleContextData, SmartModuleInvocation, SmartModuleInvocationWasm, SmartModuleKind,
 };
 use fluvio_protocol::link::ErrorCode;
+use sha2::{Digest as _, Sha256};
+
+/// Characters of a version that people are shown (chosen: as git shows a commit's).
+pub const VERSION_CHARS: usize = 12;
+
+/// What tells versions of a module apart: the SHA-256 of its wasm in hexadecimal digits, as `sha256sum` prints
+/// it.
+#[must_use]
+pub fn module_version(wasm: &[u8]) -> String {
+    let digest = Sha256::digest(wasm);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
 
 /// A SmartModule ready to be sent to a broker with a stream.
 ///
@@ -63,6 +75,14 @@ impl SmartModule {
     /// If the bytes are damaged.
     pub fn wasm(&self) -> anyhow::Result<Vec<u8>> {
         Ok(SmartModuleInvocationWasm::AdHoc(self.gzip.to_vec()).into_raw()?)
+    }
+
+    /// Its [`module_version`].
+    ///
+    /// # Errors
+    /// If the bytes are damaged.
+    pub fn version(&self) -> anyhow::Result<String> {
+        Ok(module_version(&self.wasm()?))
     }
 
     pub(crate) fn invocation(&self, params: &[(String, String)]) -> SmartModuleInvocation {

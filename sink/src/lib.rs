@@ -21,6 +21,7 @@ mod membership;
 mod metrics;
 mod migrations;
 mod module;
+mod module_version;
 mod months;
 mod pair;
 mod partition;

@@ -13,7 +13,7 @@ macro_rules! file {
 }
 
 /// Name and text, in order; a name is `VERSION_DESCRIPTION.sql`.
-const FILES: [(&str, &str); 15] = [
+const FILES: [(&str, &str); 16] = [
     file!("0001_records.sql"),
     file!("0002_stream_cursor.sql"),
     file!("0003_availability.sql"),
@@ -29,6 +29,7 @@ const FILES: [(&str, &str); 15] = [
     file!("0013_past.sql"),
     file!("0014_sink_member.sql"),
     file!("0015_months.sql"),
+    file!("0016_module_version.sql"),
 ];
 
 /// All migrations, with the versions, descriptions and checksums that sqlx gives them.
@@ -71,7 +72,7 @@ mod tests {
             migrator()
                 .iter()
                 .map(|migration| migration.version)
-                .eq(1..=15)
+                .eq(1..=16)
         );
     }
 }

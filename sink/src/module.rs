@@ -8,12 +8,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use partition_client::{Cluster, SmartModule};
+use partition_client::{Cluster, SmartModule, VERSION_CHARS};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -92,10 +91,11 @@ impl Default for ModuleSources {
     }
 }
 
-/// A module ready to be sent to a broker, and what people call its version.
+/// A module ready to be sent to a broker, and which version it is.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct LoadedModule {
     module: SmartModule,
+    sha256: String,
     version: String,
 }
 
@@ -108,24 +108,40 @@ impl LoadedModule {
         self.module.name()
     }
 
+    /// What people call its version: the first digits of [`LoadedModule::sha256`] unless it is pinned.
     pub(crate) fn version(&self) -> &str {
         &self.version
     }
 
-    fn of_cluster(module: SmartModule) -> Self {
-        let mut hasher = DefaultHasher::new();
-        module.gzip().hash(&mut hasher);
-        let version = format!("{:016x}", hasher.finish());
-        Self { module, version }
+    /// The SHA-256 of its wasm in hexadecimal digits.
+    pub(crate) fn sha256(&self) -> &str {
+        &self.sha256
     }
 
-    fn pinned(name: &str, version: &str, wasm: &[u8]) -> Result<Self, SinkError> {
-        let compressed = SmartModule::from_wasm(name, wasm);
+    fn of(found: FoundModule) -> Result<Self, SinkError> {
+        let FoundModule { module, version } = found;
+        let sha256 = module.version().map_err(|source| {
+            SinkError::broker(format!("unpack smartmodule {}", module.name()), source)
+        })?;
+        let shown = || sha256.chars().take(VERSION_CHARS).collect();
         Ok(Self {
-            module: compressed
-                .map_err(|source| SinkError::broker(format!("compress module {name}"), source))?,
-            version: version.to_owned(),
+            version: version.unwrap_or_else(shown),
+            module,
+            sha256,
         })
+    }
+}
+
+/// A module as its source gives it; `version` if it is pinned.
+struct FoundModule {
+    module: SmartModule,
+    version: Option<String>,
+}
+
+impl FoundModule {
+    fn is(&self, loaded: &LoadedModule) -> bool {
+        let version = self.version.as_ref();
+        self.module == loaded.module && version.is_none_or(|version| *version == loaded.version)
     }
 }
 
@@ -144,10 +160,10 @@ pub(crate) async fn follow(
     loop {
         let now = sources.borrow_and_update().clone();
         for module in Module::ALL {
-            match load(cluster, now.get(module)).await {
-                Ok(found) => {
+            let found = find(cluster, now.get(module)).await;
+            match found.and_then(|found| publish(loaded, module, found)) {
+                Ok(()) => {
                     errors.remove(&module);
-                    publish(loaded, module, found);
                 }
                 Err(error) => warn_once(&mut errors, module, &error),
             }
@@ -163,15 +179,26 @@ pub(crate) async fn follow(
     }
 }
 
-async fn load(cluster: &Cluster, source: &ModuleSource) -> Result<LoadedModule, SinkError> {
+async fn find(cluster: &Cluster, source: &ModuleSource) -> Result<FoundModule, SinkError> {
     match source {
         ModuleSource::Pinned {
             name,
             version,
             wasm,
-        } => LoadedModule::pinned(name, version, wasm),
+        } => {
+            let packed = SmartModule::from_wasm(name, wasm);
+            Ok(FoundModule {
+                module: packed.map_err(|source| {
+                    SinkError::broker(format!("compress module {name}"), source)
+                })?,
+                version: Some(version.clone()),
+            })
+        }
         ModuleSource::Named(name) => match cluster.smart_module(name).await? {
-            Some(module) => Ok(LoadedModule::of_cluster(module)),
+            Some(module) => Ok(FoundModule {
+                module,
+                version: None,
+            }),
             None => Err(SinkError::broker(
                 format!("find smartmodule {name}"),
                 anyhow::anyhow!("the cluster has none: run `bikeshare cluster apply`"),
@@ -180,15 +207,21 @@ async fn load(cluster: &Cluster, source: &ModuleSource) -> Result<LoadedModule, 
     }
 }
 
-fn publish(loaded: &watch::Sender<LoadedModules>, module: Module, found: LoadedModule) {
-    loaded.send_if_modified(|modules| {
-        if modules.get(&module).is_some_and(|before| **before == found) {
-            return false;
-        }
-        tracing::info!(%module, version = found.version(), "smartmodule {module} is loaded");
+fn publish(
+    loaded: &watch::Sender<LoadedModules>,
+    module: Module,
+    found: FoundModule,
+) -> Result<(), SinkError> {
+    let before = loaded.borrow().get(&module).cloned();
+    if before.is_some_and(|before| found.is(&before)) {
+        return Ok(());
+    }
+    let found = LoadedModule::of(found)?;
+    tracing::info!(%module, version = found.version(), "smartmodule {module} is loaded");
+    loaded.send_modify(|modules| {
         modules.insert(module, Arc::new(found));
-        true
     });
+    Ok(())
 }
 
 /// Logs an error once, not at each poll.

@@ -24,6 +24,7 @@ use crate::listening::{Listening, Silence};
 use crate::locations::load_stations;
 use crate::log_check;
 use crate::module::{LoadedModule, LoadedModules, Module};
+use crate::module_version::SessionVersion;
 use crate::session_end::SessionOutcome;
 use crate::shared::Shared;
 use crate::state::{StreamEntry, StreamStatus};
@@ -76,6 +77,7 @@ impl Session<'_> {
         let writer = Writer::resume(
             self.key.clone(),
             cursor,
+            SessionVersion::of(self.module, cursor),
             locations,
             Arc::clone(&self.shared.recent),
         );

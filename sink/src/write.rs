@@ -18,6 +18,7 @@ use crate::cursor::{Cursor, fenced};
 use crate::cursor_update::CursorUpdate;
 use crate::error::SinkError;
 use crate::locations::{self, insert_stations};
+use crate::module_version::SessionVersion;
 use crate::months::Months;
 use crate::recent::{Committed, Recent};
 use crate::records;
@@ -34,6 +35,9 @@ pub(crate) struct Writer {
     generation: i64,
     next_offset: i64,
     id_shift: i64,
+    /// Noted with the first rows.
+    version: SessionVersion,
+    is_version_noted: bool,
     /// `location_id` of each station, by its number in this stream.
     locations: Vec<i32>,
     months: Months,
@@ -56,6 +60,7 @@ impl Writer {
     pub(crate) fn resume(
         key: StreamKey,
         cursor: &Cursor,
+        version: SessionVersion,
         locations: Vec<i32>,
         recent: Arc<Recent>,
     ) -> Self {
@@ -64,6 +69,8 @@ impl Writer {
             generation: cursor.generation,
             next_offset: cursor.next_offset,
             id_shift: cursor.id_shift,
+            version,
+            is_version_noted: false,
             locations,
             months: Months::default(),
             recent,
@@ -173,6 +180,7 @@ impl Writer {
 
     fn written(&mut self, update: &CursorUpdate<'_>, rows: usize, rejects: usize) -> Written {
         self.next_offset = update.next_offset;
+        self.is_version_noted = true;
         Written {
             next_offset: update.next_offset,
             watermark: update.watermark,
@@ -222,6 +230,10 @@ impl Writer {
         .map_err(failed())?;
         if moved.rows_affected() != 1 {
             return Err(fenced(transaction, &self.key, self.next_offset).await);
+        }
+        if !self.is_version_noted {
+            let noting = self.version.write(&mut *transaction, &self.key);
+            noting.await.map_err(failed())?;
         }
         if update.sources.is_empty() {
             return Ok(());

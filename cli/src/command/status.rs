@@ -40,7 +40,7 @@ const STOPPED: i32 = 3;
 /// A live feed has news as often as its operator says; as in `up`.
 const LIVE_STALE_AFTER_S: u64 = 180;
 
-/// One stream's line: partition, module, next offset, watermark, late events, duplicates, owner.
+/// One stream's line: partition, module, next offset, watermark, late events, duplicates, owner, version.
 type Cursor = (
     i16,
     String,
@@ -49,14 +49,18 @@ type Cursor = (
     i64,
     i64,
     Option<String>,
+    Option<String>,
 );
 
 /// One sink's line: name, seconds since its last heartbeat, address, partitions.
 type Sink = (String, f64, Option<String>, i64);
 
 const CURSORS: &str = "\
-    select partition, module, next_offset, watermark, late_events, duplicates, member \
-    from stream_cursor left join partition_lease using (topic, partition) \
+    select partition, module, next_offset, watermark, late_events, duplicates, member, \
+        (select left(sha256, 12) from module_version v \
+         where (v.topic, v.partition, v.module) = (c.topic, c.partition, c.module) \
+         order by from_offset desc limit 1) \
+    from stream_cursor c left join partition_lease using (topic, partition) \
     where topic = $1 order by partition, module desc";
 const SINKS: &str = "\
     select member, extract(epoch from clock_timestamp() - heartbeat_at)::float8, host(address), \
@@ -106,18 +110,21 @@ async fn print_streams(database: &mut PgConnection, ends: &BTreeMap<u32, i64>) -
         .await;
     let cursors = cursors.context("could not read table \"stream_cursor\"")?;
     println!(
-        "partition  module       stored to    of    behind  watermark             late  resent  sink"
+        "partition  module       stored to    of    behind  watermark             late  resent  version       sink"
     );
-    for (partition, module, next_offset, watermark, late_events, duplicates, owner) in cursors {
+    for (partition, module, next_offset, watermark, late_events, duplicates, owner, version) in
+        cursors
+    {
         let end = u32::try_from(partition)
             .ok()
             .and_then(|partition| ends.get(&partition));
         let end = end.copied().unwrap_or(next_offset);
         let watermark = watermark.map_or_else(|| "none yet".to_owned(), text);
         println!(
-            "{:<10} {module:<12} {next_offset:>9} {end:>9} {:>6}  {watermark:<20} {late_events:>5} {duplicates:>7}  {}",
+            "{:<10} {module:<12} {next_offset:>9} {end:>9} {:>6}  {watermark:<20} {late_events:>5} {duplicates:>7}  {:<12}  {}",
             format!("{TOPIC}/{partition}"),
             end - next_offset,
+            version.as_deref().unwrap_or("none yet"),
             owner.as_deref().unwrap_or("none"),
         );
     }

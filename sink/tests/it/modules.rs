@@ -1,11 +1,12 @@
 //! A changed SmartModule reaches a running sink, and a broken one does not stop it.
 
 use bytes::Bytes;
+use partition_client::module_version;
 use sink::{Module, ModuleSource, ModuleSources, SinkState};
 
 use crate::city::City;
 use crate::delivery::assert_complete;
-use crate::support::{Cluster, Database, STREAMS, wasm};
+use crate::support::{Cluster, Database, PARTITIONS, STREAMS, wasm};
 
 /// The module with a custom section more: other bytes, same behaviour.
 fn touched(wasm: &[u8]) -> Vec<u8> {
@@ -47,6 +48,56 @@ async fn a_changed_module_is_taken_up_between_two_commits() {
     sink.finish(&cluster).await;
     assert_complete(&database, &records).await;
     cluster.assert_undisturbed(&database).await;
+}
+
+/// Versions of each stream in order, and all offsets and windows that they made.
+const VERSIONS: &str = "
+    select concat_ws(' ', module, partition, string_agg(sha256, ' ' order by offsets), range_agg(offsets),
+        range_agg(windows))
+    from module_version_view group by module, partition order by partition, module desc";
+
+/// Events and windows that were made by another version than those in front of and behind them.
+const OF_NO_OR_TWO_VERSIONS: &str = "
+    select (select count(*) from records_view r where 1 <> (
+                select count(*) from module_version_view v
+                where v.module = 'trip-split' and v.partition = r.partition and r.\"offset\" <@ v.offsets))
+         + (select count(*) from frequency f where 1 <> (
+                select count(*) from module_version_view v
+                where v.module = 'dock-window' and v.partition = f.partition and f.time <@ v.windows))";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tables_tell_which_version_made_a_row_also_after_the_sink_was_started_again() {
+    let cluster = Cluster::start().await;
+    let database = Database::migrated().await;
+    let records = City::default().records();
+    let thirds: Vec<_> = records.chunks(records.len().div_ceil(3)).collect();
+    for (changed, third) in [false, false, true].into_iter().zip(thirds) {
+        if changed {
+            for module in Module::ALL {
+                cluster.upload(module, &touched(&wasm(module))).await;
+            }
+        }
+        let mut sink = cluster.sink(&database);
+        sink.runs().await;
+        cluster.produce(third).await;
+        sink.finish(&cluster).await;
+    }
+    let expected = (0..PARTITIONS).flat_map(|partition| {
+        Module::ALL.map(|module| {
+            let wasm = wasm(module);
+            let versions = [&wasm, &touched(&wasm)].map(|wasm| module_version(wasm));
+            let windows = match module {
+                Module::TripSplit => "",
+                Module::DockWindow => " {[-infinity,)}",
+            };
+            format!(
+                "{module} {partition} {} {{[0,)}}{windows}",
+                versions.join(" ")
+            )
+        })
+    });
+    assert_eq!(database.lines(VERSIONS).await, expected.collect::<Vec<_>>());
+    assert_eq!(database.lines(OF_NO_OR_TWO_VERSIONS).await, ["0"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
