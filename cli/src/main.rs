@@ -21,6 +21,7 @@ mod modules;
 mod progress;
 mod secrets;
 mod shutdown;
+mod trial;
 
 use std::process::ExitCode;
 

@@ -6,11 +6,13 @@ use partition_client::Cluster;
 use super::manifest::Manifest;
 use super::plan::{Action, Step, plan};
 use crate::addresses::{cluster, connect_admin};
+use crate::trial;
 
 /// Brings the cluster at `address` where `manifest` wants it and gives the steps taken.
 ///
 /// # Errors
-/// If something differs that cannot be changed (then nothing is changed), or the cluster refuses.
+/// If something differs that cannot be changed or a module is refused (then nothing is changed), or the cluster
+/// does not take it.
 pub(crate) async fn apply(address: &str, manifest: &Manifest) -> Result<Vec<Step>> {
     let admin = connect_admin(address).await?;
     let steps = plan(&admin, manifest).await?;
@@ -19,6 +21,18 @@ pub(crate) async fn apply(address: &str, manifest: &Manifest) -> Result<Vec<Step
         .find(|step| matches!(step.action, Action::Refuse(_)))
     {
         bail!("{step}");
+    }
+    for step in &steps {
+        // What the program carries was tried when it was built.
+        if let Action::Upload {
+            name,
+            wasm,
+            carried: false,
+            ..
+        } = &step.action
+        {
+            trial::run(name, wasm).await?;
+        }
     }
     let cluster = cluster(address);
     for step in &steps {

@@ -33,11 +33,12 @@ pub(crate) enum Action {
         shape: TopicShape,
         retention: TopicRetention,
     },
-    /// Uploads the wasm; `new` if there was no such module.
+    /// Uploads the wasm; `new` if there was no such module, `carried` if this program brings it along.
     Upload {
         name: String,
         wasm: Cow<'static, [u8]>,
         new: bool,
+        carried: bool,
     },
     /// It differs and cannot be changed; says how.
     Refuse(String),
@@ -183,6 +184,7 @@ async fn plan_smart_module(admin: &FluvioAdmin, module: &SmartModule) -> Result<
             name,
             wasm,
             new: found.is_none(),
+            carried: matches!(module.source, WasmSource::Carried),
         },
     };
     Ok(Step { object, action })

@@ -1,15 +1,15 @@
 //! `bikeshare smartmodule push|list`: the SmartModules of a cluster.
 
-use std::path::{Path, PathBuf};
+mod list;
+mod push;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Args, Subcommand};
-use fluvio::metadata::smartmodule::SmartModuleSpec;
+use partition_client::{Cluster, VERSION_CHARS, module_version};
 
-use crate::addresses::{DataDirFlag, FluvioFlag, connect_admin, connect_cluster};
-use crate::{cluster, modules};
+use crate::addresses::{DataDirFlag, FluvioFlag, connect_cluster};
 
-/// Upload or list the SmartModules that run inside the broker.
+/// Change or list the SmartModules that run inside the broker, while everything runs.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -18,11 +18,14 @@ Examples:
   bikeshare smartmodule push new.wasm --name trip-split --fluvio sc.example:9003
   bikeshare smartmodule list
 
-The module is run over a sample of records first, and is not uploaded if it panics, runs for ever,
-or takes too much memory.
+A module is run over a sample of records first, here: trips as files of each generation have them, statuses,
+ticks, rejects, and bytes that are no record. It is not uploaded if it panics, runs for ever, takes too much
+memory, or gives what the sink could not store; then this says which record it was, what came out and what was
+expected. Outputs may be others than those of the module before: that is what one changes it for.
 
 A running `bikeshare up` or `bikeshare sink` takes a changed module up by itself: each stream
-finishes at a commit and goes on with the new module, so nothing is lost or doubled. The next
+finishes at a commit and goes on with the new module, so nothing is lost or doubled. Which version made which
+rows is in table module_version; `bikeshare status` shows the present ones. The next
 `bikeshare up` or `cluster apply` uploads what fluvio-cluster.yaml declares again.")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -31,81 +34,41 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Upload a module, new or changed.
-    Push {
-        /// The wasm, as `cargo xtask wasm` builds it.
-        file: PathBuf,
-        /// Its name on the cluster; without it, the file's name.
-        #[arg(long)]
-        name: Option<String>,
-        #[command(flatten)]
-        fluvio: FluvioFlag,
-        #[command(flatten)]
-        data_dir: DataDirFlag,
-    },
-    /// List the cluster's modules with their sizes.
-    List {
-        #[command(flatten)]
-        fluvio: FluvioFlag,
-        #[command(flatten)]
-        data_dir: DataDirFlag,
-    },
+    Push(push::Arguments),
+    List(list::Arguments),
+}
+
+/// Which cluster it is about.
+#[derive(Debug, Args)]
+struct Target {
+    #[command(flatten)]
+    fluvio: FluvioFlag,
+    #[command(flatten)]
+    data_dir: DataDirFlag,
+}
+
+impl Target {
+    fn address(&self) -> Result<String> {
+        self.fluvio.resolve(&self.data_dir)
+    }
+
+    async fn connect(&self) -> Result<Cluster> {
+        connect_cluster(&self.address()?).await
+    }
 }
 
 /// Runs the subcommand.
 ///
 /// # Errors
-/// If the file or the cluster cannot be used, or the module does harm.
+/// If a file or the cluster cannot be used, or the module is refused.
 pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     match arguments.task {
-        Task::Push {
-            file,
-            name,
-            fluvio,
-            data_dir,
-        } => {
-            let wasm = std::fs::read(&file).with_context(|| format!("could not read {file:?}"))?;
-            let name = name
-                .or_else(|| name_of(&file))
-                .context("give the module's --name")?;
-            try_module(&name, &wasm).await?;
-            let cluster = connect_cluster(&fluvio.resolve(&data_dir)?).await?;
-            cluster::upload(&cluster, &name, &wasm).await?;
-            println!("smartmodule \"{name}\": uploaded, {} bytes", wasm.len());
-            Ok(())
-        }
-        Task::List { fluvio, data_dir } => list(&fluvio.resolve(&data_dir)?).await,
+        Task::Push(push) => push::run(push).await,
+        Task::List(list) => list::run(list).await,
     }
 }
 
-/// Runs the module over a sample: a real cluster takes anything, and finds out when it is used.
-async fn try_module(name: &str, wasm: &[u8]) -> Result<()> {
-    let (name, wasm) = (name.to_owned(), wasm.to_vec());
-    let trying =
-        tokio::task::spawn_blocking(move || embedded_broker::smartmodule::check(&name, &wasm));
-    Ok(trying.await.context("the trial was cut short")??)
-}
-
-async fn list(address: &str) -> Result<()> {
-    let admin = connect_admin(address).await?;
-    let found = admin.all::<SmartModuleSpec>().await;
-    for module in found.context("could not list the cluster's smartmodules")? {
-        let wasm = module
-            .spec
-            .wasm
-            .as_raw_wasm()
-            .context("a module on the cluster is damaged")?;
-        let origin = match modules::wasm(&module.name) {
-            Ok(carried) if *carried == *wasm => "as carried by this program",
-            Ok(_) => "differs from the one this program carries",
-            Err(_) => "not carried by this program",
-        };
-        println!("{:<20} {:>9} bytes  {origin}", module.name, wasm.len());
-    }
-    Ok(())
-}
-
-/// `trip-split` of `some/trip_split.wasm`: cargo writes underscores where Fluvio wants dashes.
-fn name_of(file: &Path) -> Option<String> {
-    Some(file.file_stem()?.to_str()?.replace('_', "-"))
+/// A module's version as people are shown it.
+fn shown_version(wasm: &[u8]) -> String {
+    module_version(wasm).chars().take(VERSION_CHARS).collect()
 }

@@ -29,7 +29,7 @@ fn the_subcommands_are_named_with_what_they_do() {
         bridge       Mirror topics between Kafka and Fluvio, each record exactly once. Runs until stopped
         broker       Run the embedded single-node Fluvio alone. Runs until stopped
         cluster      Make a Fluvio cluster what fluvio-cluster.yaml declares: topics and SmartModules
-        smartmodule  Upload or list the SmartModules that run inside the broker
+        smartmodule  Change or list the SmartModules that run inside the broker, while everything runs
         rejected     List the rows that could not become trips: file, line and reason
         audit        Check that the tables keep their laws; if one is broken, exit code 1
         status       Show how far each partition is stored and by whom, the clock and the tables' sizes

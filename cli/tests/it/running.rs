@@ -1,7 +1,6 @@
-//! `up` while it runs: it says where it is, takes up a changed SmartModule, stops in good order.
+//! `up` while it runs: it says where it is, stops in good order.
 
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
 use std::process::{Child, Command, Output};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Instant;
@@ -10,7 +9,6 @@ use sqlx::Connection as _;
 use testkit::{PATIENCE, block_until};
 
 use crate::machine::Machine;
-use crate::modules;
 
 /// A day of the city in 80 seconds: longer than what is done meanwhile takes on a busy machine.
 const SOURCE: &str = "simulate:seed=4,trips=20000,days=1";
@@ -68,7 +66,7 @@ impl<'a> Running<'a> {
     }
 
     /// Reads the log up to the line with this text.
-    fn wait_for(&self, text: &str) {
+    pub(crate) fn wait_for(&self, text: &str) {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -110,68 +108,13 @@ impl Drop for Running<'_> {
 }
 
 /// Another command on the machine's data folder.
-fn call(machine: &Machine, arguments: &[&str]) -> Output {
+pub(crate) fn call(machine: &Machine, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bikeshare"));
     command
         .args(arguments)
         .arg("--data-dir")
         .arg(machine.data_dir());
     command.env_remove("DATABASE_URL").output().unwrap()
-}
-
-/// The carried module with a note in it: other bytes, the same behaviour.
-fn variant(machine: &Machine, name: &str, note: u8) -> PathBuf {
-    let mut wasm = testkit::smartmodule(name);
-    // A custom section: id 0, its size, the size of its name, the name, one byte.
-    wasm.extend([0, 6, 4, b'n', b'o', b't', b'e', note]);
-    let path = machine
-        .data_dir()
-        .with_file_name(name)
-        .with_extension("wasm");
-    std::fs::write(&path, wasm).unwrap();
-    path
-}
-
-#[tokio::test]
-async fn modules_pushed_while_trips_flow_are_taken_up_and_nothing_is_lost_or_doubled() {
-    let smooth = Machine::new();
-    smooth.once(SOURCE);
-    let expected = smooth.digest().await;
-
-    let machine = Machine::new();
-    let running = Running::start(&machine);
-    running.wait_until_rows_are_stored();
-    for note in 1..=3 {
-        for name in ["trip-split", "dock-window"] {
-            let file = variant(&machine, name, note);
-            let pushed = call(&machine, &["smartmodule", "push", file.to_str().unwrap()]);
-            assert!(pushed.status.success(), "{pushed:?}");
-            running.wait_for(&format!("smartmodule {name} is loaded"));
-        }
-    }
-    let file = machine.data_dir().with_file_name("trip-split.wasm");
-    let push = |wasm: Vec<u8>| {
-        std::fs::write(&file, wasm).unwrap();
-        call(&machine, &["smartmodule", "push", file.to_str().unwrap()])
-    };
-    // One that does harm with a sample is not taken.
-    let refused = push(modules::small("unreachable"));
-    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
-    // One that does so with trips only, of which a batch has more bytes than the sample: the
-    // streams go on with the one they had.
-    let loops = "(if (i32.gt_u (local.get 1) (i32.const 400)) (then (loop $again (br $again))))
-        (i32.const 0)";
-    let taken = push(modules::small(loops));
-    assert!(taken.status.success(), "{taken:?}");
-    running.wait_for("the new module does not run");
-    assert_eq!(running.interrupt(), Some(0));
-
-    machine.once(SOURCE);
-    let mut tables = machine.tables().await;
-    assert_eq!(tables.digest().await, expected);
-    assert_eq!(tables.windows_that_differ().await, 0);
-    assert_eq!(tables.docks_that_differ().await, 0);
-    tables.close().await;
 }
 
 #[test]

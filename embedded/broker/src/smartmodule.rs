@@ -1,7 +1,10 @@
-//! A SmartModule outside a broker: the trial before it replaces another, and a rehearsal to measure it.
+//! A SmartModule outside a broker: the trial before it replaces another, and a rehearsal, as what a stream
+//! would have.
 
 use bytes::Bytes;
 use fluvio_protocol::link::ErrorCode;
+use fluvio_protocol::record::Record;
+use fluvio_protocol::{Decoder, Encoder};
 use fluvio_smartmodule::dataplane::smartmodule::SmartModuleExtraParams;
 use fluvio_spu_schema::COMMON_VERSION;
 
@@ -54,7 +57,41 @@ pub(crate) fn check_with(engine: &Engine, name: &str, wasm: &[u8]) -> Result<(),
     engine.check(name, wasm).map_err(refused)
 }
 
-/// One module at work outside a broker, as a stream of the broker has it: for measurements.
+/// One module outside a broker, compiled once, to be started as often as wanted.
+#[derive(Debug)]
+pub struct Rehearsals {
+    engine: Engine,
+    name: String,
+    wasm: Vec<u8>,
+}
+
+impl Rehearsals {
+    /// Compiles a module and tries it as [`check`] does.
+    ///
+    /// # Errors
+    /// As [`check`].
+    pub fn of(name: &str, wasm: &[u8]) -> Result<Self, CheckError> {
+        let engine = Engine::start().map_err(CheckError::Engine)?;
+        check_with(&engine, name, wasm)?;
+        Ok(Self {
+            engine,
+            name: name.to_owned(),
+            wasm: wasm.to_vec(),
+        })
+    }
+
+    /// Starts the module with parameters, as when a stream is opened.
+    ///
+    /// # Errors
+    /// If it does not start, or refuses the parameters.
+    pub fn start(&self, params: &[(String, String)]) -> Result<Rehearsal, CheckError> {
+        let params = params.iter().cloned().collect();
+        let params = SmartModuleExtraParams::new(params, None);
+        Rehearsal::start_in(&self.engine, &self.name, &self.wasm, params)
+    }
+}
+
+/// One module at work outside a broker, as a stream of the broker has it.
 #[derive(Debug)]
 pub struct Rehearsal {
     chain: Chain,
@@ -67,14 +104,23 @@ impl Rehearsal {
     /// If it is no SmartModule or does not start.
     pub fn start(name: &str, wasm: &[u8]) -> Result<Self, CheckError> {
         let engine = Engine::start().map_err(CheckError::Engine)?;
+        Self::start_in(&engine, name, wasm, SmartModuleExtraParams::default())
+    }
+
+    fn start_in(
+        engine: &Engine,
+        name: &str,
+        wasm: &[u8],
+        params: SmartModuleExtraParams,
+    ) -> Result<Self, CheckError> {
         let config = ModuleConfig {
             name,
             wasm,
-            params: SmartModuleExtraParams::default(),
+            params,
             accumulator: Vec::new(),
             version: COMMON_VERSION,
         };
-        let chain = Chain::of(&engine, &[config], MEMORY_BYTES_MAX);
+        let chain = Chain::of(engine, &[config], MEMORY_BYTES_MAX);
         let refused = |error: EngineError| CheckError::Refused {
             name: name.to_owned(),
             reason: error.to_string(),
@@ -102,5 +148,35 @@ impl Rehearsal {
             Some(error) => Err(ErrorCode::SmartModuleRuntimeError(Box::new(error))),
             None => Ok(output.batch.own_records().0),
         }
+    }
+
+    /// Runs a stored batch of records that have no key: from their values to those of the outputs.
+    ///
+    /// # Errors
+    /// As [`Rehearsal::process`].
+    pub fn outputs(&mut self, base_offset: i64, values: &[&[u8]]) -> Result<Vec<Bytes>, ErrorCode> {
+        let unusable = |error: std::io::Error| ErrorCode::Other(error.to_string());
+        let records: Vec<_> = (0..)
+            .zip(values)
+            .map(|(delta, value)| {
+                let mut record = Record::new(value.to_vec());
+                record.preamble.set_offset_delta(delta);
+                record
+            })
+            .collect();
+        let mut encoded = Vec::new();
+        records
+            .encode(&mut encoded, COMMON_VERSION)
+            .map_err(unusable)?;
+        let outputs = self.process(base_offset, encoded.into())?;
+        if outputs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut outputs = outputs.as_ref();
+        let outputs = Vec::<Record>::decode_from(&mut outputs, COMMON_VERSION).map_err(unusable)?;
+        Ok(outputs
+            .into_iter()
+            .map(|record| Bytes::copy_from_slice(record.value().as_ref()))
+            .collect())
     }
 }
