@@ -9,7 +9,7 @@ mod apply;
 mod manifest;
 mod plan;
 
-pub(crate) use apply::{apply, upload};
+pub(crate) use apply::{Replaced, apply, is_previous_of, previous_name, replace};
 pub(crate) use manifest::Manifest;
 pub(crate) use plan::{Action, plan};
 

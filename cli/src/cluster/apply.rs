@@ -50,18 +50,63 @@ async fn carry_out(cluster: &Cluster, step: &Step) -> Result<()> {
             shape,
             retention,
         } => Ok(cluster.create_topic(name, *shape, *retention).await?),
-        Action::Upload { name, wasm, .. } => upload(cluster, name, wasm).await,
+        Action::Upload { name, wasm, .. } => replace(cluster, name, wasm).await.map(drop),
         Action::Nothing | Action::Note(_) | Action::Refuse(_) => Ok(()),
     }
 }
 
+/// What the name of a module's version before ends in.
+const PREVIOUS: &str = "-previous";
+
+/// What became of a SmartModule on the cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Replaced {
+    /// It was there already.
+    Nothing,
+    /// There was none of this name.
+    New,
+    /// It took the place of this one, which can be gone back to.
+    Previous(Vec<u8>),
+}
+
+/// The name under which the cluster keeps the version of a module that was there before.
+pub(crate) fn previous_name(name: &str) -> String {
+    format!("{name}{PREVIOUS}")
+}
+
+/// Of which module the cluster keeps the version before under this name.
+pub(crate) fn is_previous_of(name: &str) -> Option<&str> {
+    name.strip_suffix(PREVIOUS)
+}
+
 /// Uploads a SmartModule, new or changed, and waits until the controller has it.
+///
+/// The one that was there is kept beside it, under its [`previous_name`], before it is replaced: so it can be
+/// gone back to from any machine.
 ///
 /// # Errors
 /// If `wasm` is none, or the cluster refuses it.
-pub(crate) async fn upload(cluster: &Cluster, name: &str, wasm: &[u8]) -> Result<()> {
+pub(crate) async fn replace(cluster: &Cluster, name: &str, wasm: &[u8]) -> Result<Replaced> {
     if !wasm.starts_with(b"\0asm") {
         bail!("what was given for smartmodule \"{name}\" is not wasm");
     }
-    Ok(cluster.upload_smart_module(name, wasm).await?)
+    if is_previous_of(name).is_some() {
+        bail!(
+            "a smartmodule cannot be called \"{name}\": names that end in \"{PREVIOUS}\" are of versions \
+             that `bikeshare smartmodule rollback` goes back to"
+        );
+    }
+    // What is damaged cannot be gone back to.
+    let found = cluster.smart_module(name).await?;
+    let found = found.and_then(|found| found.wasm().ok());
+    if found.as_deref() == Some(wasm) {
+        return Ok(Replaced::Nothing);
+    }
+    if let Some(found) = &found {
+        cluster
+            .upload_smart_module(&previous_name(name), found)
+            .await?;
+    }
+    cluster.upload_smart_module(name, wasm).await?;
+    Ok(found.map_or(Replaced::New, Replaced::Previous))
 }

@@ -1,4 +1,4 @@
-//! `bikeshare smartmodule push|list`: the SmartModules of a cluster.
+//! `bikeshare smartmodule push|rollback|list`: the SmartModules of a cluster.
 
 mod list;
 mod push;
@@ -16,6 +16,7 @@ Examples:
   cargo xtask wasm && bikeshare smartmodule push target/assets/smartmodules/trip-split.wasm
   bikeshare smartmodule push trip_split.wasm       also cargo's own file name is understood
   bikeshare smartmodule push new.wasm --name trip-split --fluvio sc.example:9003
+  bikeshare smartmodule rollback trip-split        back to the version before
   bikeshare smartmodule list
 
 A module is run over a sample of records first, here: trips as files of each generation have them, statuses,
@@ -35,6 +36,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Task {
     Push(push::Arguments),
+    Rollback(push::RollbackArguments),
     List(list::Arguments),
 }
 
@@ -64,6 +66,7 @@ impl Target {
 pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     match arguments.task {
         Task::Push(push) => push::run(push).await,
+        Task::Rollback(rollback) => push::roll_back(rollback).await,
         Task::List(list) => list::run(list).await,
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Output;
 
-use testkit::smartmodule;
+use testkit::{block_until, smartmodule};
 
 use crate::machine::Machine;
 use crate::modules;
@@ -34,6 +34,22 @@ impl Developer<'_> {
         std::fs::write(&file, wasm).unwrap();
         let file = file.to_str().unwrap();
         call(self.0, &[&["smartmodule", "push", file], more].concat())
+    }
+
+    fn status(&self) -> String {
+        String::from_utf8(call(self.0, &["status"]).stdout).unwrap()
+    }
+
+    /// Waits until all streams of a module have stored something by this version.
+    fn wait_until_all_store_by(&self, name: &str, wasm: &[u8]) {
+        let version = partition_client::module_version(wasm);
+        let shown = version.chars().take(partition_client::VERSION_CHARS);
+        let version: String = shown.collect();
+        block_until("all streams store by the version", || {
+            let status = self.status();
+            let of_module = status.lines().filter(|line| line.contains(name));
+            of_module.filter(|line| line.contains(&version)).count() == 3
+        });
     }
 }
 
@@ -83,5 +99,62 @@ async fn modules_pushed_while_trips_flow_good_and_bad_ones_change_nothing_in_the
     assert_eq!(tables.windows_that_differ().await, 0);
     assert_eq!(tables.docks_that_differ().await, 0);
     assert_eq!(tables.number(OF_NO_OR_TWO_VERSIONS).await, 0);
+    tables.close().await;
+}
+
+#[tokio::test]
+async fn a_rollback_goes_back_to_the_version_before_and_each_row_tells_its_own() {
+    let smooth = Machine::new();
+    smooth.once(Running::SOURCE);
+    let expected = smooth.digest().await;
+
+    let machine = Machine::new();
+    let running = Running::start_with(&machine, &SLOWER);
+    running.wait_until_rows_are_stored();
+    let developer = Developer(&machine);
+    let rollback = |name| call(&machine, &["smartmodule", "rollback", name]);
+    // Nothing was pushed: there is nothing but what the program carries.
+    let nothing = String::from_utf8(rollback("trip-split").stderr).unwrap();
+    assert!(nothing.contains("has nothing to go back to"), "{nothing}");
+    for name in MODULES {
+        developer.wait_until_all_store_by(name, &smartmodule(name));
+        assert!(developer.push(name, variant(name, 1), &[]).status.success());
+        developer.wait_until_all_store_by(name, &variant(name, 1));
+        let back = rollback(name);
+        assert!(back.status.success(), "{back:?}");
+        developer.wait_until_all_store_by(name, &smartmodule(name));
+    }
+    // Once more, and it is as it was; and the same pushed again is no change to go back from.
+    assert!(rollback("trip-split").status.success());
+    let again = developer.push("trip-split", variant("trip-split", 1), &[]);
+    let again = String::from_utf8(again.stdout).unwrap();
+    assert!(again.contains("is there already"), "{again}");
+    assert!(rollback("trip-split").status.success());
+    let list = call(&machine, &["smartmodule", "list"]);
+    let list = String::from_utf8(list.stdout).unwrap();
+    assert!(
+        list.contains("what `smartmodule rollback trip-split` goes back to"),
+        "{list}"
+    );
+    assert_eq!(
+        list.matches("as carried by this program").count(),
+        2,
+        "{list}"
+    );
+    assert_eq!(running.interrupt(), Some(0));
+
+    machine.once(Running::SOURCE);
+    let mut tables = machine.tables().await;
+    assert_eq!(tables.digest().await, expected);
+    assert_eq!(tables.windows_that_differ().await, 0);
+    assert_eq!(tables.number(OF_NO_OR_TWO_VERSIONS).await, 0);
+    let stored_by_each = "
+        select count(*) from module_version_view v
+        where v.module = 'dock-window' or exists (
+            select from records_view r where r.partition = v.partition and r.\"offset\" <@ v.offsets)";
+    let versions = tables.number("select count(*) from module_version").await;
+    // Three of each stream at least; the last rollbacks may have come too soon after each other to be stored.
+    assert!(versions >= 18, "{versions}");
+    assert_eq!(tables.number(stored_by_each).await, versions);
     tables.close().await;
 }

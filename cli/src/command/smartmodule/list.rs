@@ -25,9 +25,12 @@ pub(super) async fn run(arguments: Arguments) -> Result<()> {
             .as_raw_wasm()
             .context("a module on the cluster is damaged")?;
         let origin = match modules::wasm(&module.name) {
-            Ok(carried) if *carried == *wasm => "as carried by this program",
-            Ok(_) => "differs from the one this program carries",
-            Err(_) => "not carried by this program",
+            Ok(carried) if *carried == *wasm => "as carried by this program".to_owned(),
+            Ok(_) => "differs from the one this program carries".to_owned(),
+            Err(_) => match crate::cluster::is_previous_of(&module.name) {
+                Some(name) => format!("what `smartmodule rollback {name}` goes back to"),
+                None => "not carried by this program".to_owned(),
+            },
         };
         println!(
             "{:<20} {:>9} bytes  {}  {origin}",

@@ -1,14 +1,14 @@
-//! `bikeshare smartmodule push`: another version.
+//! `bikeshare smartmodule push` and `rollback`: another version, and the one before again.
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use partition_client::Cluster;
 
 use super::{Target, shown_version};
-use crate::cluster::upload as upload_wasm;
-use crate::trial;
+use crate::cluster::{Replaced, previous_name, replace};
+use crate::{modules, trial};
 
 /// Upload a module, new or changed, if it passes the trial.
 #[derive(Debug, Args)]
@@ -18,6 +18,20 @@ pub(super) struct Arguments {
     /// Its name on the cluster; without it, the file's name.
     #[arg(long)]
     name: Option<String>,
+    #[command(flatten)]
+    force: Force,
+    #[command(flatten)]
+    target: Target,
+}
+
+/// Go back to the version that was there before the last push; once more, and it is as it was.
+///
+/// The version before is kept on the cluster, as NAME-previous. Where none was, it is the module that this
+/// program carries.
+#[derive(Debug, Args)]
+pub(super) struct RollbackArguments {
+    /// The module's name on the cluster.
+    name: String,
     #[command(flatten)]
     force: Force,
     #[command(flatten)]
@@ -45,14 +59,45 @@ pub(super) async fn run(arguments: Arguments) -> Result<()> {
     Ok(())
 }
 
+pub(super) async fn roll_back(arguments: RollbackArguments) -> Result<()> {
+    let name = arguments.name;
+    let cluster = arguments.target.connect().await?;
+    let wasm = match cluster.smart_module(&previous_name(&name)).await? {
+        Some(previous) => previous.wasm()?,
+        None => modules::wasm(&name)
+            .with_context(|| format!("no version of smartmodule \"{name}\" was replaced before"))?
+            .into_owned(),
+    };
+    let current = cluster.smart_module(&name).await?;
+    match current.map(|current| current.wasm()).transpose() {
+        Ok(Some(current)) if current == wasm => bail!(
+            "smartmodule \"{name}\" has nothing to go back to: version {} is there already",
+            shown_version(&wasm)
+        ),
+        Ok(None) => bail!("the cluster has no smartmodule \"{name}\""),
+        // What is damaged can be gone back from.
+        Ok(Some(_)) | Err(_) => {}
+    }
+    arguments.force.run_trial(&name, &wasm).await?;
+    println!("{}", upload(&cluster, &name, &wasm).await?);
+    Ok(())
+}
+
 /// Uploads a module that was tried; says what became of it.
 pub(super) async fn upload(cluster: &Cluster, name: &str, wasm: &[u8]) -> Result<String> {
     let version = shown_version(wasm);
-    upload_wasm(cluster, name, wasm).await?;
-    Ok(format!(
-        "smartmodule \"{name}\": uploaded version {version}, {} bytes",
-        wasm.len()
-    ))
+    let replaced = replace(cluster, name, wasm).await?;
+    let object = format!("smartmodule \"{name}\"");
+    let bytes = wasm.len();
+    Ok(match replaced {
+        Replaced::Nothing => format!("{object}: version {version} is there already"),
+        Replaced::New => format!("{object}: uploaded version {version}, {bytes} bytes"),
+        Replaced::Previous(previous) => format!(
+            "{object}: uploaded version {version}, {bytes} bytes; `bikeshare smartmodule rollback {name}` goes \
+             back to {}",
+            shown_version(&previous)
+        ),
+    })
 }
 
 impl Force {
