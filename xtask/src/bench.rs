@@ -27,7 +27,7 @@ const ON_REQUEST: &str = "peers";
 pub(crate) fn run(names: &[String], quick: bool) -> Result<()> {
     setup::openssl()?;
     setup::postgres()?;
-    wasm::run()?;
+    wasm::run(&[])?;
     let is_wanted = |benchmark: &&str| match names {
         [] => *benchmark != ON_REQUEST,
         _ => names.iter().any(|name| name == benchmark),

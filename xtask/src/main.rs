@@ -84,7 +84,11 @@ enum Task {
         arguments: Vec<std::ffi::OsString>,
     },
     /// Build the SmartModules and the page's script to wasm32 and print their sizes.
-    Wasm,
+    Wasm {
+        /// SmartModules to build; without a name, all of them and the page's script.
+        #[arg(value_name = "MODULE", value_parser = wasm::SMART_MODULES)]
+        modules: Vec<String>,
+    },
     /// Check the rules no compiler checks: layers, stage sentences, names, links.
     Tidy,
     /// Hold licences, sources and advisories of all dependencies to `deny.toml`.
@@ -107,7 +111,7 @@ fn run() -> Result<()> {
         Task::Bench { names, quick } => bench::run(&names, quick),
         Task::Chaos { arguments } => chaos::run(arguments),
         Task::Simulate { arguments } => simulate::run(arguments),
-        Task::Wasm => wasm::run(),
+        Task::Wasm { modules } => wasm::run(&modules),
         Task::Tidy => tidy::run(),
         Task::Deny => deny::run(),
     }

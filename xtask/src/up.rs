@@ -15,7 +15,7 @@ use crate::{setup, shell, wasm, workspace};
 /// If something is missing that cannot be installed, or the build fails.
 pub(crate) fn run(arguments: Vec<OsString>) -> Result<()> {
     setup::postgres()?;
-    wasm::run()?;
+    wasm::run(&[])?;
     shell::run(&mut shell::cargo(&[
         "build",
         "--profile",

@@ -3,7 +3,7 @@
 //! One cargo call builds all of them, so that they share their dependencies. What has not
 //! changed is not written again, so that a second run makes nothing else rebuild.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
@@ -12,17 +12,41 @@ use crate::workspace::PROFILE;
 use crate::{browser_client, shell, workspace};
 
 /// Package names of the SmartModules: also their names on the cluster.
-const SMART_MODULES: [&str; 2] = ["trip-split", "dock-window"];
+pub(crate) const SMART_MODULES: [&str; 2] = ["trip-split", "dock-window"];
 /// Settings of the profile for them, from the workspace's root.
 const CONFIG: &str = "xtask/wasm.toml";
 
-/// Builds, post-processes and prints sizes.
+/// Builds, post-processes and prints sizes: of the modules named, or of all and the page's script.
 ///
 /// # Errors
 /// If there is no compiler for wasm32, or something does not compile.
-pub(crate) fn run() -> Result<()> {
-    let mut arguments = vec!["build", "--lib", "--profile", PROFILE, "--config", CONFIG];
-    arguments.extend(["--target", TARGET]);
+pub(crate) fn run(modules: &[String]) -> Result<()> {
+    if modules.is_empty() {
+        return run_all();
+    }
+    let mut arguments = base_arguments();
+    for package in modules {
+        arguments.extend(["--package", package]);
+    }
+    shell::run(&mut WasmToolchain::find_or_install()?.cargo(&arguments)?)?;
+    copy_modules(modules.iter().map(String::as_str))
+}
+
+fn base_arguments() -> Vec<&'static str> {
+    vec![
+        "build",
+        "--lib",
+        "--profile",
+        PROFILE,
+        "--config",
+        CONFIG,
+        "--target",
+        TARGET,
+    ]
+}
+
+fn run_all() -> Result<()> {
+    let mut arguments = base_arguments();
     for package in SMART_MODULES {
         arguments.extend(["--package", package]);
     }
@@ -37,16 +61,23 @@ pub(crate) fn run() -> Result<()> {
     arguments.push("--keep-going");
     let outcome = shell::run(&mut WasmToolchain::find_or_install()?.cargo(&arguments)?);
 
-    let built = workspace::target()?.join(TARGET).join(PROFILE);
-    let modules = workspace::assets().join("smartmodules");
-    let copied = SMART_MODULES
-        .iter()
-        .try_for_each(|name| copy_module(&built, name, &modules));
+    let copied = copy_modules(SMART_MODULES.into_iter());
     outcome.and(copied)?;
-    print_sizes(&modules)?;
+    let built = built()?;
     let site = workspace::assets().join("site/pkg");
     browser_client::bundle(&built.join("app.wasm"), &site)?;
     print_sizes(&site)
+}
+
+fn built() -> Result<PathBuf> {
+    Ok(workspace::target()?.join(TARGET).join(PROFILE))
+}
+
+fn copy_modules<'a>(mut names: impl Iterator<Item = &'a str>) -> Result<()> {
+    let built = built()?;
+    let modules = workspace::assets().join("smartmodules");
+    names.try_for_each(|name| copy_module(&built, name, &modules))?;
+    print_sizes(&modules)
 }
 
 /// Copies a module under its cluster name: cargo writes underscores, Fluvio wants dashes.

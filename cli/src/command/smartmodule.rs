@@ -1,7 +1,8 @@
-//! `bikeshare smartmodule push|rollback|list`: the SmartModules of a cluster.
+//! `bikeshare smartmodule push|rollback|watch|list`: the SmartModules of a cluster.
 
 mod list;
 mod push;
+mod watch;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -17,6 +18,7 @@ Examples:
   bikeshare smartmodule push trip_split.wasm       also cargo's own file name is understood
   bikeshare smartmodule push new.wasm --name trip-split --fluvio sc.example:9003
   bikeshare smartmodule rollback trip-split        back to the version before
+  bikeshare smartmodule watch trip-split           build, test and push whenever a source is saved
   bikeshare smartmodule list
 
 A module is run over a sample of records first, here: trips as files of each generation have them, statuses,
@@ -37,6 +39,7 @@ pub(crate) struct Arguments {
 enum Task {
     Push(push::Arguments),
     Rollback(push::RollbackArguments),
+    Watch(watch::Arguments),
     List(list::Arguments),
 }
 
@@ -67,6 +70,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     match arguments.task {
         Task::Push(push) => push::run(push).await,
         Task::Rollback(rollback) => push::roll_back(rollback).await,
+        Task::Watch(watch) => watch::run(watch).await,
         Task::List(list) => list::run(list).await,
     }
 }

@@ -37,3 +37,4 @@ mod sinks;
 mod sources;
 mod stop;
 mod trial;
+mod watch;
