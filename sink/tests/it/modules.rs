@@ -4,7 +4,7 @@ use bytes::Bytes;
 use partition_client::module_version;
 use sink::{Module, ModuleSource, ModuleSources, SinkState};
 
-use crate::city::City;
+use crate::city::{City, split_behind_ticks};
 use crate::delivery::assert_complete;
 use crate::support::{Cluster, Database, PARTITIONS, STREAMS, wasm};
 
@@ -70,8 +70,9 @@ async fn the_tables_tell_which_version_made_a_row_also_after_the_sink_was_starte
     let cluster = Cluster::start().await;
     let database = Database::migrated().await;
     let records = City::default().records();
-    let thirds: Vec<_> = records.chunks(records.len().div_ceil(3)).collect();
-    for (changed, third) in [false, false, true].into_iter().zip(thirds) {
+    let (first, rest) = split_behind_ticks(&records, 350);
+    let (second, third) = split_behind_ticks(rest, 300);
+    for (changed, part) in [(false, first), (false, second), (true, third)] {
         if changed {
             for module in Module::ALL {
                 cluster.upload(module, &touched(&wasm(module))).await;
@@ -79,7 +80,7 @@ async fn the_tables_tell_which_version_made_a_row_also_after_the_sink_was_starte
         }
         let mut sink = cluster.sink(&database);
         sink.runs().await;
-        cluster.produce(third).await;
+        cluster.produce(part).await;
         sink.finish(&cluster).await;
     }
     let expected = (0..PARTITIONS).flat_map(|partition| {
