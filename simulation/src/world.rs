@@ -327,7 +327,15 @@ impl<'a> World<'a> {
             let mut sinks = self.sinks.iter().flatten();
             row.cursor.next_offset == end || sinks.any(|sink| sink.is_quiet(*key, end))
         });
-        has_sent && has_stored
+        has_sent && has_stored && self.has_published()
+    }
+
+    /// Whether the published clock has reached the city's, the least of the partitions' watermarks.
+    fn has_published(&self) -> bool {
+        let cursors = self.database.cursors.iter();
+        let splits = cursors.filter(|((_, module), _)| *module == Module::TripSplit);
+        let least = splits.map(|(_, row)| row.cursor.watermark).min().flatten();
+        self.database.published.clock >= least
     }
 
     /// In one line, for people.
