@@ -55,9 +55,8 @@ impl Default for Retention {
 impl Retention {
     /// Begins if it is time to, and gives the number of rows dropped when it has ended.
     pub(crate) fn poll(&mut self, shared: &Shared, clock: DateTime<Utc>) -> Option<u64> {
-        if shared.config.keep.records.is_none() {
-            return None;
-        }
+        // Kept for ever: there is nothing to drop.
+        shared.config.keep.records?;
         if self.task.is_empty() {
             if Instant::now() >= self.next {
                 self.next = Instant::now() + shared.config.retention_interval;

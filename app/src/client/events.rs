@@ -37,7 +37,7 @@ pub(super) fn on_change(track: impl Fn() + 'static, act: impl Fn() + 'static) {
 
 /// Made once for all that is followed.
 fn watch(track: Box<dyn Fn()>, act: Box<dyn Fn()>) {
-    Effect::watch(move || track(), move |(), _, _| act(), false);
+    Effect::watch(track, move |(), _, _| act(), false);
 }
 
 /// What comes in floods is acted on after it has been still for this long.

@@ -14,7 +14,7 @@ impl Words {
     fn parse_local(self, local: &str) -> Option<String> {
         let (date, rest) = local.split_once('T')?;
         let (time, city) = rest.split_once(' ')?;
-        let mut parts = date.split('-').map(|part| integer::<usize>(part));
+        let mut parts = date.split('-').map(integer::<usize>);
         let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
         let month_name = self.nth(Word::Months, month.checked_sub(1)?);
         let weekday = self.nth(Word::Weekdays, weekday(year, month, day)?);
