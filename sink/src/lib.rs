@@ -2,6 +2,7 @@
 
 mod audit;
 mod availability;
+mod background;
 mod batch;
 mod cluster;
 mod config;

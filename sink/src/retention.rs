@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::postgres::PgConnection;
 use sqlx::postgres::types::PgInterval;
-use tokio::task::JoinSet;
 
+use crate::background::Background;
 use crate::database;
 use crate::error::SinkError;
 use crate::shared::Shared;
@@ -35,20 +35,12 @@ type DroppedRow = (
     Option<String>,
 );
 
-/// The task, now and then.
-pub(crate) struct Retention {
-    /// One at most; ends with this. Gives the rows that it has dropped.
-    task: JoinSet<Result<u64, SinkError>>,
-    /// Not before then.
-    next: Instant,
-}
+/// The task, now and then; gives the rows that it has dropped.
+pub(crate) struct Retention(Background<u64>);
 
 impl Default for Retention {
     fn default() -> Self {
-        Self {
-            task: JoinSet::new(),
-            next: Instant::now(),
-        }
+        Self(Background::new("drop old rows"))
     }
 }
 
@@ -57,24 +49,10 @@ impl Retention {
     pub(crate) fn poll(&mut self, shared: &Shared, clock: DateTime<Utc>) -> Option<u64> {
         // Kept for ever: there is nothing to drop.
         shared.config.keep.records?;
-        if self.task.is_empty() {
-            if Instant::now() >= self.next {
-                self.next = Instant::now() + shared.config.retention_interval;
-                self.task.spawn(drop_old(shared.clone(), clock));
-            }
-            return None;
+        if self.0.is_due() {
+            self.0.start(drop_old(shared.clone(), clock));
         }
-        match self.task.try_join_next()? {
-            Ok(Ok(rows)) => Some(rows),
-            Ok(Err(error)) => {
-                tracing::warn!(error = error.chain(), "could not drop old rows yet");
-                None
-            }
-            Err(error) => {
-                tracing::error!(%error, "dropping old rows broke off");
-                None
-            }
-        }
+        self.0.take(|_| shared.config.retention_interval)
     }
 }
 

@@ -10,7 +10,7 @@
 //! stays, and the past goes on from now.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use domain::availability::BikeEvent;
@@ -18,10 +18,10 @@ use domain::past::Recorder;
 use domain::{Availability, RecordId};
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
-use tokio::task::JoinSet;
 
 use super::statuses::{STATUS_COLUMNS, StatusRow, dock_status};
 use super::{baseline, past};
+use crate::background::Background;
 use crate::database;
 use crate::error::SinkError;
 use crate::shared::Shared;
@@ -50,22 +50,11 @@ pub(crate) enum Rebuilt {
 }
 
 /// The task, while one is needed.
-pub(crate) struct Rebuild {
-    /// One at most; ends with this.
-    task: JoinSet<Result<Rebuilt, SinkError>>,
-    started: Instant,
-    /// Not before then.
-    next: Instant,
-}
+pub(crate) struct Rebuild(Background<Rebuilt>);
 
 impl Default for Rebuild {
     fn default() -> Self {
-        let now = Instant::now();
-        Self {
-            task: JoinSet::new(),
-            started: now,
-            next: now,
-        }
+        Self(Background::new("make the past anew"))
     }
 }
 
@@ -80,28 +69,11 @@ impl Rebuild {
         clock: DateTime<Utc>,
         next_offsets: NextOffsets,
     ) -> Option<Rebuilt> {
-        if self.task.is_empty() {
-            if Instant::now() < self.next {
-                return None;
-            }
+        if self.0.is_due() {
             tracing::info!("makes the past anew");
-            self.started = Instant::now();
-            self.task
-                .spawn(read_all(shared.clone(), clock, next_offsets));
+            self.0.start(read_all(shared.clone(), clock, next_offsets));
         }
-        let ended = self.task.try_join_next()?;
-        self.next = Instant::now() + self.started.elapsed() * REST;
-        match ended {
-            Ok(Ok(rebuilt)) => Some(rebuilt),
-            Ok(Err(error)) => {
-                tracing::warn!(error = error.chain(), "could not make the past anew yet");
-                None
-            }
-            Err(error) => {
-                tracing::error!(%error, "making the past anew broke off");
-                None
-            }
-        }
+        self.0.take(|took| took * REST)
     }
 }
 
