@@ -17,7 +17,7 @@ pub use backoff::Backoff;
 pub use client::PartitionClient;
 pub use cluster::{Cluster, TopicRetention, TopicShape};
 pub use error::{Cause, ClientError};
-pub use module::{ModuleError, SmartModule, VERSION_CHARS, module_version};
+pub use module::{ModuleError, SmartModule, module_version, short_version};
 pub use partition::{OffsetRange, TopicPartition};
 pub use records::{BatchError, outputs, stored_records};
 pub use recovery::{ModuleChoice, Next, Recovery, RecoveryConfig, SessionEnd};

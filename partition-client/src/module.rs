@@ -10,7 +10,7 @@ use fluvio_protocol::link::ErrorCode;
 use sha2::{Digest as _, Sha256};
 
 /// Characters of a version that people are shown (chosen: as git shows a commit's).
-pub const VERSION_CHARS: usize = 12;
+const VERSION_CHARS: usize = 12;
 
 /// What tells versions of a module apart: the SHA-256 of its wasm in hexadecimal digits, as `sha256sum` prints
 /// it.
@@ -18,6 +18,12 @@ pub const VERSION_CHARS: usize = 12;
 pub fn module_version(wasm: &[u8]) -> String {
     let digest = Sha256::digest(wasm);
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// As much of a [`module_version`] as people are shown.
+#[must_use]
+pub fn short_version(version: &str) -> &str {
+    version.get(..VERSION_CHARS).unwrap_or(version)
 }
 
 /// A SmartModule ready to be sent to a broker with a stream.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use partition_client::{Cluster, SmartModule, VERSION_CHARS};
+use partition_client::{Cluster, SmartModule, short_version};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -123,9 +123,8 @@ impl LoadedModule {
         let sha256 = module.version().map_err(|source| {
             SinkError::broker(format!("unpack smartmodule {}", module.name()), source)
         })?;
-        let shown = || sha256.chars().take(VERSION_CHARS).collect();
         Ok(Self {
-            version: version.unwrap_or_else(shown),
+            version: version.unwrap_or_else(|| short_version(&sha256).to_owned()),
             module,
             sha256,
         })

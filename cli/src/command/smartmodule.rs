@@ -6,7 +6,7 @@ mod watch;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use partition_client::{Cluster, VERSION_CHARS, module_version};
+use partition_client::{Cluster, module_version, short_version};
 
 use crate::addresses::{DataDirFlag, FluvioFlag, connect_cluster};
 
@@ -77,5 +77,5 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
 
 /// A module's version as people are shown it.
 fn shown_version(wasm: &[u8]) -> String {
-    module_version(wasm).chars().take(VERSION_CHARS).collect()
+    short_version(&module_version(wasm)).to_owned()
 }

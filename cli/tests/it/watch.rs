@@ -105,8 +105,7 @@ fn variant(note: u8) -> Vec<u8> {
 
 fn version(wasm: &[u8]) -> String {
     let version = partition_client::module_version(wasm);
-    let shown = version.chars().take(partition_client::VERSION_CHARS);
-    shown.collect()
+    partition_client::short_version(&version).to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
