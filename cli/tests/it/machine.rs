@@ -94,6 +94,13 @@ impl Machine {
         self.data_dir().join("fluvio")
     }
 
+    /// The digest of the tables that a load fills which nothing disturbs.
+    pub(crate) async fn undisturbed(source: &str) -> Vec<String> {
+        let machine = Self::new();
+        machine.once(source);
+        machine.digest().await
+    }
+
     /// The tables' [`Tables::digest`]; the binary must not be running.
     pub(crate) async fn digest(&self) -> Vec<String> {
         let mut tables = self.tables().await;

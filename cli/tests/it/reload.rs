@@ -43,12 +43,11 @@ impl Developer<'_> {
     /// Waits until all streams of a module have stored something by this version.
     fn wait_until_all_store_by(&self, name: &str, wasm: &[u8]) {
         let version = partition_client::module_version(wasm);
-        let shown = version.chars().take(partition_client::VERSION_CHARS);
-        let version: String = shown.collect();
+        let version = partition_client::short_version(&version);
         block_until("all streams store by the version", || {
             let status = self.status();
             let of_module = status.lines().filter(|line| line.contains(name));
-            of_module.filter(|line| line.contains(&version)).count() == 3
+            of_module.filter(|line| line.contains(version)).count() == 3
         });
     }
 }
@@ -66,10 +65,7 @@ const OF_NO_OR_TWO_VERSIONS: &str = "
 
 #[tokio::test]
 async fn modules_pushed_while_trips_flow_good_and_bad_ones_change_nothing_in_the_tables() {
-    let smooth = Machine::new();
-    smooth.once(Running::SOURCE);
-    let expected = smooth.digest().await;
-
+    let expected = Machine::undisturbed(Running::SOURCE).await;
     let machine = Machine::new();
     let running = Running::start_with(&machine, &SLOWER);
     running.wait_until_rows_are_stored();
@@ -104,10 +100,7 @@ async fn modules_pushed_while_trips_flow_good_and_bad_ones_change_nothing_in_the
 
 #[tokio::test]
 async fn a_rollback_goes_back_to_the_version_before_and_each_row_tells_its_own() {
-    let smooth = Machine::new();
-    smooth.once(Running::SOURCE);
-    let expected = smooth.digest().await;
-
+    let expected = Machine::undisturbed(Running::SOURCE).await;
     let machine = Machine::new();
     let running = Running::start_with(&machine, &SLOWER);
     running.wait_until_rows_are_stored();

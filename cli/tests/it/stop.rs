@@ -37,9 +37,7 @@ fn postmaster(machine: &Machine, before: &str, child: &mut Child) -> Option<Stri
 
 #[tokio::test]
 async fn a_postgres_killed_during_a_load_comes_back_and_nothing_is_lost() {
-    let smooth = Machine::new();
-    smooth.once(SOURCE);
-    let expected = smooth.digest().await;
+    let expected = Machine::undisturbed(SOURCE).await;
 
     let machine = Machine::new();
     let mut up = machine.up(SOURCE).arg("--once").spawn().unwrap();
