@@ -205,7 +205,7 @@ async fn empty(connection: &mut PgConnection) -> Result<(), SinkError> {
     let statements = "
         truncate records, frequency, dock_status, rejected, location_history, source_cursor,
             availability, availability_checkpoint, past_period, log_gap, system,
-            baseline, baseline_bike, baseline_dock, baseline_status;
+            baseline, baseline_bike, baseline_dock, baseline_status, module_version;
         update stream_cursor set next_offset = 0, last_epoch = null, last_source = null,
             last_seq = null, id_shift = 0, watermark = null, state = null, late_events = 0,
             duplicates = 0, failure = null, generation = generation + 1, updated_at = now();

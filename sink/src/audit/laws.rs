@@ -143,8 +143,8 @@ pub(super) const LAWS: [Law; 13] = [
             where module = 'trip-split' and (watermark is null or at > watermark)",
     },
     Law {
-        // The definition, of what is kept and what was dropped; for docks whose bikes have no ids, the net flow over the least baseline that
-        // never is negative.
+        // The definition, of what is kept and what was dropped; for docks whose bikes have no ids, the net
+        // flow over the least baseline that never is negative.
         name: "availability",
         text: "a dock shows the bikes whose latest event by the clock is an arrival there",
         sql: "
