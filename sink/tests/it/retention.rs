@@ -8,7 +8,7 @@ use expect_test::expect;
 use sink::Keep;
 
 use crate::audit::broken_laws;
-use crate::city::{City, Placed, morning, placed, tick, trip};
+use crate::city::{City, Placed, morning, placed, split_behind_ticks, tick, trip};
 use crate::live_feed::polls;
 use crate::past::Rows;
 use crate::support::{Cluster, Database, RunningSink};
@@ -272,4 +272,41 @@ async fn nothing_is_dropped_that_the_checkpoint_has_not() {
     }
     let nothing = "select name is null from drop_month('2020-06-15')";
     assert_eq!(database.value(nothing).await, "true");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_reads_old_records_holds_up_their_drop_and_nothing_else() {
+    let cluster = Cluster::start().await;
+    let records = slow_city(44);
+    let (before, after) = split_behind_ticks(&records, records.len() * 3 / 4);
+    cluster.produce(before).await;
+    let database = Database::migrated().await;
+    let mut reader = database.connect().await;
+    let reading = "begin; select count(*) from records";
+    sqlx::raw_sql(reading).execute(&mut reader).await.unwrap();
+
+    let mut sink = forgetful(&cluster, &database, 20);
+    sink.drained(&cluster).await;
+    let tries = "select count(*) from pg_stat_activity where application_name like '%retention'
+                     and wait_event_type = 'Lock'";
+    testkit::wait_until("it waits for the reader", async || {
+        database.value(tries).await != "0"
+    })
+    .await;
+    cluster.produce(after).await;
+    sink.past_is_right(&cluster).await;
+    let march = "select count(*) from records where time < '2020-04-01'";
+    assert_ne!(database.value(march).await, "0");
+
+    drop(reader);
+    let kept = [
+        "records_before",
+        "records_y2020m06",
+        "records_y2020m07",
+        "records_after",
+    ];
+    wait_for_months(&database, &kept).await;
+    sink.stop().await.unwrap();
+    let none: [String; 0] = [];
+    assert_eq!(broken_laws(&database.url()).await, none);
 }
