@@ -1,6 +1,7 @@
 //! `bikeshare sink`: stage ③ alone, against a cluster and a database given by address.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
@@ -35,6 +36,9 @@ pub(crate) struct Arguments {
     data_dir: DataDirFlag,
 }
 
+/// Nothing younger is dropped.
+const AGE_MIN: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Settings of the sink that `up` has, too.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct SinkFlags {
@@ -50,17 +54,18 @@ pub(crate) struct SinkFlags {
     /// How long departures and arrivals are kept: `90days`, `6months`. Whole months (UTC) are dropped when
     /// all of them is older than that, by the city's clock; docks, windows and the page's past stay right.
     /// Without it, for ever.
-    #[arg(long, value_name = "AGE", env = "BIKESHARE_KEEP_RECORDS")]
-    keep_records: Option<humantime::Duration>,
+    #[arg(long, value_name = "AGE", env = "BIKESHARE_KEEP_RECORDS", value_parser = parse_age)]
+    keep_records: Option<Duration>,
     /// How long windows, and what the page looks back at, are kept: at least as long as --keep-records.
     /// Without it, for ever.
     #[arg(
         long,
         value_name = "AGE",
         env = "BIKESHARE_KEEP_PAST",
-        requires = "keep_records"
+        requires = "keep_records",
+        value_parser = parse_age
     )]
-    keep_past: Option<humantime::Duration>,
+    keep_past: Option<Duration>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -88,8 +93,8 @@ impl SinkFlags {
     /// If windows would be kept for a shorter time than what they are made of.
     pub(crate) fn keep(self) -> Result<Keep> {
         let keep = Keep {
-            records: self.keep_records.map(Into::into),
-            past: self.keep_past.map(Into::into),
+            records: self.keep_records,
+            past: self.keep_past,
         };
         ensure!(
             keep.past.is_none_or(|past| keep.records <= Some(past)),
@@ -98,6 +103,17 @@ impl SinkFlags {
         );
         Ok(keep)
     }
+}
+
+/// An age in words. Less than a day is somebody's slip: `3m` are three minutes.
+fn parse_age(text: &str) -> Result<Duration> {
+    let age = humantime::parse_duration(text)
+        .context("an age is a number with its unit, such as `90days` or `6months`")?;
+    ensure!(
+        age >= AGE_MIN,
+        "{text} is less than a day: for months write `3months`"
+    );
+    Ok(age)
 }
 
 /// The sink's configuration, the same in `up`.
@@ -133,4 +149,26 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let last = last.context("the sink has stopped")?;
     println!("{} records stored", last.records());
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_age_has_a_unit_and_is_a_day_at_least() {
+        for (text, days) in [("90days", 90), ("1day", 1), ("2weeks", 14)] {
+            assert_eq!(parse_age(text).unwrap(), AGE_MIN * days);
+        }
+        assert!(parse_age("6months").unwrap() > parse_age("180days").unwrap());
+        for (text, error) in [
+            (
+                "soon",
+                "an age is a number with its unit, such as `90days` or `6months`",
+            ),
+            ("3m", "3m is less than a day: for months write `3months`"),
+        ] {
+            assert_eq!(parse_age(text).unwrap_err().to_string(), error);
+        }
+    }
 }
