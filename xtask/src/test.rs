@@ -1,7 +1,7 @@
 //! `cargo xtask test`: exactly what CI runs.
 //!
-//! Two builds serve all steps: one, quick to compile, for the tests and the program they start, one
-//! check for clippy and the documentation; the wasm32 crates come beside them.
+//! One profile, quick to compile, serves all steps: clippy and the documentation take the macros and what
+//! build scripts made, among it several C libraries, from the tests' build and the wasm32 crates'.
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -97,7 +97,13 @@ fn axe() -> Result<PathBuf> {
 
 fn clippy() -> Result<()> {
     let deny = ["--", "-D", "warnings"];
-    let all = ["clippy", "--workspace", "--all-targets"];
+    let all = [
+        "clippy",
+        "--profile",
+        PROFILE,
+        "--workspace",
+        "--all-targets",
+    ];
     shell::run(shell::cargo(&all).args(deny))?;
     // `cli` as `up` builds it, without the Kafka bridge; with all else the same, it is compiled alone.
     shell::run(shell::cargo(&all).arg("--no-default-features").args(deny))
@@ -111,6 +117,8 @@ fn clippy_browser() -> Result<()> {
     }
     let what = [
         "clippy",
+        "--profile",
+        PROFILE,
         "--lib",
         "--package",
         "app",
@@ -124,7 +132,7 @@ fn clippy_browser() -> Result<()> {
 }
 
 fn documentation() -> Result<()> {
-    let mut command = shell::cargo(&["doc", "--workspace", "--no-deps"]);
+    let mut command = shell::cargo(&["doc", "--profile", PROFILE, "--workspace", "--no-deps"]);
     // Read by who changes the code: links may lead to private items.
     let flags = "-D warnings -A rustdoc::private-intra-doc-links";
     shell::run(command.env("RUSTDOCFLAGS", flags))
