@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn names_are_short_and_each_is_another() {
         let names: Vec<_> = [0, 1, 25, 26, 27, 701].map(short_name).into();
-        assert_eq!(names, ["a", "b", "z", "ba", "bb", "bzz"]);
+        assert_eq!(names, ["a", "b", "z", "ba", "bb", "baz"]);
     }
 
     #[test]
