@@ -151,12 +151,16 @@ async fn execute(listener: &mut PgListener, sql: &'static str) -> sqlx::Result<(
     sqlx::raw_sql(sql).execute(connection).await.map(drop)
 }
 
-async fn within<T>(
+fn within<T>(
     limit: Duration,
     work: impl Future<Output = sqlx::Result<T>>,
-) -> sqlx::Result<T> {
-    match tokio::time::timeout(limit, work).await {
-        Ok(done) => done,
-        Err(_) => Err(sqlx::Error::PoolTimedOut),
+) -> impl Future<Output = sqlx::Result<T>> {
+    // Boxed: what connects is tens of kilobytes, and whoever waits would be as large.
+    let work = tokio::time::timeout(limit, Box::pin(work));
+    async {
+        match work.await {
+            Ok(done) => done,
+            Err(_) => Err(sqlx::Error::PoolTimedOut),
+        }
     }
 }

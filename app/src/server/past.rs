@@ -343,8 +343,10 @@ fn shown(count: DockCount, timezone: &str) -> Count {
 }
 
 /// A piece of a page that is waiting for it; none where it takes longer than [`PIECE_WAIT_MAX`].
-pub(super) async fn soon<T>(piece: impl Future<Output = T>) -> Option<T> {
-    tokio::time::timeout(PIECE_WAIT_MAX, piece).await.ok()
+pub(super) fn soon<T>(piece: impl Future<Output = T>) -> impl Future<Output = Option<T>> {
+    // Boxed: what draws is tens of kilobytes, and whoever waits would be as large.
+    let piece = tokio::time::timeout(PIECE_WAIT_MAX, Box::pin(piece));
+    async { piece.await.ok() }
 }
 
 /// What a request names; texts, since an address can hold anything.

@@ -178,7 +178,8 @@ async fn a_publish_is_announced_with_its_version_and_writes_changed_docks_only()
         .parse()
         .unwrap();
     for version in 1..=last {
-        let heard = testkit::within_patience("a version is heard", listener.recv()).await;
+        let heard = Box::pin(listener.recv());
+        let heard = testkit::within_patience("a version is heard", heard).await;
         assert_eq!(heard.unwrap().payload(), version.to_string());
     }
     // Bike 1 went 0 → 1, 1 → 2, 2 → 3: dock 0 has not changed since the first publishes.
