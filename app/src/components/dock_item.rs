@@ -45,7 +45,8 @@ pub(crate) fn DockItem(
     } = dock;
     // Only the server writes it: the browser reads the docks off the list that it was given.
     let is_source = cfg!(feature = "ssr") && metres.is_none();
-    let at = is_source.then(|| format!("{lat},{lon}"));
+    // To a metre: a feed's further digits say nothing on a map and are the worst to compress.
+    let at = is_source.then(|| format!("{},{}", fixed(lat, 5), fixed(lon, 5)));
     let stock = is_source.then(|| stock_text(count.get_untracked().stock));
     let select = move |event: MouseEvent| {
         if is_plain(&event) {
