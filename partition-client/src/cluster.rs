@@ -175,7 +175,7 @@ impl Cluster {
         // only with the next one. The partitions show that it is there.
         tokio::select! {
             Err(refused) = creating => Err(refused),
-            ready = self.wait_until_ready(topic, shape, &doing) => ready,
+            ready = self.wait_until_in_sync(topic, shape) => ready,
         }
     }
 
@@ -196,7 +196,7 @@ impl Cluster {
             admin.update::<TopicSpec>(topic.to_owned(), more).await
         });
         adding.await?;
-        self.wait_until_ready(topic, wanted, &doing).await
+        self.wait_until_in_sync(topic, wanted).await
     }
 
     /// For a request that takes long: on a connection of its own, behind whose response no other
@@ -205,26 +205,30 @@ impl Cluster {
         Self::new(self.config.clone(), READY_MAX)
     }
 
-    async fn wait_until_ready(
+    /// Waits until each partition can be written and read, and each replica has all that readers are shown.
+    ///
+    /// Of replicas no more are waited for than there are SPUs.
+    ///
+    /// # Errors
+    /// If that is not so after a minute.
+    pub async fn wait_until_in_sync(
         &self,
         topic: &str,
         shape: TopicShape,
-        doing: &str,
     ) -> Result<(), ClientError> {
-        // There can be no more replicas than there are SPUs.
         let replication = shape.replication.min(self.spus_online().await?);
         let deadline = Instant::now() + READY_MAX;
         loop {
-            let ready = self.ready_partitions(topic, replication).await?;
-            if ready >= shape.partitions as usize {
+            let in_sync = self.partitions_in_sync(topic, replication).await?;
+            if in_sync >= shape.partitions as usize {
                 return Ok(());
             }
             if Instant::now() > deadline {
                 let wanted = shape.partitions;
                 return Err(ClientError::new(
-                    doing,
+                    format!("wait for the replicas of topic \"{topic}\" in Fluvio"),
                     anyhow!(
-                        "{ready} of {wanted} partitions are ready after {READY_MAX:?}: are all \
+                        "{in_sync} of {wanted} partitions have them in sync after {READY_MAX:?}: are all \
                          SPUs running?"
                     ),
                 ));
@@ -233,21 +237,26 @@ impl Cluster {
         }
     }
 
-    /// Before a follower has connected, nothing that is written becomes readable.
-    async fn ready_partitions(&self, topic: &str, replication: u32) -> Result<usize, ClientError> {
+    async fn partitions_in_sync(
+        &self,
+        topic: &str,
+        replication: u32,
+    ) -> Result<usize, ClientError> {
         let listing = self.request("list Fluvio's partitions", async |admin| {
             admin.all::<PartitionSpec>().await
         });
         let partitions = listing.await?;
-        let ready = partitions.iter().filter(|partition| {
+        let in_sync = partitions.iter().filter(|partition| {
             let name = partition.name.rsplit_once('-').map(|(topic, _)| topic);
-            // The leader is not among them; a follower that has not connected has offset -1.
-            let followers = partition.status.replicas.iter();
-            let connected = followers.filter(|follower| follower.leo >= 0).count();
-            let is_online = partition.status.is_online();
-            name == Some(topic) && is_online && connected + 1 >= replication as usize
+            let status = &partition.status;
+            // The leader is not among them; a follower that has not connected has offset -1, and before it
+            // has, nothing that is written becomes readable.
+            let shown = status.leader.hw.max(0);
+            let followers = status.replicas.iter();
+            let up_to_date = followers.filter(|follower| follower.leo >= shown).count();
+            name == Some(topic) && status.is_online() && up_to_date + 1 >= replication as usize
         });
-        Ok(ready.count())
+        Ok(in_sync.count())
     }
 
     /// The last record that each consumer has seen, by partition.

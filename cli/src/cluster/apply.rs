@@ -40,6 +40,11 @@ pub(crate) async fn apply(address: &str, manifest: &Manifest) -> Result<Vec<Step
             .await
             .with_context(|| format!("could not apply {step}"))?;
     }
+    for topic in &manifest.topics {
+        cluster
+            .wait_until_in_sync(&topic.name, topic.shape())
+            .await?;
+    }
     Ok(steps)
 }
 

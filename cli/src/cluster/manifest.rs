@@ -1,22 +1,22 @@
 //! Reads `fluvio-cluster.yaml`: documents in the shape of Fluvio's Kubernetes resources.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use partition_client::TopicRetention;
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use partition_client::{TopicRetention, TopicShape};
+use serde::Deserialize as _;
 use serde_yaml_ng::{Deserializer, Value};
+
+mod documents;
+
+use self::documents::{SmartModuleSpec, SpuGroupSpec, TopicSpec, document, read_spec};
 
 /// The file in the repository's root, used where no other is named.
 const DEFAULT: &str = include_str!("../../../fluvio-cluster.yaml");
-
-/// Fluvio's own limits, and the size of a segment that says nothing of it: fluvio-types, `defaults`. The
-/// segment's is greater than Fluvio's, so that any batch fits.
-const RETENTION_SECONDS_MIN: u32 = 10;
-const SEGMENT_BYTES_MIN: u32 = 16 << 20;
-const SEGMENT_BYTES: u32 = 1 << 30;
+/// Instead of a path: the wasm inside this program.
+const CARRIED: &str = "carried";
 
 /// All objects of a file, in its order.
 #[derive(Debug, PartialEq, Eq)]
@@ -40,6 +40,15 @@ pub(crate) struct Topic {
     pub(crate) partitions: u32,
     pub(crate) replication_factor: u32,
     pub(crate) retention: TopicRetention,
+}
+
+impl Topic {
+    pub(crate) fn shape(&self) -> TopicShape {
+        TopicShape {
+            partitions: self.partitions,
+            replication: self.replication_factor,
+        }
+    }
 }
 
 /// A SmartModule and where its wasm comes from.
@@ -104,6 +113,27 @@ impl Manifest {
         Ok(manifest)
     }
 
+    /// The file that declares this, which is read as the same.
+    ///
+    /// # Errors
+    /// None that is known: every object can be written.
+    pub(crate) fn to_yaml(&self) -> Result<String> {
+        let groups = self
+            .spu_groups
+            .iter()
+            .map(|group| document("SpuGroup", &group.name, SpuGroupSpec::of(group)));
+        let topics = self
+            .topics
+            .iter()
+            .map(|topic| document("Topic", &topic.name, TopicSpec::of(topic)));
+        let modules = self
+            .smart_modules
+            .iter()
+            .map(|module| document("SmartModule", &module.name, SmartModuleSpec::of(module)));
+        let documents: Vec<_> = groups.chain(topics).chain(modules).collect::<Result<_>>()?;
+        Ok(documents.join("---\n"))
+    }
+
     fn add(&mut self, title: &Title, text: Deserializer<'_>, folder: &Path) -> Result<()> {
         ensure!(
             is_name(&title.name),
@@ -112,7 +142,7 @@ impl Manifest {
         let name = title.name.clone();
         match title.kind.as_str() {
             "SpuGroup" => {
-                let spec: SpuGroupSpec = read_spec(title, "v1", text)?;
+                let spec: SpuGroupSpec = read_spec(title, text)?;
                 ensure!(spec.replicas > 0, "spec.replicas: must be at least 1");
                 self.spu_groups.push(SpuGroup {
                     name,
@@ -120,7 +150,7 @@ impl Manifest {
                 });
             }
             "Topic" => {
-                let spec = read_spec::<TopicSpec>(title, "v2", text)?;
+                let spec: TopicSpec = read_spec(title, text)?;
                 let retention = spec.retention()?;
                 let computed = spec.replicas.computed;
                 let (partitions, replication_factor) =
@@ -142,9 +172,9 @@ impl Manifest {
                 });
             }
             "SmartModule" => {
-                let spec: SmartModuleSpec = read_spec(title, "v2", text)?;
+                let spec: SmartModuleSpec = read_spec(title, text)?;
                 let source = match spec.wasm.source.as_str() {
-                    "carried" => WasmSource::Carried,
+                    CARRIED => WasmSource::Carried,
                     path => WasmSource::File(folder.join(path)),
                 };
                 self.smart_modules.push(SmartModule { name, source });
@@ -172,6 +202,19 @@ impl Manifest {
     }
 }
 
+/// `1 topic, 2 smartmodules`
+impl fmt::Display for Manifest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counted = |count: usize, what: &str| match count {
+            1 => format!("1 {what}"),
+            _ => format!("{count} {what}s"),
+        };
+        let topics = counted(self.topics.len(), "topic");
+        let modules = counted(self.smart_modules.len(), "smartmodule");
+        write!(f, "{topics}, {modules}")
+    }
+}
+
 /// What an error names a document by.
 #[derive(Debug)]
 struct Title {
@@ -195,8 +238,8 @@ impl Title {
     }
 }
 
-impl std::fmt::Display for Title {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Title {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
             "document {} ({} \"{}\")",
@@ -205,137 +248,12 @@ impl std::fmt::Display for Title {
     }
 }
 
-/// Reads the document again as what its kind says; an unknown field is an error with its place.
-fn read_spec<S: DeserializeOwned>(
-    title: &Title,
-    version: &str,
-    text: Deserializer<'_>,
-) -> Result<S> {
-    let document: Document<S> = Document::deserialize(text)?;
-    let expected = format!("fluvio.infinyon.com/{version}");
-    ensure!(
-        document.api_version == expected,
-        "apiVersion: a {} is of \"{expected}\", not \"{}\"",
-        title.kind,
-        document.api_version
-    );
-    Ok(document.spec)
-}
-
 /// Fluvio allows these characters in names.
 fn is_name(name: &str) -> bool {
     let plain = name
         .bytes()
         .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'));
     plain && !name.is_empty() && !name.starts_with('-') && !name.ends_with('-')
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Document<S> {
-    api_version: String,
-    #[serde(rename = "kind")]
-    _kind: String,
-    #[serde(rename = "metadata")]
-    _metadata: Metadata,
-    spec: S,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Metadata {
-    #[serde(rename = "name")]
-    _name: String,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct SpuGroupSpec {
-    replicas: u16,
-    /// First id; used by who starts the SPUs.
-    #[serde(default, rename = "minId")]
-    _min_id: Option<u32>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct TopicSpec {
-    replicas: Replicas,
-    cleanup_policy: Option<CleanupPolicy>,
-    storage: Option<Storage>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct CleanupPolicy {
-    segment: SegmentPolicy,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct SegmentPolicy {
-    time_in_seconds: u32,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Storage {
-    segment_size: Option<u32>,
-    max_partition_size: Option<u64>,
-}
-
-impl TopicSpec {
-    /// What a cluster would refuse is refused here, with its place.
-    fn retention(&self) -> Result<TopicRetention> {
-        let seconds = self.cleanup_policy.as_ref();
-        let seconds = seconds.map(|policy| policy.segment.time_in_seconds);
-        ensure!(
-            seconds.is_none_or(|seconds| seconds >= RETENTION_SECONDS_MIN),
-            "spec.cleanupPolicy.segment.timeInSeconds: must be at least {RETENTION_SECONDS_MIN}"
-        );
-        let storage = self.storage.as_ref();
-        let segment_bytes = storage.and_then(|storage| storage.segment_size);
-        ensure!(
-            segment_bytes.is_none_or(|bytes| bytes >= SEGMENT_BYTES_MIN),
-            "spec.storage.segmentSize: must be at least {SEGMENT_BYTES_MIN} bytes"
-        );
-        let partition_bytes = storage.and_then(|storage| storage.max_partition_size);
-        let segment = u64::from(segment_bytes.unwrap_or(SEGMENT_BYTES));
-        ensure!(
-            partition_bytes.is_none_or(|bytes| bytes >= segment),
-            "spec.storage.maxPartitionSize: must be at least segmentSize, {segment} bytes"
-        );
-        Ok(TopicRetention {
-            seconds,
-            segment_bytes,
-            partition_bytes,
-        })
-    }
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Replicas {
-    computed: Computed,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Computed {
-    partitions: u32,
-    replication_factor: u32,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SmartModuleSpec {
-    wasm: Wasm,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Wasm {
-    source: String,
 }
 
 #[cfg(test)]

@@ -104,16 +104,12 @@ fn plan_spu_group(group: &SpuGroup, online: usize) -> Step {
 fn plan_topic(topic: &Topic, found: Option<&TopicSpec>) -> Step {
     let object = format!("topic \"{}\"", topic.name);
     let Some(found) = found else {
-        let shape = TopicShape {
-            partitions: topic.partitions,
-            replication: topic.replication_factor,
-        };
         let name = topic.name.clone();
         return Step {
             object,
             action: Action::CreateTopic {
                 name,
-                shape,
+                shape: topic.shape(),
                 retention: topic.retention,
             },
         };

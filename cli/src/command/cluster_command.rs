@@ -1,4 +1,4 @@
-//! `bikeshare cluster apply|diff`: a Fluvio cluster as `fluvio-cluster.yaml` declares it.
+//! `bikeshare cluster apply|diff|import`: a Fluvio cluster as `fluvio-cluster.yaml` declares it.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 
 use crate::addresses::{DataDirFlag, FluvioFlag, connect_admin};
-use crate::cluster::{Action, Manifest, apply, plan};
+use crate::cluster::{Action, Manifest, Step, apply, import, plan};
 
 /// Make a Fluvio cluster what fluvio-cluster.yaml declares: topics and SmartModules.
 #[derive(Debug, Args)]
@@ -14,6 +14,7 @@ use crate::cluster::{Action, Manifest, apply, plan};
 Examples:
   bikeshare cluster diff --fluvio sc.example:9003       what would be done?
   bikeshare cluster apply --fluvio sc.example:9003      do it
+  bikeshare cluster import mine.yaml --fluvio …         declare what is there
   bikeshare cluster apply -f mine.yaml --fluvio …       another declaration")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -22,10 +23,28 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Create what is missing, update SmartModules; refuse what cannot be changed.
-    Apply(Cluster),
+    /// Create what is missing, update SmartModules, wait until all replicas are in sync; refuse what cannot
+    /// be changed.
+    Apply {
+        #[command(flatten)]
+        cluster: Cluster,
+        /// Tell what would be done and change nothing.
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Tell what `apply` would do and change nothing; exit status 1 if it would do anything.
     Diff(Cluster),
+    /// Write the file that declares what the cluster has, and beside it the SmartModules that this program
+    /// does not carry.
+    Import {
+        /// Where to write it; a file that is there is not replaced.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        #[command(flatten)]
+        fluvio: FluvioFlag,
+        #[command(flatten)]
+        data_dir: DataDirFlag,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -44,25 +63,56 @@ struct Cluster {
 /// # Errors
 /// If the declaration or the cluster cannot be used, or `diff` finds a difference.
 pub(crate) async fn run(arguments: Arguments) -> Result<()> {
-    let (cluster, is_diff) = match &arguments.task {
-        Task::Apply(cluster) => (cluster, false),
-        Task::Diff(cluster) => (cluster, true),
-    };
-    let manifest = read(cluster.file.as_ref())?;
-    let address = cluster.fluvio.resolve(&cluster.data_dir)?;
-    let steps = if is_diff {
-        plan(&connect_admin(&address).await?, &manifest).await?
-    } else {
-        apply(&address, &manifest).await?
-    };
-    for step in &steps {
-        println!("{step}");
-    }
-    let same = |action: &Action| matches!(action, Action::Nothing | Action::Note(_));
-    if is_diff && !steps.iter().all(|step| same(&step.action)) {
-        bail!("the cluster differs from its declaration: `bikeshare cluster apply` makes it so");
+    match arguments.task {
+        Task::Apply {
+            cluster,
+            dry_run: true,
+        } => show(&cluster.plan().await?),
+        Task::Apply { cluster, .. } => {
+            let manifest = read(cluster.file.as_ref())?;
+            let address = cluster.fluvio.resolve(&cluster.data_dir)?;
+            show(&apply(&address, &manifest).await?);
+        }
+        Task::Diff(cluster) => {
+            let steps = cluster.plan().await?;
+            show(&steps);
+            let same = |action: &Action| matches!(action, Action::Nothing | Action::Note(_));
+            if !steps.iter().all(|step| same(&step.action)) {
+                bail!(
+                    "the cluster differs from its declaration: `bikeshare cluster apply` makes it so"
+                );
+            }
+        }
+        Task::Import {
+            file,
+            fluvio,
+            data_dir,
+        } => {
+            let admin = connect_admin(&fluvio.resolve(&data_dir)?).await?;
+            let imported = import(&admin).await?;
+            imported.write(&file)?;
+            for note in &imported.left_out {
+                println!("left out: {note}");
+            }
+            println!("{}: {}", file.display(), imported.manifest);
+        }
     }
     Ok(())
+}
+
+impl Cluster {
+    /// What `apply` would do.
+    async fn plan(&self) -> Result<Vec<Step>> {
+        let manifest = read(self.file.as_ref())?;
+        let address = self.fluvio.resolve(&self.data_dir)?;
+        plan(&connect_admin(&address).await?, &manifest).await
+    }
+}
+
+fn show(steps: &[Step]) {
+    for step in steps {
+        println!("{step}");
+    }
 }
 
 /// The declaration in `file`, or the carried one.

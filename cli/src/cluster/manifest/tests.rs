@@ -153,3 +153,13 @@ spec: {replicas: 1}
         ]],
     );
 }
+
+#[test]
+fn what_is_written_is_read_as_the_same() {
+    for text in [DEFAULT, TOPIC, ""] {
+        let manifest = Manifest::parse(text, Path::new("")).unwrap();
+        let written = manifest.to_yaml().unwrap();
+        let read = Manifest::parse(&written, Path::new("")).unwrap();
+        assert_eq!(read, manifest, "{written}");
+    }
+}
