@@ -133,39 +133,62 @@ create table baseline_dock (
 -- A dock's latest status.
 create table baseline_status (like dock_status including defaults, primary key (location_id));
 
--- Drops the oldest month that ends by `keep_from` and is not empty, and keeps what it said of the
--- docks: both or neither. Gives no name if there is none, and what it waits for if it has to wait.
--- Called by the sink, which may not drop tables itself.
-create function drop_month(keep_from timestamptz,
-    out name text, out end_at timestamptz, out dropped_rows bigint, out waits_for text)
-language plpgsql security definer set search_path = public, pg_temp set work_mem = '64MB' as $$
+-- A file of rows that were dropped. Written by the sink, with the drop.
+create table archived_month (
+    name text not null,                     -- the table that the rows stood in
+    number int not null,                    -- 1; one more each time late rows have made the month again
+    file text not null,                     -- where it is
+    rows bigint not null,
+    archived_at timestamptz not null default now(),
+    primary key (name, number, file)
+);
+
+-- The oldest month that ends by `keep_from` and is not empty, and what its drop has to wait for, if there
+-- is something. No name: there is no such month.
+create function old_month(keep_from timestamptz,
+    out name text, out start_at timestamptz, out end_at timestamptz, out waits_for text)
+language plpgsql as $$
 declare
-    statuses text;
     saved availability_checkpoint%rowtype;
     is_unread boolean;
 begin
-    select p.name, p.end_at into name, end_at from records_month p
+    select p.name, p.start_at, p.end_at into name, start_at, end_at from records_month p
     where p.end_at <= keep_from and (p.name <> 'records_before'
         or exists (select from records_before) or exists (select from dock_status_before))
     order by p.end_at limit 1;
     if name is null then
         return;
     end if;
-    statuses := replace(name, 'records', 'dock_status');
-    -- Readers go on; a late row of this month waits.
-    execute format('lock table %I, %I in share row exclusive mode', name, statuses);
-
     select * into saved from availability_checkpoint;
     execute format('
         select exists (
             select from (select id from %I union all select id from %I) r
             where id >> 11 >= coalesce(($1 ->> ((id >> 1) & 1023)::text)::bigint, 0))',
-        name, statuses) into is_unread using saved.next_offsets;
+        name, replace(name, 'records', 'dock_status')) into is_unread using saved.next_offsets;
     if saved.clock is null or saved.clock < end_at or is_unread then
         waits_for := 'the availability''s next checkpoint';
-        return;
     elsif saved.past_stale_from < end_at then
         waits_for := 'the past, which is made anew';
+    end if;
+end $$;
+
+-- Drops the month that `old_month` gives, and keeps what it said of the docks: both or neither.
+-- Called by the sink, which may not drop tables itself.
+create function drop_month(keep_from timestamptz,
+    out name text, out end_at timestamptz, out dropped_rows bigint, out waits_for text)
+language plpgsql security definer set search_path = public, pg_temp set work_mem = '64MB' as $$
+declare
+    statuses text;
+begin
+    select m.name, m.end_at into name, end_at from old_month(keep_from) m;
+    if name is null then
+        return;
+    end if;
+    statuses := replace(name, 'records', 'dock_status');
+    -- Readers go on; a late row of this month waits. What has come before it is looked at again.
+    execute format('lock table %I, %I in share row exclusive mode', name, statuses);
+    select m.waits_for into waits_for from old_month(end_at) m;
+    if waits_for is not null then
         return;
     end if;
 

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use domain::window::WIDTH;
 
+use crate::archive::Archive;
+
 /// All settings of the sink.
 #[derive(Clone)]
 pub struct SinkConfig {
@@ -68,6 +70,8 @@ pub struct SinkConfig {
     pub module_poll: Duration,
     /// How long rows are kept. Default: for ever.
     pub keep: Keep,
+    /// Where months are written before they are dropped. Default: nowhere.
+    pub archive: Option<Archive>,
     /// How often what is older is looked for. Default: 10 s.
     pub retention_interval: Duration,
 }
@@ -128,6 +132,7 @@ impl Default for SinkConfig {
             ahead_max: Duration::from_secs(15 * 60),
             module_poll: Duration::from_secs(1),
             keep: Keep::default(),
+            archive: None,
             retention_interval: Duration::from_secs(10),
         }
     }

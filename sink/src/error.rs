@@ -78,6 +78,15 @@ pub enum SinkError {
         #[source]
         source: sqlx::Error,
     },
+    /// Old rows cannot be put where they are kept; they stay in the tables.
+    #[error("could not archive old records in {place}")]
+    Archive {
+        /// The file or folder.
+        place: String,
+        /// What the place says.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The database holds another topic.
     #[error(
         "the database belongs to topic \"{found}\", not \"{topic}\": give each topic its own \

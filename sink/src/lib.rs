@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod archive;
 mod audit;
 mod availability;
 mod background;
@@ -44,6 +45,7 @@ mod task;
 mod window;
 mod write;
 
+pub use archive::Archive;
 pub use audit::{AuditRole, AuditState, Finding, Law, audit};
 pub use cluster::log_ends;
 pub use config::{Keep, OtherLog, SinkConfig};

@@ -1,8 +1,8 @@
 //! Drops what is older than it is kept.
 //!
-//! Rows of `records` and `dock_status` go by month, with the tables that they stand in; what they said of
-//! the docks stays in `baseline…`, in the same transaction (function `drop_month` of
-//! `migrations/0015_months.sql`). Windows and the past are deleted row by row, for they are few.
+//! Rows of `records` and `dock_status` go by month, with the tables that they stand in, to files first where
+//! that is asked for; what they said of the docks stays in `baseline…`, in the same transaction (function
+//! `drop_month` of `migrations/0015_months.sql`). Windows and the past are deleted row by row, for they are few.
 //!
 //! Age is event time before the city's clock, or before now if that is earlier: a clock from outside that
 //! is ahead of the world makes nothing old.
@@ -10,9 +10,11 @@
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::Connection as _;
 use sqlx::postgres::PgConnection;
 use sqlx::postgres::types::PgInterval;
 
+use crate::archive::{Archive, ArchivedFile};
 use crate::background::Background;
 use crate::database;
 use crate::error::SinkError;
@@ -27,13 +29,28 @@ const LOCK_TIMEOUT: &str = "set lock_timeout = '500ms'";
 /// Postgres' code for it: `lock_not_available`.
 const LOCK_NOT_AVAILABLE: &str = "55P03";
 
-/// `name, end_at, dropped_rows, waits_for`
-type DroppedRow = (
-    Option<String>,
-    Option<DateTime<Utc>>,
-    Option<i64>,
-    Option<String>,
-);
+/// A month that is old.
+#[derive(Debug)]
+pub(crate) struct OldMonth {
+    /// The table of its records.
+    name: String,
+    /// As Postgres writes it: the oldest one begins at no time.
+    pub(crate) start: String,
+    pub(crate) end: String,
+    end_at: DateTime<Utc>,
+    /// What its drop has to wait for.
+    waits_for: Option<String>,
+}
+
+impl OldMonth {
+    /// `2020-03`; of what was there before there were months, `before-2020-03`.
+    pub(crate) fn label(&self) -> String {
+        match self.name.strip_prefix("records_y") {
+            Some(month) => month.replace('m', "-"),
+            None => format!("before-{}", self.end_at.format("%Y-%m")),
+        }
+    }
+}
 
 /// The task, now and then; gives the rows that it has dropped.
 pub(crate) struct Retention(Background<u64>);
@@ -67,7 +84,13 @@ async fn drop_old(shared: Shared, clock: DateTime<Utc>) -> Result<u64, SinkError
         let keep = shared.config.keep;
         let mut rows = 0;
         if let Some(age) = keep.records {
-            rows += drop_months(&mut connection, clock, age).await?;
+            let keep_from = sqlx::query_scalar("select least($1, now()) - $2")
+                .bind(clock)
+                .bind(interval(age))
+                .fetch_one(&mut connection)
+                .await
+                .map_err(SinkError::database("look for old records"))?;
+            rows += drop_months(&shared, &mut connection, keep_from).await?;
         }
         if let Some(age) = keep.past() {
             rows += delete_past(&mut connection, clock, age).await?;
@@ -79,41 +102,138 @@ async fn drop_old(shared: Shared, clock: DateTime<Utc>) -> Result<u64, SinkError
     Ok(rows)
 }
 
-/// Drops the oldest months, one after the other.
+/// Drops the oldest months, one after the other, and archives them before that where there is a place for it.
 async fn drop_months(
+    shared: &Shared,
     connection: &mut PgConnection,
-    clock: DateTime<Utc>,
-    age: Duration,
+    keep_from: DateTime<Utc>,
 ) -> Result<u64, SinkError> {
     let mut dropped = 0;
-    loop {
-        let started = Instant::now();
-        let row = sqlx::query_as(
-            "select name, end_at, dropped_rows, waits_for
-             from drop_month(least($1, now()) - $2)",
-        )
-        .bind(clock)
-        .bind(interval(age))
-        .fetch_one(&mut *connection)
-        .await;
-        let (name, end_at, rows, waits_for): DroppedRow = match row {
-            Err(error) if is_lock_timeout(&error) => {
-                tracing::info!("old records are read or written: drops them later");
-                return Ok(dropped);
-            }
-            row => row.map_err(SinkError::database("drop old records"))?,
-        };
-        let Some((name, end_at)) = name.zip(end_at) else {
-            return Ok(dropped);
-        };
-        if let Some(waits_for) = waits_for {
+    while let Some(month) = old_month(connection, keep_from).await? {
+        let name = &month.name;
+        if let Some(waits_for) = &month.waits_for {
             tracing::info!(name, "{name} is old, and waits for {waits_for}");
-            return Ok(dropped);
+            break;
         }
-        let rows = rows.unwrap_or(0).unsigned_abs();
+        let started = Instant::now();
+        let archived = match &shared.config.archive {
+            Some(archive) => Some(archive_month(shared, connection, archive, &month).await?),
+            None => None,
+        };
+        let Some(rows) = drop_month(connection, &month, archived.as_ref()).await? else {
+            break;
+        };
         let took_ms = started.elapsed().as_millis();
-        tracing::info!(name, rows, took_ms, "dropped the records before {end_at}");
+        let files = archived.map_or(0, |archived| archived.files.len());
+        let end_at = month.end_at;
+        tracing::info!(
+            name,
+            rows,
+            files,
+            took_ms,
+            "dropped the records before {end_at}"
+        );
         dropped += rows;
+    }
+    Ok(dropped)
+}
+
+/// The oldest month that ends by then.
+async fn old_month(
+    connection: &mut PgConnection,
+    keep_from: DateTime<Utc>,
+) -> Result<Option<OldMonth>, SinkError> {
+    let found = sqlx::query_as(
+        "select name, start_at::text, end_at::text, end_at, waits_for
+         from old_month($1) where name is not null",
+    )
+    .bind(keep_from)
+    .fetch_optional(connection)
+    .await
+    .map_err(SinkError::database("look for old records"))?;
+    Ok(found.map(|(name, start, end, end_at, waits_for)| OldMonth {
+        name,
+        start,
+        end,
+        end_at,
+        waits_for,
+    }))
+}
+
+/// The files of a month that is to be dropped.
+struct Archived {
+    number: i32,
+    files: Vec<ArchivedFile>,
+}
+
+async fn archive_month(
+    shared: &Shared,
+    connection: &mut PgConnection,
+    archive: &Archive,
+    month: &OldMonth,
+) -> Result<Archived, SinkError> {
+    let number = sqlx::query_scalar(
+        "select coalesce(max(number), 0) + 1 from archived_month where name = $1",
+    );
+    let number = number
+        .bind(&month.name)
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(SinkError::database("count a month's archives"))?;
+    let files = archive.write(connection, month, number, &shared.stop);
+    let files = files.await?;
+    Ok(Archived { number, files })
+}
+
+/// Drops a month in one transaction with the names of its files. Gives the number of its rows; none if it has
+/// to be tried again: somebody reads it, or it is not what was archived any more.
+async fn drop_month(
+    connection: &mut PgConnection,
+    month: &OldMonth,
+    archived: Option<&Archived>,
+) -> Result<Option<u64>, SinkError> {
+    let failed = || SinkError::database("drop old records");
+    let mut transaction = connection.begin().await.map_err(failed())?;
+    let row = sqlx::query_as("select name, dropped_rows from drop_month($1)")
+        .bind(month.end_at)
+        .fetch_one(&mut *transaction)
+        .await;
+    let (name, rows): (Option<String>, Option<i64>) = match row {
+        Err(error) if is_lock_timeout(&error) => {
+            tracing::info!("old records are read or written: drops them later");
+            return Ok(None);
+        }
+        row => row.map_err(failed())?,
+    };
+    let rows = rows
+        .map(i64::unsigned_abs)
+        .filter(|_| name.as_ref() == Some(&month.name));
+    let Some(rows) = rows.filter(|rows| archived.is_none_or(|archived| archived.rows() == *rows))
+    else {
+        tracing::info!("late records have come to old ones: drops them later");
+        return Ok(None);
+    };
+    if let Some(archived) = archived {
+        for file in &archived.files {
+            sqlx::query(
+                "insert into archived_month (name, number, file, rows) values ($1, $2, $3, $4)",
+            )
+            .bind(&month.name)
+            .bind(archived.number)
+            .bind(&file.place)
+            .bind(i64::try_from(file.rows).unwrap_or(i64::MAX))
+            .execute(&mut *transaction)
+            .await
+            .map_err(failed())?;
+        }
+    }
+    transaction.commit().await.map_err(failed())?;
+    Ok(Some(rows))
+}
+
+impl Archived {
+    fn rows(&self) -> u64 {
+        self.files.iter().map(|file| file.rows).sum()
     }
 }
 

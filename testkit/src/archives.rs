@@ -2,6 +2,9 @@
 
 use std::io::Write;
 
+use parquet::file::reader::{FileReader as _, SerializedFileReader};
+use parquet::record::{Field, Row};
+
 /// A simulated city's trips as a file.
 pub fn city(parameters: &str) -> Vec<u8> {
     let mut text = Vec::new();
@@ -38,4 +41,25 @@ pub fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
         archive.write_all(text).unwrap();
     }
     archive.finish().unwrap().into_inner()
+}
+
+/// A line for each row of a Parquet file, its values joined by `|`, as Postgres' `concat` writes them; times in
+/// microseconds.
+pub fn parquet_lines(file: Vec<u8>) -> Vec<String> {
+    let file = SerializedFileReader::new(bytes::Bytes::from(file)).unwrap();
+    let rows = file.get_row_iter(None).unwrap();
+    rows.map(|row| line(&row.unwrap())).collect()
+}
+
+fn line(row: &Row) -> String {
+    let fields = row.get_column_iter().map(|(_, field)| match field {
+        Field::Null => String::new(),
+        Field::Bool(true) => "t".to_owned(),
+        Field::Bool(false) => "f".to_owned(),
+        Field::Long(number) | Field::TimestampMicros(number) => number.to_string(),
+        Field::Double(number) => number.to_string(),
+        Field::Str(text) => text.clone(),
+        other => panic!("{other:?}"),
+    });
+    fields.collect::<Vec<_>>().join("|")
 }

@@ -45,6 +45,9 @@ mod order;
 mod prepare;
 mod prepared;
 
+// What a database keeps no longer, as Parquet.
+mod archive;
+
 // A city without files.
 pub mod simulate;
 
@@ -55,6 +58,7 @@ mod golden;
 #[cfg(test)]
 mod samples;
 
+pub use archive::{ArchiveFile, ColumnKind, ColumnSpec, Value};
 pub use compact::{CompactTrip, NameIndex, Names, Place, StationKey, instant};
 pub use config::{FilesConfig, S3Config};
 pub use encode::Encoder;

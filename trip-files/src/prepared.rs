@@ -39,7 +39,7 @@ const SOURCES_KEY: &str = "bikeshare.sources";
 const SAMPLE_KEY: &str = "bikeshare.sample";
 
 /// Who has written a file.
-const WRITER: &str = concat!("bikeshare ", env!("CARGO_PKG_VERSION"));
+pub(crate) const WRITER: &str = concat!("bikeshare ", env!("CARGO_PKG_VERSION"));
 
 /// The columns, in the order in which they are written.
 const SCHEMA: &str = "
@@ -126,7 +126,7 @@ fn value<'a>(footer: &'a FileMetaData, key: &str) -> Option<&'a str> {
 }
 
 /// A failure of the disk is one; anything else is the file's fault.
-fn disk_failure(error: ParquetError) -> Result<io::Error, ParquetError> {
+pub(crate) fn disk_failure(error: ParquetError) -> Result<io::Error, ParquetError> {
     let cause = match error {
         ParquetError::External(cause) => cause,
         error => return Err(error),

@@ -78,7 +78,7 @@ fn parse_from(text: &str) -> Result<DateTime<Utc>, TimeError> {
     Ok(time::new_york(local)?.earlier)
 }
 
-/// How to reach the bucket of a source or target `s3://…`. What is not said here, the environment
+/// How to reach the bucket of a source, a target or an archive `s3://…`. What is not said here, the environment
 /// and the profile files of Amazon's tools say.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct BucketFlags {
@@ -120,6 +120,11 @@ impl SourceFlags {
                 .with_context(|| format!("could not read --source {path:?}")),
             Source::Trips(Trips::S3(_) | Trips::Simulate(_)) | Source::Gbfs(_) => Ok(()),
         }
+    }
+
+    /// How to reach a bucket, of the source or of what else `up` is given.
+    pub(crate) fn bucket(&self) -> &BucketFlags {
+        &self.bucket
     }
 
     fn usual_from(&self) -> Option<DateTime<Utc>> {

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
-use sink::{Keep, ModuleSources, OtherLog, SinkConfig, SinkRole, SinkState};
+use sink::{Archive, Keep, ModuleSources, OtherLog, SinkConfig, SinkRole, SinkState};
 use tokio::sync::watch;
+use trip_files::Target;
 
 use crate::addresses::{DataDirFlag, DatabaseFlag, FluvioFlag, cluster_config};
+use crate::command::produce::BucketFlags;
 use crate::metrics::MetricsFlag;
 use crate::{cluster, shutdown};
 
@@ -31,6 +33,8 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     sink: SinkFlags,
     #[command(flatten)]
+    bucket: BucketFlags,
+    #[command(flatten)]
     metrics: MetricsFlag,
     #[command(flatten)]
     data_dir: DataDirFlag,
@@ -40,7 +44,7 @@ pub(crate) struct Arguments {
 const AGE_MIN: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Settings of the sink that `up` has, too.
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct SinkFlags {
     /// What to do if the tables were filled from another log (a topic created anew, a data folder
     /// restored or exchanged, a tail lost in a power cut).
@@ -66,6 +70,15 @@ pub(crate) struct SinkFlags {
         value_parser = parse_age
     )]
     keep_past: Option<Duration>,
+    /// Where months are written, as Parquet, before they are dropped: a folder, or `s3://BUCKET/PREFIX`.
+    /// Without it, what is dropped is gone.
+    #[arg(
+        long,
+        value_name = "PLACE",
+        env = "BIKESHARE_ARCHIVE",
+        requires = "keep_records"
+    )]
+    archive: Option<Target>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -79,7 +92,7 @@ enum OnOtherLog {
 }
 
 impl SinkFlags {
-    fn policy(self) -> OtherLog {
+    fn policy(&self) -> OtherLog {
         match self.on_other_log {
             OnOtherLog::Stop => OtherLog::Stop,
             OnOtherLog::Rebuild => OtherLog::Rebuild,
@@ -91,7 +104,7 @@ impl SinkFlags {
     ///
     /// # Errors
     /// If windows would be kept for a shorter time than what they are made of.
-    pub(crate) fn keep(self) -> Result<Keep> {
+    pub(crate) fn keep(&self) -> Result<Keep> {
         let keep = Keep {
             records: self.keep_records,
             past: self.keep_past,
@@ -120,12 +133,21 @@ fn parse_age(text: &str) -> Result<Duration> {
 ///
 /// # Errors
 /// If the flags contradict each other.
-pub(crate) fn config(database_url: String, flags: SinkFlags) -> Result<SinkConfig> {
+pub(crate) fn config(
+    database_url: String,
+    flags: &SinkFlags,
+    bucket: &BucketFlags,
+) -> Result<SinkConfig> {
+    let archive = flags.archive.clone().map(|target| Archive {
+        target,
+        s3: bucket.config(),
+    });
     Ok(SinkConfig {
         topic: cluster::TOPIC.to_owned(),
         database_url,
         on_other_log: flags.policy(),
         keep: flags.keep()?,
+        archive,
         ..SinkConfig::default()
     })
 }
@@ -137,7 +159,7 @@ pub(crate) fn config(database_url: String, flags: SinkFlags) -> Result<SinkConfi
 pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let fluvio = arguments.fluvio.resolve(&arguments.data_dir)?;
     let database_url = arguments.database.resolve_for_sink(&arguments.data_dir)?;
-    let config = config(database_url.clone(), arguments.sink)?;
+    let config = config(database_url.clone(), &arguments.sink, &arguments.bucket)?;
     let stop = shutdown::on_signal()?;
     sink::migrate(&database_url).await?;
     let (state, watching) = watch::channel(SinkState::default());

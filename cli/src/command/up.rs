@@ -27,7 +27,7 @@ use crate::cluster::{Action, apply};
 use crate::command::cluster_command;
 use crate::command::produce::SourceFlags;
 use crate::command::serve::PageFlags;
-use crate::command::sink_command::SinkFlags;
+use crate::command::sink_command::{self, SinkFlags};
 use crate::data_dir::{self, DataDir, Running};
 use crate::database_url::DatabaseUrl;
 use crate::metrics::MetricsFlag;
@@ -184,7 +184,9 @@ async fn work(
     if arguments.source.is_live() {
         page.stale_after.get_or_insert(LIVE_STALE_AFTER_S);
     }
-    let mut roles = Roles::start(fluvio.address(), &page, database, arguments.sink).await?;
+    let writer_url = database.writer_url().to_owned();
+    let sink = sink_command::config(writer_url, &arguments.sink, arguments.source.bucket())?;
+    let mut roles = Roles::start(fluvio.address(), &page, database, sink).await?;
     let _announcement = data_dir.announce(&Running {
         fluvio: fluvio.address().to_owned(),
         database_url: database.reader_url().to_owned(),

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 
+mod archive;
 mod audit;
 mod availability;
 mod city;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Months, TimeDelta, Utc};
 use domain::{Body, Record};
 use expect_test::expect;
-use sink::Keep;
+use sink::{Keep, SinkConfig};
 
 use crate::audit::broken_laws;
 use crate::city::{City, Placed, morning, placed, split_behind_ticks, tick, trip};
@@ -19,7 +19,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const MONTHS: &str = "select name from records_month order by start_at";
 
 /// A slow city and the feed of some of its docks, over four months; in order of time.
-fn slow_city(seed: u64) -> Vec<Placed> {
+pub(crate) fn slow_city(seed: u64) -> Vec<Placed> {
     let trips = City {
         seed,
         rows: 500,
@@ -70,11 +70,14 @@ fn at(record: &Record) -> Option<DateTime<Utc>> {
 
 /// A sink that keeps records for so many days.
 fn forgetful(cluster: &Cluster, database: &Database, days: u32) -> RunningSink {
-    cluster.sink_with(database, |config| {
-        config.keep.records = Some(DAY * days);
-        config.retention_interval = Duration::ZERO;
-        config.checkpoint.0 = 40;
-    })
+    cluster.sink_with(database, |config| keep_days(config, days))
+}
+
+/// Looks for old records all the time.
+pub(crate) fn keep_days(config: &mut SinkConfig, days: u32) {
+    config.keep.records = Some(DAY * days);
+    config.retention_interval = Duration::ZERO;
+    config.checkpoint.0 = 40;
 }
 
 /// What the page shows, now and then, by station.
@@ -91,7 +94,7 @@ async fn shown(database: &Database) -> (Vec<String>, Vec<Vec<(i32, i32)>>) {
     (database.lines(now).await, past.collect())
 }
 
-async fn wait_for_months(database: &Database, expected: &[&str]) {
+pub(crate) async fn wait_for_months(database: &Database, expected: &[&str]) {
     testkit::wait_until("the old months are gone", async || {
         database.lines(MONTHS).await == expected
     })

@@ -52,7 +52,7 @@ impl Outputs {
         s3: &S3Config,
         reading: &Reading,
     ) -> Result<Self, TripFilesError> {
-        let store = target.open(source, s3, reading).await?;
+        let store = target.open_beside(source, s3, reading).await?;
         let listed = tokio::task::spawn_blocking(move || match store.list() {
             Ok(Listing::Files(found)) => Ok((store, found)),
             Ok(Listing::File(found)) => Ok((store, vec![found])),

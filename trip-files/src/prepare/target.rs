@@ -1,4 +1,4 @@
-//! Where prepared files go: a folder or a bucket.
+//! Where files go: a folder or a bucket.
 
 use std::fmt;
 use std::fs;
@@ -14,7 +14,7 @@ use crate::s3_location::S3Location;
 use crate::source::{Source, SourceError};
 use crate::store::{Store, is_trip_file};
 
-/// Where prepared files are written.
+/// Where prepared or archived files are written.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Target {
     /// A folder; it need not exist yet.
@@ -66,11 +66,11 @@ impl Target {
         }
     }
 
-    /// Makes the place ready.
+    /// Makes the place ready for what is made of a source.
     ///
     /// # Errors
-    /// If it is a part of the source, or a folder that cannot be written.
-    pub(super) async fn open(
+    /// As [`Target::open`], or if it is a part of the source.
+    pub(super) async fn open_beside(
         &self,
         source: &Source,
         s3: &S3Config,
@@ -81,6 +81,18 @@ impl Target {
                 to: self.to_string(),
             });
         }
+        self.open(s3, reading).await
+    }
+
+    /// Makes the place ready.
+    ///
+    /// # Errors
+    /// If it is a folder that cannot be written.
+    pub(crate) async fn open(
+        &self,
+        s3: &S3Config,
+        reading: &Reading,
+    ) -> Result<Box<dyn Store>, TripFilesError> {
         match self {
             Self::S3(location) => Ok(Box::new(Box::pin(Bucket::new(location, s3, reading)).await)),
             Self::Folder(path) => {

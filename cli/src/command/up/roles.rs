@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use app::{AppError, PageRole, Server};
-use sink::{ModuleSources, SinkError, SinkRole, SinkState};
+use sink::{ModuleSources, SinkConfig, SinkError, SinkRole, SinkState};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -14,7 +14,6 @@ use super::services::Database;
 use crate::addresses::cluster_config;
 use crate::cluster::TOPIC;
 use crate::command::serve::PageFlags;
-use crate::command::sink_command::{self, SinkFlags};
 use crate::shutdown;
 
 /// How long a role may take to stop. Chosen: the page waits up to 3 s for open responses.
@@ -62,9 +61,8 @@ impl Roles {
         fluvio: &str,
         page: &PageFlags,
         database: &Database,
-        sink: SinkFlags,
+        config: SinkConfig,
     ) -> Result<Self> {
-        let config = sink_command::config(database.writer_url().to_owned(), sink)?;
         // The page first: only it can fail here, and then nothing is to be stopped.
         let server = Server::bind(page.config(database.reader_url().to_owned())).await?;
         let page_address = format!("http://{}", server.address());
