@@ -2,10 +2,6 @@
 //!
 //! Start at [`command::up`]; it starts all roles in the order in which trips flow. What the
 //! subcommands share is beside this file: configuration, addresses, data folder, signals.
-#![expect(
-    clippy::print_stdout,
-    reason = "what a subcommand was asked for goes to stdout"
-)]
 
 mod addresses;
 mod cluster;
@@ -18,6 +14,7 @@ mod failure;
 mod logging;
 mod metrics;
 mod modules;
+mod output;
 mod progress;
 mod secrets;
 mod shutdown;

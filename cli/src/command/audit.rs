@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use crate::addresses::{DataDirFlag, DatabaseFlag};
 use crate::metrics::MetricsFlag;
+use crate::output::say;
 use crate::shutdown;
 
 /// How long Postgres may take to look at one law (chosen: of a million trips it takes about two seconds).
@@ -106,7 +107,7 @@ fn finished(findings: Vec<Finding>, took: Duration) -> AuditState {
 /// Prints what was found; gives the number of broken laws.
 fn show(findings: &[Finding]) -> usize {
     for finding in findings {
-        println!("{finding}");
+        say!("{finding}");
     }
     let broken = findings.iter().filter(|finding| finding.violations > 0);
     broken.count()

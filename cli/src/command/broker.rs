@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use embedded_broker::{Broker, BrokerConfig};
 
+use crate::output::say;
 use crate::shutdown;
 
 /// Run the embedded single-node Fluvio alone. Runs until stopped.
@@ -60,7 +61,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     };
     let broker = Broker::start(config).await;
     let broker = broker.context("could not start the embedded broker")?;
-    println!("{}", broker.address());
+    say!("{}", broker.address());
     stop.cancelled().await;
     let stopped = broker.shutdown().await;
     stopped.context("could not stop the embedded broker")

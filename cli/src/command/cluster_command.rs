@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 
 use crate::addresses::{DataDirFlag, FluvioFlag, connect_admin};
 use crate::cluster::{Action, Manifest, Step, apply, import, plan};
+use crate::output::say;
 
 /// Make a Fluvio cluster what fluvio-cluster.yaml declares: topics and SmartModules.
 #[derive(Debug, Args)]
@@ -92,9 +93,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
             let imported = import(&admin).await?;
             imported.write(&file)?;
             for note in &imported.left_out {
-                println!("left out: {note}");
+                say!("left out: {note}");
             }
-            println!("{}: {}", file.display(), imported.manifest);
+            say!("{}: {}", file.display(), imported.manifest);
         }
     }
     Ok(())
@@ -111,7 +112,7 @@ impl Cluster {
 
 fn show(steps: &[Step]) {
     for step in steps {
-        println!("{step}");
+        say!("{step}");
     }
 }
 

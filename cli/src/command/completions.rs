@@ -3,6 +3,8 @@
 use clap::Args;
 use clap_complete::{Shell, generate};
 
+use crate::output;
+
 /// Print what a shell needs to complete commands and flags.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -17,10 +19,7 @@ pub(crate) struct Arguments {
 
 /// Runs the subcommand; `program` is the whole command line that can be completed.
 pub(crate) fn run(arguments: &Arguments, mut program: clap::Command) {
-    generate(
-        arguments.shell,
-        &mut program,
-        "bikeshare",
-        &mut std::io::stdout(),
-    );
+    let mut script = Vec::new();
+    generate(arguments.shell, &mut program, "bikeshare", &mut script);
+    output::all(&script);
 }

@@ -11,6 +11,7 @@ use embedded_postgres::LeftOver;
 use crate::addresses::{DataDirFlag, DatabaseFlag, FluvioFlag, connect_admin, connect_database};
 use crate::data_dir::{self, DataDir};
 use crate::modules;
+use crate::output::say;
 
 /// Tell what this machine has, what is missing and what to do.
 #[derive(Debug, Args)]
@@ -46,7 +47,7 @@ impl Findings {
     fn needed(&mut self, what: &str, outcome: Result<String>) {
         if let Err(error) = &outcome {
             self.missing += 1;
-            println!("MISSING  {what}: {error:#}");
+            say!("MISSING  {what}: {error:#}");
         }
         Self::good(what, outcome);
     }
@@ -54,14 +55,14 @@ impl Findings {
     /// Something only developers or the tests need.
     fn optional(what: &str, outcome: Result<String>) {
         if let Err(error) = &outcome {
-            println!("absent   {what}: {error:#}");
+            say!("absent   {what}: {error:#}");
         }
         Self::good(what, outcome);
     }
 
     fn good(what: &str, outcome: Result<String>) {
         if let Ok(found) = outcome {
-            println!("ok       {what}: {found}");
+            say!("ok       {what}: {found}");
         }
     }
 }
@@ -80,12 +81,12 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     }
     match arguments.fluvio.resolve(&arguments.data_dir) {
         Ok(address) => findings.needed("fluvio", fluvio(&address).await),
-        Err(_) => println!("ok       fluvio: the embedded broker, unless --fluvio is given"),
+        Err(_) => say!("ok       fluvio: the embedded broker, unless --fluvio is given"),
     }
     let data_dir = &arguments.data_dir.data_dir;
     findings.needed("data folder", folder(data_dir));
     match running {
-        Some(running) => println!("ok       page: {}", running.page),
+        Some(running) => say!("ok       page: {}", running.page),
         None => findings.needed("page's address", address(arguments.listen)),
     }
     Findings::optional("wasm32 target, to build", wasm_target());
@@ -95,7 +96,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
         program("chromedriver"),
     );
     for left in embedded_postgres::left_over() {
-        println!("left     {}", removable(&left));
+        say!("left     {}", removable(&left));
     }
     if findings.missing > 0 {
         bail!(

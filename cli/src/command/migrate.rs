@@ -4,6 +4,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::addresses::{DataDirFlag, DatabaseFlag};
+use crate::output::say;
 
 /// Make or update the tables, as their owner; the other commands then need fewer rights.
 #[derive(Debug, Args)]
@@ -37,6 +38,6 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
             .await
             .context("the tables are up to date, the roles are not")?;
     }
-    println!("the tables are up to date");
+    say!("the tables are up to date");
     Ok(())
 }

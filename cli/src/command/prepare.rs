@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use trip_files::{PrepareSummary, Target, TripFilesError};
 
 use crate::command::produce::BucketFlags;
+use crate::output::say;
 use crate::{progress, shutdown};
 
 /// Write trip files by month as Parquet, cleaned and ordered, to load them again faster.
@@ -83,7 +84,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     }
     let wall_s = (started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
     let outcome = serde_json::to_string(&Outcome::new(&summary, wall_s));
-    println!("{}", outcome.context("could not write the counts as JSON")?);
+    say!("{}", outcome.context("could not write the counts as JSON")?);
     Ok(())
 }
 

@@ -16,6 +16,7 @@ use crate::addresses::{DataDirFlag, FluvioFlag, connect_cluster};
 use crate::cluster::TOPIC;
 use crate::data_dir::DataDir;
 use crate::metrics::MetricsFlag;
+use crate::output::say;
 use crate::{progress, shutdown};
 
 /// Send trips to topic trips, paced by their departures; ends when the source does.
@@ -198,9 +199,12 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
         .source
         .produce(&cluster, data_dir.as_ref(), polls_max, progress, stop);
     let summary = produce.await?;
-    println!(
+    say!(
         "{} rows read, {} produced, {} rejected, {} of them by an earlier run",
-        summary.rows_read, summary.produced, summary.rejected, summary.already_produced
+        summary.rows_read,
+        summary.produced,
+        summary.rejected,
+        summary.already_produced
     );
     Ok(())
 }

@@ -5,6 +5,7 @@ use clap::Args;
 use futures_util::TryStreamExt;
 
 use crate::addresses::{DataDirFlag, DatabaseFlag, connect_database};
+use crate::output::say;
 
 /// List the rows that could not become trips: file, line and reason.
 #[derive(Debug, Args)]
@@ -52,9 +53,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     {
         count += 1;
         if arguments.summary {
-            println!("{file}: {number} rows: {reason}");
+            say!("{file}: {number} rows: {reason}");
         } else {
-            println!("{file}:{number}: {reason}");
+            say!("{file}:{number}: {reason}");
         }
     }
     if count == arguments.limit {

@@ -11,6 +11,7 @@ use clap::Args;
 
 use crate::addresses::{DataDirFlag, DatabaseFlag};
 use crate::metrics::MetricsFlag;
+use crate::output::say;
 use crate::shutdown;
 
 /// Serve the page from what the sink stored. Runs until stopped; any number may run.
@@ -123,6 +124,6 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let server = Server::bind(arguments.page.config(database_url)).await?;
     let role = Arc::new(server.role());
     let _serving = arguments.metrics.serve(vec![role]).await?;
-    println!("http://{}", server.address());
+    say!("http://{}", server.address());
     Ok(server.run(stop).await?)
 }

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
+use crate::output::say;
 use anyhow::{Context, Result};
 use clap::Args;
 use trip_files::SimulateConfig;
@@ -39,6 +40,6 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
     let rows = write_csv(&arguments.city, &mut out)?;
     out.flush()
         .with_context(|| format!("could not write {path:?}"))?;
-    println!("{rows} rows in {}", path.display());
+    say!("{rows} rows in {}", path.display());
     Ok(())
 }

@@ -12,6 +12,7 @@ use trip_files::Target;
 use crate::addresses::{DataDirFlag, DatabaseFlag, FluvioFlag, cluster_config};
 use crate::command::produce::BucketFlags;
 use crate::metrics::MetricsFlag;
+use crate::output::say;
 use crate::{cluster, shutdown};
 
 /// Store what the SmartModules give: topic trips → Postgres. Runs until stopped.
@@ -169,7 +170,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let sink = sink::run(cluster_config(&fluvio), config, sources, state, stop);
     let last = Box::pin(sink).await;
     let last = last.context("the sink has stopped")?;
-    println!("{} records stored", last.records());
+    say!("{} records stored", last.records());
     Ok(())
 }
 

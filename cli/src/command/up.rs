@@ -32,6 +32,7 @@ use crate::data_dir::{self, DataDir, Running};
 use crate::database_url::DatabaseUrl;
 use crate::metrics::MetricsFlag;
 use crate::shutdown;
+use crate::output::say;
 
 use outcome::Outcome;
 use roles::{Roles, both};
@@ -156,7 +157,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     };
     let outcome = both(outcome, database.stop().await)?;
     if let Some(outcome) = outcome {
-        println!("{}", outcome.to_json()?);
+        say!("{}", outcome.to_json()?);
     }
     Ok(())
 }
@@ -197,7 +198,7 @@ async fn work(
         "everything runs after {:.1} s",
         started.elapsed().as_secs_f32()
     );
-    println!("\n    The map:  {}\n", roles.page());
+    say!("\n    The map:  {}\n", roles.page());
     let (progress, watched) = watch::channel(Progress::default());
     let mut watched_roles = roles.watched();
     watched_roles.push(Arc::new(ProducerRole(watched)));

@@ -1,6 +1,6 @@
 //! The help teaches: every subcommand has examples, and every flag a sentence.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use expect_test::expect;
 
@@ -93,4 +93,20 @@ fn a_shell_is_told_all_subcommands_and_their_flags() {
     for word in ["audit", "smartmodule", "--metrics", "--on-other-log"] {
         assert!(script.contains(word), "{word}");
     }
+}
+
+#[test]
+fn a_reader_that_has_gone_is_no_failure() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bikeshare"));
+    command.args(["completions", "bash"]);
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // More than a pipe holds is written: what is beyond finds no reader.
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+    assert_eq!(output.status.code(), Some(0));
 }

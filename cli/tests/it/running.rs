@@ -1,7 +1,7 @@
 //! `up` while it runs: it says where it is, stops in good order.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Instant;
 
@@ -91,9 +91,7 @@ impl<'a> Running<'a> {
     }
 
     fn end(mut self, signal: &str) -> (Option<i32>, String) {
-        let pid = self.process.id().to_string();
-        let sent = Command::new("kill").args([signal, &pid]).status();
-        assert!(sent.unwrap().success());
+        self::signal(&self.process, signal);
         let status = self.process.wait().unwrap().code();
         (status, self.log.iter().collect::<Vec<_>>().join("\n"))
     }
@@ -109,12 +107,24 @@ impl Drop for Running<'_> {
 
 /// Another command on the machine's data folder.
 pub(crate) fn call(machine: &Machine, arguments: &[&str]) -> Output {
+    command(machine, arguments).output().unwrap()
+}
+
+fn command(machine: &Machine, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bikeshare"));
     command
         .args(arguments)
         .arg("--data-dir")
-        .arg(machine.data_dir());
-    command.env_remove("DATABASE_URL").output().unwrap()
+        .arg(machine.data_dir())
+        .env_remove("DATABASE_URL");
+    command
+}
+
+/// Sends it a signal.
+fn signal(process: &Child, signal: &str) {
+    let pid = process.id().to_string();
+    let sent = Command::new("kill").args([signal, &pid]).status();
+    assert!(sent.unwrap().success());
 }
 
 #[test]
@@ -151,6 +161,33 @@ fn a_running_up_is_found_by_its_data_folder_and_leaves_nothing_behind_when_stopp
         !data_dir.join("postgres/cluster/postmaster.pid").exists(),
         "postgres still runs"
     );
+}
+
+#[test]
+fn a_watched_status_is_shown_anew_until_it_is_interrupted() {
+    let machine = Machine::new();
+    let running = Running::start(&machine);
+    let mut watch = command(&machine, &["status", "--watch"]);
+    let mut watch = watch.stdout(Stdio::piped()).spawn().unwrap();
+    let shown = BufReader::new(watch.stdout.take().unwrap());
+    let mut looks = shown.lines().map(Result::unwrap);
+    let mut look = || -> Vec<String> {
+        looks
+            .by_ref()
+            .take_while(|line| !line.starts_with("seen "))
+            .collect()
+    };
+    for _ in 0..2 {
+        let lines = look();
+        assert!(lines[0].starts_with("partition  module"), "{lines:?}");
+        assert!(lines.last().unwrap().starts_with("records "), "{lines:?}");
+    }
+    assert_eq!(running.interrupt(), Some(0));
+    block_until("it says that nothing runs any more", || {
+        look().concat().contains("no `bikeshare up` runs")
+    });
+    signal(&watch, "-INT");
+    assert_eq!(watch.wait().unwrap().code(), Some(0));
 }
 
 #[tokio::test]

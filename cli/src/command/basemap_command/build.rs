@@ -12,6 +12,7 @@ use osm::{Built, Pass, Progress};
 use serde::Serialize;
 
 use super::{Bbox, BuildArguments};
+use crate::output::say;
 
 /// How often a line is printed where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -59,7 +60,7 @@ pub(super) fn build(arguments: BuildArguments) -> Result<()> {
     let file = built.city_map.encode();
     write(&to, &file).with_context(|| format!("could not write {to:?}"))?;
     let outcome = Outcome::of(&built, &file, (&to, started.elapsed()))?;
-    println!("{}", serde_json::to_string(&outcome)?);
+    say!("{}", serde_json::to_string(&outcome)?);
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use bridge::{BridgeConfig, KafkaProperties, Route};
 
 use super::Arguments;
 use crate::addresses::cluster_config;
+use crate::output::say;
 use crate::shutdown;
 
 impl Arguments {
@@ -52,10 +53,12 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let stop = shutdown::on_signal()?;
     let summary = bridge::run(cluster_config(&fluvio), config, stop).await;
     let summary = summary.context("the bridge has stopped")?;
-    println!(
+    say!(
         "{} records mirrored, {} offsets without a record passed over, {} deleted before they could \
          be mirrored",
-        summary.copied, summary.passed_over, summary.deleted
+        summary.copied,
+        summary.passed_over,
+        summary.deleted
     );
     Ok(())
 }

@@ -7,6 +7,7 @@ use fluvio::metadata::smartmodule::SmartModuleSpec;
 use super::{Target, shown_version};
 use crate::addresses::connect_admin;
 use crate::modules;
+use crate::output::say;
 
 /// List the cluster's modules with their sizes and versions.
 #[derive(Debug, Args)]
@@ -32,7 +33,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<()> {
                 None => "not carried by this program".to_owned(),
             },
         };
-        println!(
+        say!(
             "{:<20} {:>9} bytes  {}  {origin}",
             module.name,
             wasm.len(),

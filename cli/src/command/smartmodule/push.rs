@@ -8,6 +8,7 @@ use partition_client::Cluster;
 
 use super::{Target, shown_version};
 use crate::cluster::{Replaced, previous_name, replace};
+use crate::output::say;
 use crate::{modules, trial};
 
 /// Upload a module, new or changed, if it passes the trial.
@@ -55,7 +56,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<()> {
     let name = name.context("give the module's --name")?;
     arguments.force.run_trial(&name, &wasm).await?;
     let cluster = arguments.target.connect().await?;
-    println!("{}", upload(&cluster, &name, &wasm).await?);
+    say!("{}", upload(&cluster, &name, &wasm).await?);
     Ok(())
 }
 
@@ -79,7 +80,7 @@ pub(super) async fn roll_back(arguments: RollbackArguments) -> Result<()> {
         Ok(Some(_)) | Err(_) => {}
     }
     arguments.force.run_trial(&name, &wasm).await?;
-    println!("{}", upload(&cluster, &name, &wasm).await?);
+    say!("{}", upload(&cluster, &name, &wasm).await?);
     Ok(())
 }
 

@@ -18,6 +18,7 @@ use clap::Args;
 use self::shell::ShellCommand;
 use self::sources::Sources;
 use super::{Target, push, shown_version};
+use crate::output::say;
 use crate::{shutdown, trial};
 
 /// Build, test and push a module whenever one of its sources is saved, until Ctrl-C.
@@ -56,7 +57,7 @@ pub(super) struct Arguments {
 pub(super) async fn run(arguments: Arguments) -> Result<()> {
     let stop = shutdown::on_signal()?;
     let mut sources = Sources::watch(arguments.folders())?;
-    println!("watches {}; Ctrl-C ends it", sources.names());
+    say!("watches {}; Ctrl-C ends it", sources.names());
     let rounds = Rounds::of(arguments);
     loop {
         tokio::select! {
@@ -176,5 +177,5 @@ async fn run_in_shell(command: &str) -> Result<((), String)> {
 struct Failed;
 
 fn print_line(name: &str, step: &str, took: Duration, said: &str) {
-    println!("{name} {step:<5} {:>6.1} s  {said}", took.as_secs_f32());
+    say!("{name} {step:<5} {:>6.1} s  {said}", took.as_secs_f32());
 }
