@@ -1,12 +1,13 @@
 //! Where Fluvio and Postgres are: by flag, by environment, or as a running `up` says.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Args;
 use fluvio::{FluvioAdmin, FluvioClusterConfig};
-use partition_client::Cluster;
+use partition_client::{Cluster, Tls};
 use sqlx::{Connection, PgConnection};
 
 use crate::data_dir::{self, Running};
@@ -34,6 +35,82 @@ pub(crate) struct FluvioFlag {
     /// Fluvio's controller; without it, that of the `up` running on --data-dir.
     #[arg(long, value_name = "HOST:PORT", env = "BIKESHARE_FLUVIO")]
     pub(crate) fluvio: Option<String>,
+    #[command(flatten)]
+    pub(crate) tls: TlsFlags,
+}
+
+/// How Fluvio is spoken to, where it speaks TLS. Files are read anew for each connection.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct TlsFlags {
+    /// Speak TLS with Fluvio; its certificates are signed by those in this file (PEM).
+    #[arg(long, value_name = "FILE", env = "BIKESHARE_FLUVIO_CA")]
+    fluvio_ca: Option<PathBuf>,
+    /// Certificate of this program, for a Fluvio that asks for one (PEM).
+    #[arg(long, value_name = "FILE", env = "BIKESHARE_FLUVIO_CERT", requires_all = ["fluvio_ca", "fluvio_key"])]
+    fluvio_cert: Option<PathBuf>,
+    /// Key of --fluvio-cert (PEM).
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "BIKESHARE_FLUVIO_KEY",
+        requires = "fluvio_cert"
+    )]
+    fluvio_key: Option<PathBuf>,
+    /// Name in the certificate of Fluvio's controller, if it is not the host of --fluvio. Those of SPUs have
+    /// their own names before it: `*.NAME`.
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "BIKESHARE_FLUVIO_DOMAIN",
+        requires = "fluvio_ca"
+    )]
+    fluvio_domain: Option<String>,
+}
+
+impl TlsFlags {
+    /// Whether Fluvio is to be spoken to by TLS.
+    pub(crate) fn is_given(&self) -> bool {
+        self.fluvio_ca.is_some()
+    }
+
+    /// The client's configuration for a controller at `address`.
+    ///
+    /// # Errors
+    /// If a file cannot be read or is not what it should be.
+    pub(crate) fn config(&self, address: &str) -> Result<FluvioClusterConfig> {
+        let config = FluvioClusterConfig::new(address);
+        let Some(ca) = self.fluvio_ca.clone() else {
+            return Ok(config);
+        };
+        let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+        let tls = Tls {
+            ca,
+            client: self.fluvio_cert.clone().zip(self.fluvio_key.clone()),
+            domain: self
+                .fluvio_domain
+                .clone()
+                .unwrap_or_else(|| host.to_owned()),
+        };
+        let policy = tls.policy().context("could not speak TLS with Fluvio")?;
+        Ok(config.with_tls(policy))
+    }
+
+    /// The flags as they are given to another call of this program.
+    pub(crate) fn arguments(&self) -> Vec<OsString> {
+        let domain = self.fluvio_domain.clone().map(PathBuf::from);
+        let all = [
+            ("--fluvio-ca", &self.fluvio_ca),
+            ("--fluvio-cert", &self.fluvio_cert),
+            ("--fluvio-key", &self.fluvio_key),
+            ("--fluvio-domain", &domain),
+        ];
+        let given = all
+            .into_iter()
+            .filter_map(|(flag, value)| Some((flag, value.clone()?)));
+        given
+            .flat_map(|(flag, value)| [flag.into(), value.into_os_string()])
+            .collect()
+    }
 }
 
 /// `--database-url`
@@ -52,11 +129,15 @@ pub(crate) struct DatabaseFlag {
 }
 
 impl FluvioFlag {
-    /// The address to use.
+    /// The cluster to use.
     ///
     /// # Errors
-    /// If none was given and no `up` runs.
-    pub(crate) fn resolve(&self, data_dir: &DataDirFlag) -> Result<String> {
+    /// If none was given and no `up` runs, or a file for TLS cannot be used.
+    pub(crate) fn resolve(&self, data_dir: &DataDirFlag) -> Result<FluvioClusterConfig> {
+        self.tls.config(&self.address(data_dir)?)
+    }
+
+    fn address(&self, data_dir: &DataDirFlag) -> Result<String> {
         let running = || data_dir::running(&data_dir.data_dir).map(|running| running.fluvio);
         self.fluvio.clone().or_else(running).with_context(|| {
             format!(
@@ -104,34 +185,28 @@ impl DatabaseFlag {
     }
 }
 
-/// The client's configuration for a controller at `address`.
-pub(crate) fn cluster_config(address: &str) -> FluvioClusterConfig {
-    FluvioClusterConfig::new(address)
-}
-
-/// The cluster at `address`; connected with the first request.
-pub(crate) fn cluster(address: &str) -> Cluster {
-    Cluster::new(cluster_config(address), CONNECT_MAX)
+/// The cluster; connected with the first request.
+pub(crate) fn cluster(config: &FluvioClusterConfig) -> Cluster {
+    Cluster::new(config.clone(), CONNECT_MAX)
 }
 
 /// Connects for what `partition-client` does.
 ///
 /// # Errors
-/// If there is no Fluvio at `address`.
-pub(crate) async fn connect_cluster(address: &str) -> Result<Cluster> {
-    let cluster = cluster(address);
+/// If there is no Fluvio at its address.
+pub(crate) async fn connect_cluster(config: &FluvioClusterConfig) -> Result<Cluster> {
+    let cluster = cluster(config);
     let connecting = async { Ok(cluster.connect().await.map_err(|error| error.cause)?) };
-    timely(address, connecting).await?;
+    timely(&config.endpoint, connecting).await?;
     Ok(cluster)
 }
 
 /// Connects for topics and SmartModules.
 ///
 /// # Errors
-/// If there is no Fluvio at `address`.
-pub(crate) async fn connect_admin(address: &str) -> Result<FluvioAdmin> {
-    let config = cluster_config(address);
-    timely(address, FluvioAdmin::connect_with_config(&config)).await
+/// If there is no Fluvio at its address.
+pub(crate) async fn connect_admin(config: &FluvioClusterConfig) -> Result<FluvioAdmin> {
+    timely(&config.endpoint, partition_client::connect_admin(config)).await
 }
 
 /// Connects to Postgres; the message never shows the address, which holds a password.

@@ -11,13 +11,14 @@ use fluvio::metadata::topic::{
     AddPartition, CleanupPolicy, CompressionAlgorithm, SegmentBasedPolicy, TopicSpec,
     TopicStorageConfig, UpdateTopicAction,
 };
-use fluvio::{Fluvio, FluvioAdmin, FluvioClusterConfig};
+use fluvio::{FluvioAdmin, FluvioClusterConfig};
 use fluvio_compression::Compression;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
 
 use crate::error::{ClientError, within};
 use crate::module::SmartModule;
+use crate::tls::{connect, connect_admin};
 
 /// Longest wait until what was made can be used; a real cluster needs a few seconds.
 const READY_MAX: Duration = Duration::from_secs(60);
@@ -265,7 +266,7 @@ impl Cluster {
     /// If the cluster does not respond.
     pub async fn consumer_offsets(&self) -> Result<Vec<ConsumerOffset>, ClientError> {
         let listing = async {
-            let client = Fluvio::connect_with_config(&self.config).await?;
+            let client = connect(&self.config).await?;
             client.consumer_offsets().await
         };
         within(self.response_max, listing)
@@ -336,7 +337,7 @@ impl Cluster {
         let response = async {
             let admin = match slot.take() {
                 Some(admin) => admin,
-                None => FluvioAdmin::connect_with_config(&self.config)
+                None => connect_admin(&self.config)
                     .await
                     .with_context(|| format!("no Fluvio at {}", self.config.endpoint))?,
             };

@@ -1,16 +1,15 @@
-//! The way to a partition's leader: the one place where a connection to a broker begins, and so the
-//! one where it would be encrypted.
+//! The way to a partition's leader: the one place where a connection to a broker begins.
 
 use anyhow::anyhow;
 use fluvio::FluvioClusterConfig;
 use fluvio::metadata::partition::PartitionSpec;
 use fluvio::metadata::spu::SpuSpec;
-use fluvio_future::net::DomainConnector;
 use fluvio_socket::{ClientConfig, VersionedSocket};
 
 use crate::cluster::Cluster;
 use crate::error::{ClientError, within};
 use crate::partition::TopicPartition;
+use crate::tls::connector;
 
 /// The SPU that leads a partition.
 struct Leader {
@@ -73,7 +72,7 @@ impl Cluster {
 }
 
 async fn connect(config: &FluvioClusterConfig, leader: Leader) -> anyhow::Result<VersionedSocket> {
-    let connector = DomainConnector::try_from(config.tls.clone())?;
+    let connector = connector(config)?;
     let local = config.use_spu_local_address;
     let client = ClientConfig::new(&config.endpoint, connector, local);
     let mut client = client.with_prefix_sni_domain(&leader.name);

@@ -12,6 +12,7 @@ mod records;
 mod recovery;
 mod stream;
 mod tail;
+mod tls;
 
 pub use backoff::Backoff;
 pub use client::PartitionClient;
@@ -23,3 +24,4 @@ pub use records::{BatchError, outputs, stored_records};
 pub use recovery::{ModuleChoice, Next, Recovery, RecoveryConfig, SessionEnd};
 pub use stream::{FetchResponse, PartitionStream, StreamEvent, StreamRequest};
 pub use tail::{OnValue, TailReader, has_unreplicated};
+pub use tls::{Tls, connect, connect_admin};

@@ -15,6 +15,8 @@ pub mod modules;
 pub mod postgres;
 #[cfg(feature = "s3")]
 pub mod s3;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 mod assets;
 mod black_hole;

@@ -1,6 +1,7 @@
 //! Carries out a plan and waits until the cluster has done what it was told.
 
 use anyhow::{Context, Result, bail};
+use fluvio::FluvioClusterConfig;
 use partition_client::Cluster;
 
 use super::manifest::Manifest;
@@ -8,13 +9,13 @@ use super::plan::{Action, Step, plan};
 use crate::addresses::{cluster, connect_admin};
 use crate::trial;
 
-/// Brings the cluster at `address` where `manifest` wants it and gives the steps taken.
+/// Brings a cluster where `manifest` wants it and gives the steps taken.
 ///
 /// # Errors
 /// If something differs that cannot be changed or a module is refused (then nothing is changed), or the cluster
 /// does not take it.
-pub(crate) async fn apply(address: &str, manifest: &Manifest) -> Result<Vec<Step>> {
-    let admin = connect_admin(address).await?;
+pub(crate) async fn apply(config: &FluvioClusterConfig, manifest: &Manifest) -> Result<Vec<Step>> {
+    let admin = connect_admin(config).await?;
     let steps = plan(&admin, manifest).await?;
     if let Some(step) = steps
         .iter()
@@ -34,7 +35,7 @@ pub(crate) async fn apply(address: &str, manifest: &Manifest) -> Result<Vec<Step
             trial::run(name, wasm).await?;
         }
     }
-    let cluster = cluster(address);
+    let cluster = cluster(config);
     for step in &steps {
         carry_out(&cluster, step)
             .await

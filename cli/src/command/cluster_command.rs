@@ -71,8 +71,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
         } => show(&cluster.plan().await?),
         Task::Apply { cluster, .. } => {
             let manifest = read(cluster.file.as_ref())?;
-            let address = cluster.fluvio.resolve(&cluster.data_dir)?;
-            show(&apply(&address, &manifest).await?);
+            let config = cluster.fluvio.resolve(&cluster.data_dir)?;
+            show(&apply(&config, &manifest).await?);
         }
         Task::Diff(cluster) => {
             let steps = cluster.plan().await?;
@@ -105,8 +105,8 @@ impl Cluster {
     /// What `apply` would do.
     async fn plan(&self) -> Result<Vec<Step>> {
         let manifest = read(self.file.as_ref())?;
-        let address = self.fluvio.resolve(&self.data_dir)?;
-        plan(&connect_admin(&address).await?, &manifest).await
+        let config = self.fluvio.resolve(&self.data_dir)?;
+        plan(&connect_admin(&config).await?, &manifest).await
     }
 }
 

@@ -16,6 +16,7 @@ use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
 use crate::addresses::{DataDirFlag, DatabaseFlag, FluvioFlag, connect_database};
+use crate::output::say;
 use crate::secrets::masked;
 
 /// Help others to find out what is wrong.
@@ -124,7 +125,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let failed = || format!("could not write {:?}", bundle.to);
     let names: Vec<_> = parts.iter().map(|(name, _)| name.clone()).collect();
     write(&bundle, parts).with_context(failed)?;
-    println!("{}: {}", bundle.to.display(), names.join(" "));
+    say!("{}: {}", bundle.to.display(), names.join(" "));
     Ok(())
 }
 
@@ -137,7 +138,9 @@ impl Bundle {
             .arg("--data-dir")
             .arg(&self.data_dir.data_dir);
         if let Some(fluvio) = self.fluvio.fluvio.as_ref().filter(|_| command != "audit") {
-            child.args(["--fluvio", fluvio]);
+            child
+                .args(["--fluvio", fluvio])
+                .args(self.fluvio.tls.arguments());
         }
         if let Some(url) = &self.database.database_url {
             // Not on the command line, which others can read.

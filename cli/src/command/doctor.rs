@@ -7,6 +7,8 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use embedded_postgres::LeftOver;
+use fluvio::FluvioClusterConfig;
+use fluvio::config::TlsPolicy;
 
 use crate::addresses::{DataDirFlag, DatabaseFlag, FluvioFlag, connect_admin, connect_database};
 use crate::data_dir::{self, DataDir};
@@ -80,7 +82,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
         Err(_) => findings.needed("postgres server programs", postgres()),
     }
     match arguments.fluvio.resolve(&arguments.data_dir) {
-        Ok(address) => findings.needed("fluvio", fluvio(&address).await),
+        Ok(config) => findings.needed("fluvio", fluvio(&config).await),
         Err(_) => say!("ok       fluvio: the embedded broker, unless --fluvio is given"),
     }
     let data_dir = &arguments.data_dir.data_dir;
@@ -132,10 +134,18 @@ async fn database(url: &str) -> Result<String> {
     Ok(format!("reachable, Postgres {version}"))
 }
 
-async fn fluvio(address: &str) -> Result<String> {
-    let admin = connect_admin(address).await?;
+async fn fluvio(config: &FluvioClusterConfig) -> Result<String> {
+    let admin = connect_admin(config).await?;
     let topics = admin.all::<fluvio::metadata::topic::TopicSpec>().await?;
-    Ok(format!("reachable at {address}, {} topics", topics.len()))
+    let address = &config.endpoint;
+    let how = match config.tls {
+        TlsPolicy::Disabled => "",
+        _ => " by TLS",
+    };
+    Ok(format!(
+        "reachable at {address}{how}, {} topics",
+        topics.len()
+    ))
 }
 
 /// Looks without making the folder.

@@ -9,7 +9,7 @@ use sink::{Archive, Keep, ModuleSources, OtherLog, SinkConfig, SinkRole, SinkSta
 use tokio::sync::watch;
 use trip_files::Target;
 
-use crate::addresses::{DataDirFlag, DatabaseFlag, FluvioFlag, cluster_config};
+use crate::addresses::{DataDirFlag, DatabaseFlag, FluvioFlag};
 use crate::command::produce::BucketFlags;
 use crate::metrics::MetricsFlag;
 use crate::output::say;
@@ -167,7 +167,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let role = Arc::new(SinkRole(watching));
     let _serving = arguments.metrics.serve(vec![role]).await?;
     let (_unchanged, sources) = watch::channel(ModuleSources::default());
-    let sink = sink::run(cluster_config(&fluvio), config, sources, state, stop);
+    let sink = sink::run(fluvio, config, sources, state, stop);
     let last = Box::pin(sink).await;
     let last = last.context("the sink has stopped")?;
     say!("{} records stored", last.records());

@@ -6,6 +6,7 @@ mod watch;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
+use fluvio::FluvioClusterConfig;
 use partition_client::{Cluster, module_version, short_version};
 
 use crate::addresses::{DataDirFlag, FluvioFlag, connect_cluster};
@@ -53,12 +54,12 @@ struct Target {
 }
 
 impl Target {
-    fn address(&self) -> Result<String> {
+    fn cluster(&self) -> Result<FluvioClusterConfig> {
         self.fluvio.resolve(&self.data_dir)
     }
 
     async fn connect(&self) -> Result<Cluster> {
-        connect_cluster(&self.address()?).await
+        connect_cluster(&self.cluster()?).await
     }
 }
 

@@ -9,9 +9,9 @@ use app::{AppConfig, read_failures, stale_seconds};
 use chrono::{DateTime, SecondsFormat, Utc};
 use clap::Args;
 use sqlx::PgConnection;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 
-use crate::addresses::{DataDirFlag, DatabaseFlag, FluvioFlag, cluster_config, connect_database};
+use crate::addresses::{DataDirFlag, DatabaseFlag, FluvioFlag, connect_database};
 use crate::cluster::TOPIC;
 use crate::counts::Counts;
 use crate::{output, shutdown};
@@ -104,6 +104,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
 /// Ends without an error when it is told to end: by then it has said what is so.
 async fn watch(arguments: &Arguments) -> Result<()> {
     let stop = shutdown::on_signal()?;
+    let begun = Instant::now();
     let mut ticks = tokio::time::interval(WATCH_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
@@ -112,8 +113,8 @@ async fn watch(arguments: &Arguments) -> Result<()> {
             break;
         };
         let text = status.map_or_else(|error| format!("{error:#}\n"), |status| status.text);
-        let now = Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true);
-        output::anew(&format!("{text}seen {now}; Ctrl-C ends it\n"));
+        let seconds = begun.elapsed().as_secs();
+        output::anew(&format!("{text}seen for {seconds} s; Ctrl-C ends it\n"));
     }
     Ok(())
 }
@@ -129,7 +130,7 @@ impl Status {
         let fluvio = arguments.fluvio.resolve(&arguments.data_dir)?;
         let database = arguments.database.resolve(&arguments.data_dir)?;
         let mut database = connect_database(&database).await?;
-        let ends = sink::log_ends(&cluster_config(&fluvio), TOPIC).await?;
+        let ends = sink::log_ends(&fluvio, TOPIC).await?;
         let mut text = streams(&mut database, &ends).await?;
         text += &sinks(&mut database).await?;
         let (clock, stale) = clock(&mut database, arguments.stale_after).await?;

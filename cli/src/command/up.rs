@@ -15,14 +15,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use app::check_base_map;
 use clap::Args;
+use fluvio::FluvioClusterConfig;
 use producer::{ProducerRole, Progress};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::addresses::{DataDirFlag, connect_cluster};
+use crate::addresses::{DataDirFlag, TlsFlags, connect_cluster};
 use crate::cluster::{Action, apply};
 use crate::command::cluster_command;
 use crate::command::produce::SourceFlags;
@@ -32,8 +33,8 @@ use crate::data_dir::{self, DataDir, Running};
 use crate::database_url::DatabaseUrl;
 use crate::metrics::MetricsFlag;
 use crate::shutdown;
-use crate::output::say;
 
+use crate::output::say;
 use outcome::Outcome;
 use roles::{Roles, both};
 use services::{Database, Fluvio};
@@ -71,6 +72,8 @@ pub(crate) struct Arguments {
     /// Controller of a Fluvio cluster to use; without it, the embedded single-node broker.
     #[arg(long, value_name = "HOST:PORT", env = "BIKESHARE_FLUVIO")]
     fluvio: Option<String>,
+    #[command(flatten)]
+    tls: TlsFlags,
     /// Have the embedded broker acknowledge a batch only when the disk has it: a power cut loses none.
     #[arg(long, env = "BIKESHARE_FSYNC", conflicts_with = "fluvio")]
     fsync: bool,
@@ -112,6 +115,20 @@ struct DatabaseFlags {
     page_database_url: Option<DatabaseUrl>,
 }
 
+impl Arguments {
+    /// The cluster to use instead of the embedded broker.
+    fn cluster_given(&self) -> Result<Option<FluvioClusterConfig>> {
+        let Some(address) = &self.fluvio else {
+            ensure!(
+                !self.tls.is_given(),
+                "--fluvio-ca is for a cluster: give its address with --fluvio, or leave it out"
+            );
+            return Ok(None);
+        };
+        self.tls.config(address).map(Some)
+    }
+}
+
 /// Runs until stopped, or with `--once` until everything is stored and shown.
 ///
 /// # Errors
@@ -132,12 +149,13 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let manifest = cluster_command::read(arguments.cluster.as_ref())?;
     let data_dir = DataDir::open(&arguments.data_dir.data_dir)?;
 
+    let given = arguments.cluster_given()?;
+
     let database = Database::start(&arguments.database, &data_dir).await?;
-    let outcome = match Fluvio::start(arguments.fluvio.as_deref(), &data_dir, arguments.fsync).await
-    {
+    let outcome = match Fluvio::start(given, &data_dir, arguments.fsync).await {
         Ok(fluvio) => {
             let outcome = async {
-                let steps = apply(fluvio.address(), &manifest).await?;
+                let steps = apply(fluvio.cluster(), &manifest).await?;
                 for step in steps
                     .iter()
                     .filter(|step| !matches!(step.action, Action::Nothing))
@@ -187,9 +205,9 @@ async fn work(
     }
     let writer_url = database.writer_url().to_owned();
     let sink = sink_command::config(writer_url, &arguments.sink, arguments.source.bucket())?;
-    let mut roles = Roles::start(fluvio.address(), &page, database, sink).await?;
+    let mut roles = Roles::start(fluvio.cluster(), &page, database, sink).await?;
     let _announcement = data_dir.announce(&Running {
-        fluvio: fluvio.address().to_owned(),
+        fluvio: fluvio.cluster().endpoint.clone(),
         database_url: database.reader_url().to_owned(),
         sink_database_url: database.writer_url().to_owned(),
         page: roles.page().to_owned(),
@@ -226,7 +244,7 @@ async fn produce_and_wait(
         fluvio,
     } = services;
     let started = Instant::now();
-    let cluster = connect_cluster(fluvio.address()).await?;
+    let cluster = connect_cluster(fluvio.cluster()).await?;
     let stop_producing = stop.child_token();
     let polls_max = arguments.once.then_some(1);
     let stopping = stop_producing.clone();
@@ -244,7 +262,7 @@ async fn produce_and_wait(
     };
     if arguments.once {
         let drained = stop
-            .run_until_cancelled(roles.drained(fluvio.address()))
+            .run_until_cancelled(roles.drained(fluvio.cluster()))
             .await;
         if summary.stopped || drained.transpose()?.is_none() {
             bail!("stopped before everything was stored: the next start goes on from here");

@@ -36,5 +36,6 @@ mod simulate;
 mod sinks;
 mod sources;
 mod stop;
+mod tls;
 mod trial;
 mod watch;

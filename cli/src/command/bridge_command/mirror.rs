@@ -4,7 +4,6 @@ use anyhow::{Context, Result};
 use bridge::{BridgeConfig, KafkaProperties, Route};
 
 use super::Arguments;
-use crate::addresses::cluster_config;
 use crate::output::say;
 use crate::shutdown;
 
@@ -51,7 +50,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let config = arguments.config()?;
     let fluvio = arguments.fluvio.resolve(&arguments.data_dir)?;
     let stop = shutdown::on_signal()?;
-    let summary = bridge::run(cluster_config(&fluvio), config, stop).await;
+    let summary = bridge::run(fluvio, config, stop).await;
     let summary = summary.context("the bridge has stopped")?;
     say!(
         "{} records mirrored, {} offsets without a record passed over, {} deleted before they could \

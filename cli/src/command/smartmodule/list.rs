@@ -17,7 +17,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(arguments: Arguments) -> Result<()> {
-    let admin = connect_admin(&arguments.target.address()?).await?;
+    let admin = connect_admin(&arguments.target.cluster()?).await?;
     let found = admin.all::<SmartModuleSpec>().await;
     for module in found.context("could not list the cluster's smartmodules")? {
         let wasm = module

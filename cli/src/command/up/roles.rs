@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use app::{AppError, PageRole, Server};
+use fluvio::FluvioClusterConfig;
 use sink::{ModuleSources, SinkConfig, SinkError, SinkRole, SinkState};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::services::Database;
-use crate::addresses::cluster_config;
 use crate::cluster::TOPIC;
 use crate::command::serve::PageFlags;
 use crate::shutdown;
@@ -58,7 +58,7 @@ where
 
 impl Roles {
     pub(super) async fn start(
-        fluvio: &str,
+        fluvio: &FluvioClusterConfig,
         page: &PageFlags,
         database: &Database,
         config: SinkConfig,
@@ -76,7 +76,7 @@ impl Roles {
         let (state, sink_state) = watch::channel(SinkState::default());
         let (module_sources, sources) = watch::channel(ModuleSources::default());
         let stop = CancellationToken::new();
-        let running = sink::run(cluster_config(fluvio), config, sources, state, stop.clone());
+        let running = sink::run(fluvio.clone(), config, sources, state, stop.clone());
         let sink = Role {
             task: tokio::spawn(running),
             stop,
@@ -111,8 +111,8 @@ impl Roles {
     }
 
     /// Waits until all that is on the topic now is stored and shown.
-    pub(super) async fn drained(&mut self, fluvio: &str) -> Result<()> {
-        let ends = sink::log_ends(&cluster_config(fluvio), TOPIC).await?;
+    pub(super) async fn drained(&mut self, fluvio: &FluvioClusterConfig) -> Result<()> {
+        let ends = sink::log_ends(fluvio, TOPIC).await?;
         let done = |state: &SinkState| state.failed() || state.drained_to(&ends);
         let mut sink_state = self.sink_state.clone();
         let Ok(state) = sink_state.wait_for(done).await else {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use embedded_broker::{Broker, BrokerConfig, BrokerError};
 use embedded_postgres::{Postgres, PostgresConfig};
+use fluvio::FluvioClusterConfig;
 
 use super::DatabaseFlags;
 use crate::data_dir::DataDir;
@@ -123,16 +124,20 @@ async fn logins(postgres: &Postgres) -> Result<(String, String)> {
 
 /// A Fluvio cluster, or the embedded broker in its place.
 pub(super) struct Fluvio {
-    address: String,
+    cluster: FluvioClusterConfig,
     private: Option<Broker>,
 }
 
 impl Fluvio {
     /// Uses `given`, or starts the embedded broker.
-    pub(super) async fn start(given: Option<&str>, data_dir: &DataDir, sync: bool) -> Result<Self> {
-        if let Some(address) = given {
+    pub(super) async fn start(
+        given: Option<FluvioClusterConfig>,
+        data_dir: &DataDir,
+        sync: bool,
+    ) -> Result<Self> {
+        if let Some(cluster) = given {
             return Ok(Self {
-                address: address.to_owned(),
+                cluster,
                 private: None,
             });
         }
@@ -140,13 +145,13 @@ impl Fluvio {
             .await
             .context("could not start the embedded broker")?;
         Ok(Self {
-            address: private.address().to_string(),
+            cluster: FluvioClusterConfig::new(private.address().to_string()),
             private: Some(private),
         })
     }
 
-    pub(super) fn address(&self) -> &str {
-        &self.address
+    pub(super) fn cluster(&self) -> &FluvioClusterConfig {
+        &self.cluster
     }
 
     pub(super) async fn stop(self) -> Result<()> {
